@@ -1,0 +1,140 @@
+// Package durable writes files that survive a power cut: the bytes are on the disk
+// before the name is, and the name is on the disk before the call returns.
+//
+// It knows nothing of what it writes and calls no other room. It does not retry: after
+// a failed fsync the kernel may have dropped the dirty pages, so a second fsync that
+// succeeds proves nothing (Rebello et al., ATC'20). The caller must treat an error as
+// "not written" and stop.
+package durable
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Create writes data under path, which must not exist, with the permissions perm.
+// The name appears with the whole content or not at all, also across a crash; an
+// existing name is left alone and reported as an error that is fs.ErrExist.
+func Create(path string, data []byte, perm fs.FileMode) error {
+	temp, err := stage(path, data, perm)
+	if err != nil {
+		return err
+	}
+	// link(2), unlike rename(2), refuses to replace. A crash between the two calls leaves
+	// the final name complete and a temp name that SweepTemps removes.
+	err = os.Link(temp, path)
+	if gone := os.Remove(temp); err == nil && gone != nil {
+		err = gone
+	}
+	if err != nil {
+		return fmt.Errorf("create %s: %w", path, err)
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// Replace writes data under path, in place of what stood there. A reader sees the old
+// content or the new one, never a part.
+func Replace(path string, data []byte, perm fs.FileMode) error {
+	temp, err := stage(path, data, perm)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		_ = os.Remove(temp) // the error that matters is the one returned
+		return fmt.Errorf("replace %s: %w", path, err)
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// Move renames a file durably. Both folders must lie on one file system.
+func Move(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return fmt.Errorf("move: %w", err)
+	}
+	if err := SyncDir(filepath.Dir(to)); err != nil {
+		return err
+	}
+	if filepath.Dir(from) == filepath.Dir(to) {
+		return nil
+	}
+	return SyncDir(filepath.Dir(from))
+}
+
+// Remove unlinks a file durably. A name that is gone already is no error.
+func Remove(path string) error {
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("remove: %w", err)
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// MkdirAll makes a folder and its parents and puts their names on the disk.
+func MkdirAll(dir string, perm fs.FileMode) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(dir, perm); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	return SyncDir(filepath.Dir(dir))
+}
+
+// SyncDir makes the names of a folder durable.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	err = d.Sync()
+	if shut := d.Close(); err == nil {
+		err = shut
+	}
+	if err != nil {
+		return fmt.Errorf("sync folder %s: %w", dir, err)
+	}
+	return nil
+}
+
+// tempPrefix marks the names that Create and Replace stage under; a reader of a
+// shared folder ignores names with a leading dot.
+const tempPrefix = ".part-"
+
+// SweepTemps removes what an interrupted Create or Replace left in dir. Call it only
+// while nobody else writes there.
+func SweepTemps(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, tempPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("sweep %s: %w", dir, err)
+	}
+	for _, name := range names {
+		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("sweep: %w", err)
+		}
+	}
+	return nil
+}
+
+// stage writes data under a fresh temp name beside path and syncs it.
+func stage(path string, data []byte, perm fs.FileMode) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*")
+	if err != nil {
+		return "", fmt.Errorf("stage %s: %w", path, err)
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(perm)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if shut := f.Close(); err == nil {
+		err = shut
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // best effort: the name is ours and swept at the next start
+		return "", fmt.Errorf("stage %s: %w", path, err)
+	}
+	return f.Name(), nil
+}

@@ -1,0 +1,99 @@
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestCreate(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	if err := Create(path, []byte("one"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := Create(path, []byte("two"), 0o640); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("second create: got %v, want fs.ErrExist", err)
+	}
+	wantOnly(t, dir, map[string]string{"a": "one"})
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, want 0640", info.Mode().Perm())
+	}
+}
+
+func TestReplaceMoveRemove(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	for _, text := range []string{"one", "two"} {
+		if err := Replace(a, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		wantOnly(t, dir, map[string]string{"a": text})
+	}
+	if err := Move(a, b); err != nil {
+		t.Fatal(err)
+	}
+	wantOnly(t, dir, map[string]string{"b": "two"})
+	for range 2 { // a name that is gone is no error
+		if err := Remove(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantOnly(t, dir, nil)
+}
+
+func TestFailureLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "no", "such", "folder", "x")
+	if err := Create(missing, nil, 0o600); err == nil {
+		t.Error("create in a missing folder succeeded")
+	}
+	if err := Replace(missing, nil, 0o600); err == nil {
+		t.Error("replace in a missing folder succeeded")
+	}
+	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(filepath.Join(dir, "d"), []byte("x"), 0o600); err == nil {
+		t.Error("replaced a folder")
+	}
+	if names, _ := filepath.Glob(filepath.Join(dir, ".part-*")); len(names) != 0 {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+func TestSweepTemps(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{".part-1", "kept"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := SweepTemps(dir); err != nil {
+		t.Fatal(err)
+	}
+	wantOnly(t, dir, map[string]string{"kept": "kept"})
+}
+
+func wantOnly(t *testing.T, dir string, want map[string]string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != len(want) {
+		t.Errorf("%d names in %s, want %d", len(entries), dir, len(want))
+	}
+	for name, text := range want {
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || string(got) != text {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, text)
+		}
+	}
+}
