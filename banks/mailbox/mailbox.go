@@ -1,0 +1,111 @@
+// Package mailbox is the road to a bank: one SSH connection, one SFTP session on it, and
+// the handful of acts that the exchange needs there. It uploads under a temporary name,
+// publishes, looks, lists, claims by rename, fetches and removes what was claimed.
+//
+// It does not know what the files mean, keeps no journal and never tries twice: an act either
+// happened, did not happen, or its outcome is Unknown, and the caller is told which. A bank is
+// met only under one of its pinned host keys.
+//
+// It may call banks for the bank's profile, golang.org/x/crypto/ssh for the connection and
+// github.com/pkg/sftp for the file protocol; no other package of the program may open the
+// client side of that library.
+//
+// # What a session never does
+//
+// The requests that leave are filtered by type (see wire.go): a session cannot set attributes,
+// follow or make links, or remove a folder, whatever the library under it decides to send.
+// Listings and removals are sent by this package itself, because the library reads a listing
+// without bound, cuts its names to their last element and falls back from removing a file to
+// removing a folder.
+//
+// # Time
+//
+// The library's calls take no context. Every act therefore runs under a watch: when its context
+// ends, or the bank has answered nothing for its timeout, the connection is closed, and every
+// act then under way ends with Unknown.
+package mailbox
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind says what a failed act means for the caller; each kind has one fate.
+type Kind string
+
+// The kinds of Error.
+const (
+	// Transient: nothing was changed at the bank; a later visit may try again.
+	Transient Kind = "transient"
+	// Operator: this bank stands still until a person acts (host key, login, folders, profile).
+	Operator Kind = "operator"
+	// Unknown: the request may have been carried out; only a look on a new session can tell.
+	// For an act that changes nothing it means that nothing was learned.
+	Unknown Kind = "unknown"
+	// Refused: the bank's server, or a rule of this package, said no; nothing was changed.
+	Refused Kind = "refused"
+	// Gone: the file is not there (any more).
+	Gone Kind = "gone"
+	// Exists: the name is already taken at the bank; nothing was overwritten.
+	Exists Kind = "exists"
+	// Changed: the bytes at the bank are not those that were written or announced.
+	Changed Kind = "changed"
+)
+
+// Causes that callers may ask for with errors.Is.
+var (
+	// ErrGone: a file vanished between the listing and the act.
+	ErrGone = errors.New("the file is no longer there")
+	// ErrChanged: a file is shorter, longer or other than announced.
+	ErrChanged = errors.New("the file is not what was announced")
+)
+
+// Error is the only error type that leaves this package. Op is the act in words, Path the remote
+// path (or the address, while connecting), Err the cause.
+type Error struct {
+	Op   string
+	Path string
+	Kind Kind
+	Err  error
+}
+
+// Error tells the act, the path and the cause; a server's own words are quoted and cut.
+func (e *Error) Error() string {
+	if e.Path == "" {
+		return fmt.Sprintf("%s: %v", e.Op, e.Err)
+	}
+	return fmt.Sprintf("%s %s: %v", e.Op, e.Path, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Entry is one remote file as the server's listing or lstat tells it. Size is in octets;
+// ModTime is the server's clock and never an identity.
+type Entry struct {
+	Name    string
+	Size    int64
+	ModTime time.Time
+}
+
+// Sight is what a look found: nil means the name is absent.
+type Sight struct {
+	Temp, Final *Entry
+}
+
+// Listing is what the bank has left for us.
+type Listing struct {
+	// Files are finished, well named, regular files of from_bank.
+	Files []Entry
+	// Waiting counts well named files that are not finished yet (no marker, or not yet stable).
+	Waiting int
+	// Claimed are files in from_bank/.claimed: ours from an earlier visit.
+	Claimed []Entry
+	// Strange are names that nobody agreed on, quoted and cut, at most 100; never touched.
+	Strange []string
+	// StrangeCount is the number of all strange names, also those beyond the first 100.
+	StrangeCount int
+	// Truncated: the folder holds more than was read; the rest comes with a later listing.
+	Truncated bool
+}

@@ -1,0 +1,207 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+
+	"github.com/pkg/sftp"
+)
+
+// Claim takes a file of the bank for us: a plain rename, which must not overwrite, from its name in
+// from_bank to `.claimed/<claimed>`. The claimed name must never have been used before: then a claim
+// that is carried out late takes a later file of the same name to the same safe place, and loses
+// nothing. With pickup.mode leave it does nothing.
+//
+// Errors: Gone (ErrGone) if the file vanished, Refused if the bank gives no right to rename or to
+// make the folder, Unknown if the connection was lost or the outcome contradicts the answer; the next
+// listing tells.
+func (s *Session) Claim(ctx context.Context, name, claimed string) error {
+	op, from, to := "claim", path.Join(s.route.fromBank, name), path.Join(s.route.claimed, claimed)
+	if s.route.leave {
+		return nil
+	}
+	if !s.route.names.final.MatchString(name) || !s.route.names.claimed.MatchString(claimed) {
+		return &Error{Op: op, Path: quoted(name), Kind: Refused, Err: fmt.Errorf("not a name to be claimed (as %s)", quoted(claimed))}
+	}
+	return s.do(ctx, op, from, func() error {
+		if err := s.makeClaimed(op); err != nil {
+			return err
+		}
+		err := s.client.Rename(from, to)
+		if err == nil || s.lost(err) {
+			return err
+		}
+		return s.explain(op, from, to, err)
+	})
+}
+
+// explain finds out what an error status of a claim means.
+func (s *Session) explain(op, from, to string, cause error) error {
+	source, err := s.lstat(from)
+	if err != nil || source != nil {
+		return errors.Join(cause, err)
+	}
+	target, err := s.lstat(to)
+	if err != nil {
+		return err
+	}
+	if target != nil {
+		return s.doubt(op, to, cause)
+	}
+	return ErrGone
+}
+
+// makeClaimed makes the folder of claimed files unless it is there.
+func (s *Session) makeClaimed(op string) error {
+	s.mu.Lock()
+	known := s.claimed
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	info, err := s.lstat(s.route.claimed)
+	if err != nil {
+		return err
+	}
+	if info == nil {
+		err := s.client.Mkdir(s.route.claimed)
+		if s.lost(err) {
+			return err
+		}
+		// Another goroutine may have made it meanwhile, so look instead of trusting the status.
+		info, err = s.lstat(s.route.claimed)
+		if err != nil {
+			return err
+		}
+	}
+	if info == nil || !info.IsDir() {
+		return &Error{Op: op, Path: s.route.claimed, Kind: Refused, Err: errors.New(
+			"the bank lets us make no folder there; ask for the right to create and rename in from_bank, or set pickup.mode: leave")}
+	}
+	s.mu.Lock()
+	s.claimed = true
+	s.mu.Unlock()
+	return nil
+}
+
+// Fetch gives the bytes of a claimed file (with pickup.mode leave: of the file in from_bank) whose
+// size the listing told. It asks for one octet more, so a file that grew is noticed: Changed
+// (ErrChanged) if it is longer or shorter, Gone if it vanished, Refused if size is above the bank's
+// limit. Memory is bounded by that limit, whatever the server says or sends.
+func (s *Session) Fetch(ctx context.Context, claimed string, size int64) ([]byte, error) {
+	op, name := "fetch", s.route.taken(claimed)
+	if err := s.checkTaken(op, claimed); err != nil {
+		return nil, err
+	}
+	var data []byte
+	err := s.work(ctx, op, name, func() (err error) {
+		data, err = s.whole(op, name, size, s.route.fileSize)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+func (s *Session) checkTaken(op, claimed string) error {
+	rule := s.route.names.claimed
+	if s.route.leave {
+		rule = s.route.names.final
+	}
+	if !rule.MatchString(claimed) {
+		return &Error{Op: op, Path: quoted(claimed), Kind: Refused, Err: errors.New("not a name of a claimed file")}
+	}
+	return nil
+}
+
+// Discard removes a claimed file; absent is fine, since an earlier Discard may have been carried out
+// late. It reaches nothing outside `.claimed/`, and nothing that is not a regular file. With
+// pickup.mode leave it does nothing.
+func (s *Session) Discard(ctx context.Context, claimed string) error {
+	if s.route.leave {
+		return nil
+	}
+	op, name := "discard", path.Join(s.route.claimed, claimed)
+	if err := s.checkTaken(op, claimed); err != nil {
+		return err
+	}
+	return s.do(ctx, op, name, func() error { return s.remove(name) })
+}
+
+// whole reads a file that must have exactly size octets.
+func (s *Session) whole(op, name string, size, limit int64) ([]byte, error) {
+	if size < 0 || size > limit {
+		return nil, &Error{Op: op, Path: name, Kind: Refused, Err: fmt.Errorf("%d octets are announced, %d are allowed", size, limit)}
+	}
+	data, more, err := s.read(name, size)
+	if err != nil {
+		return nil, err
+	}
+	if more || int64(len(data)) != size {
+		return nil, fmt.Errorf("%d octets were announced, %d came (more: %t): %w", size, len(data), more, ErrChanged)
+	}
+	return data, nil
+}
+
+// read gives at most size octets of a file and whether there are more. The octet behind the end is
+// asked for at the same time as the rest, so that the question costs no round trip.
+func (s *Session) read(name string, size int64) ([]byte, bool, error) {
+	f, err := s.client.OpenFile(name, os.O_RDONLY)
+	if err != nil {
+		return nil, false, err
+	}
+	if f == nil {
+		return nil, false, errEmpty
+	}
+	type tail struct {
+		n   int
+		err error
+	}
+	behind := make(chan tail, 1)
+	go func() {
+		var one [1]byte
+		n, err := f.ReadAt(one[:], size)
+		behind <- tail{n, err}
+	}()
+	data := make([]byte, size)
+	n, err := readAll(f, data)
+	end := <-behind
+	if err == nil && !errors.Is(end.err, io.EOF) {
+		err = end.err
+	}
+	if err == nil && end.n == 0 && end.err == nil {
+		err = errEmpty
+	}
+	if s.lost(err) {
+		return nil, false, err
+	}
+	// What closing a file that was only read answers has no meaning, unless the connection is gone.
+	if closeErr := f.Close(); s.lost(closeErr) {
+		return nil, false, closeErr
+	}
+	return data[:n], end.n > 0, err
+}
+
+// readAll fills a buffer from the file's start until it is full or the file ends. The library takes
+// a short answer within a long read for the end, so the end is believed only when nothing comes.
+func readAll(f *sftp.File, data []byte) (int, error) {
+	n := 0
+	for n < len(data) {
+		got, err := f.ReadAt(data[n:], int64(n))
+		n += got
+		switch {
+		case errors.Is(err, io.EOF) && got == 0:
+			return n, nil
+		case err != nil && !errors.Is(err, io.EOF):
+			return n, err
+		case got == 0:
+			return n, errEmpty
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,266 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+)
+
+const (
+	chunk          = 32 << 10 // octets of one READ or WRITE: what every server must take
+	chunksInFlight = 64       // of one file
+	watchTicks     = 8        // looks of the watch in one timeout
+	stuckTimeouts  = 4        // timeouts after which one unanswered request ends the session, whatever else is answered
+	lostKeepalives = 3        // unanswered keepalives in a row that end it
+	shownText      = 256      // octets of a server's own words that are kept
+)
+
+var (
+	errClosed = errors.New("the session was closed")
+	errEmpty  = errors.New("the bank answered a question with nothing but \"done\"")
+)
+
+// Session is one connection to a bank. Its methods may be called by many goroutines at once; their
+// requests share the connection and do not wait for each other. Once one act was abandoned (its
+// context ended, or the bank fell silent) the whole session is dead: the answers that are still to
+// come could no longer be told apart from late effects, so every act under way ends with Unknown.
+type Session struct {
+	dialer *Dialer
+	route  *route
+	meter  *meter
+	ssh    ssh.Conn
+	wire   *wire
+	client *sftp.Client
+	slots  chan struct{} // files in flight
+	done   chan struct{} // closed when the session is dead
+	crew   sync.WaitGroup
+
+	mu      sync.Mutex
+	cause   error             // why the session is dead
+	held    map[string][]byte // delivery mode "direct": bytes between Upload and Publish
+	claimed bool              // the claimed folder is known to be there
+}
+
+func newSession(d *Dialer, r *route, m *meter, conn ssh.Conn) *Session {
+	parallel := r.parallel
+	if d.Parallel > 0 {
+		parallel = d.Parallel
+	}
+	return &Session{
+		dialer: d, route: r, meter: m, ssh: conn,
+		slots: make(chan struct{}, parallel), done: make(chan struct{}), held: make(map[string][]byte),
+	}
+}
+
+// spawn runs a goroutine that Close waits for.
+func (s *Session) spawn(f func()) {
+	s.crew.Add(1)
+	go func() {
+		defer s.crew.Done()
+		f()
+	}()
+}
+
+// Close ends the session. Acts under way end with Unknown. It returns when every goroutine of the
+// session has ended, and may be called again.
+func (s *Session) Close() error {
+	s.kill(errClosed)
+	if s.client != nil {
+		_ = s.client.Close()
+	}
+	_ = s.ssh.Wait()
+	s.crew.Wait()
+	return nil
+}
+
+// kill ends the session for a reason; the first reason stays. The connection is cut, not closed
+// politely: nothing may be said to the bank after an act was given up.
+func (s *Session) kill(cause error) {
+	s.mu.Lock()
+	first := s.cause == nil
+	if first {
+		s.cause = cause
+		close(s.done)
+	}
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	_ = s.meter.Close()
+	if s.wire != nil {
+		s.wire.fail(cause)
+	}
+}
+
+// dead tells why the session is dead, nil while it lives.
+func (s *Session) dead() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cause
+}
+
+// do runs one act under its context. The act's own errors come back as *Error.
+func (s *Session) do(ctx context.Context, op, path string, act func() error) error {
+	if err := ctx.Err(); err != nil {
+		return &Error{Op: op, Path: path, Kind: Transient, Err: err}
+	}
+	if cause := s.dead(); cause != nil {
+		return &Error{Op: op, Path: path, Kind: Transient, Err: fmt.Errorf("no session: %w", cause)}
+	}
+	release := context.AfterFunc(ctx, func() {
+		s.kill(fmt.Errorf("given up: %w", context.Cause(ctx)))
+	})
+	defer release()
+	if err := act(); err != nil {
+		return s.judge(op, path, err)
+	}
+	return nil
+}
+
+// work is do for an act that holds a file open: it waits for a free place first.
+func (s *Session) work(ctx context.Context, op, path string, act func() error) error {
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return &Error{Op: op, Path: path, Kind: Transient, Err: ctx.Err()}
+	case <-s.done:
+		return &Error{Op: op, Path: path, Kind: Transient, Err: fmt.Errorf("no session: %w", s.dead())}
+	}
+	defer func() { <-s.slots }()
+	return s.do(ctx, op, path, act)
+}
+
+// judge gives an error its kind. What cannot be recognised is never taken for success or for a
+// clean refusal: the session ends and the outcome is unknown.
+func (s *Session) judge(op, path string, err error) *Error {
+	var known *Error
+	if errors.As(err, &known) {
+		return known
+	}
+	e := &Error{Op: op, Path: path, Err: err}
+	if cause := s.dead(); cause != nil {
+		e.Kind, e.Err = Unknown, fmt.Errorf("the outcome is not known: %w", cause)
+		return e
+	}
+	var status *sftp.StatusError
+	switch {
+	case errors.Is(err, ErrGone):
+		e.Kind = Gone
+	case errors.Is(err, fs.ErrNotExist):
+		e.Kind, e.Err = Gone, ErrGone
+	case errors.Is(err, ErrChanged):
+		e.Kind = Changed
+	case errors.Is(err, fs.ErrPermission):
+		e.Kind, e.Err = Refused, errors.New("the bank's server denies permission")
+	case errors.As(err, &status) && status.FxCode() != sftp.ErrSSHFxConnectionLost && status.FxCode() != sftp.ErrSSHFxNoConnection:
+		e.Kind, e.Err = Refused, errors.New("the bank's server answered "+cut(quoted(status.Error())))
+	default:
+		s.kill(fmt.Errorf("the bank's answer makes no sense: %s", cut(err.Error())))
+		e.Kind, e.Err = Unknown, fmt.Errorf("the outcome is not known: %w", s.dead())
+	}
+	return e
+}
+
+// lost says whether an error leaves open what happened.
+func (s *Session) lost(err error) bool {
+	return err != nil && s.judge("", "", err).Kind == Unknown
+}
+
+// watch ends a session whose bank owes answers and gives none for its timeout. It counts ticks
+// instead of reading a clock, so that a step of the clock cannot end a session.
+func (s *Session) watch() {
+	ticker := time.NewTicker(max(s.route.timeout/watchTicks, time.Millisecond))
+	defer ticker.Stop()
+	var answers uint64
+	silent := 0
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-ticker.C:
+		}
+		now := s.wire.tick.Add(1)
+		waiting, oldest := s.wire.waiting()
+		seen := s.wire.answers.Load()
+		if waiting == 0 || seen != answers {
+			answers, silent = seen, 0
+		} else {
+			silent++
+		}
+		if silent > watchTicks || waiting > 0 && now-oldest > stuckTimeouts*watchTicks {
+			s.kill(fmt.Errorf("the bank owes %d answers and gave none for %v", waiting, s.route.timeout))
+			return
+		}
+	}
+}
+
+// keepalive asks the server for a sign of life, also when nothing else is asked (a half-open
+// connection is otherwise noticed only at the next act).
+func (s *Session) keepalive() {
+	ticker := time.NewTicker(s.route.keepalive)
+	defer ticker.Stop()
+	answered := make(chan struct{}, 1)
+	owed := 0
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-answered:
+			owed = 0
+			continue
+		case <-ticker.C:
+		}
+		if owed++; owed > lostKeepalives {
+			s.kill(fmt.Errorf("the bank left %d keepalives unanswered", lostKeepalives))
+			return
+		}
+		if owed > 1 {
+			continue
+		}
+		s.spawn(func() {
+			// An answer of either kind is a sign of life; an error means that the connection ended.
+			if _, _, err := s.ssh.SendRequest("keepalive@openssh.com", true, nil); err == nil {
+				answered <- struct{}{}
+			}
+		})
+	}
+}
+
+// lstat looks at one name without following a link; nil means absent.
+func (s *Session) lstat(name string) (fs.FileInfo, error) {
+	info, err := s.client.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case info == nil:
+		return nil, errEmpty
+	}
+	return info, nil
+}
+
+// drain throws away what the server writes beside the protocol, so that it cannot fill the window.
+func drain(r io.Reader) { _, _ = io.Copy(io.Discard, r) }
+
+// cut keeps a server's words short and on one line.
+func cut(text string) string {
+	text = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, text)
+	if len(text) > shownText {
+		return strings.ToValidUTF8(text[:shownText], "") + "…"
+	}
+	return text
+}
