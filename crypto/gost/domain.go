@@ -1,6 +1,9 @@
 package gost
 
-import "sync"
+import (
+	"math/big"
+	"sync"
+)
 
 // domain is the arithmetic behind a parameter set: the group of its points and
 // the field of its scalars. It is built at first use and shared by all names.
@@ -26,6 +29,34 @@ type point interface {
 	hits(u, v, r *number) bool
 }
 
+// setting is what a group is made from.
+type setting struct {
+	a, b, q, x, y number
+	cofactor      int
+}
+
+func newDomain(words int, build func(*setting) group, s parameters) *domain {
+	q := hexadecimal(s.q)
+	return &domain{
+		order: newOrder(words, q),
+		group: build(&setting{
+			a: fromBig(hexadecimal(s.a)),
+			b: fromBig(hexadecimal(s.b)),
+			q: fromBig(q),
+			x: fromBig(hexadecimal(s.x)),
+			y: fromBig(hexadecimal(s.y)),
+
+			cofactor: s.cofactor,
+		}),
+	}
+}
+
+// hexadecimal reads a constant of this file; the tests read them all.
+func hexadecimal(digits string) *big.Int {
+	n, _ := new(big.Int).SetString(digits, 16)
+	return n
+}
+
 // parameters are the numbers of RFC 4357 and RFC 7836 in hexadecimal, leading
 // zeros left out.
 type parameters struct {
@@ -34,7 +65,7 @@ type parameters struct {
 }
 
 var tc26A = sync.OnceValue(func() *domain {
-	return newDomain(4, parameters{
+	return newDomain(4, newa256, parameters{
 		p:        "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffd97",
 		a:        "c2173f1513981673af4892c23035a27ce25e2013bf95aa33b22c656f277e7335",
 		b:        "295f9bae7428ed9ccc20e7c359a9d41a22fccd9108e17bf7ba9337a6f8ae9513",
@@ -46,7 +77,7 @@ var tc26A = sync.OnceValue(func() *domain {
 })
 
 var cryptoProA = sync.OnceValue(func() *domain {
-	return newDomain(4, parameters{
+	return newDomain(4, newa256, parameters{
 		p:        "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffd97",
 		a:        "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffd94",
 		b:        "a6",
@@ -58,7 +89,7 @@ var cryptoProA = sync.OnceValue(func() *domain {
 })
 
 var cryptoProB = sync.OnceValue(func() *domain {
-	return newDomain(4, parameters{
+	return newDomain(4, newb256, parameters{
 		p:        "8000000000000000000000000000000000000000000000000000000000000c99",
 		a:        "8000000000000000000000000000000000000000000000000000000000000c96",
 		b:        "3e1af419a269a5f866a7d3c25c3df80ae979259373ff2b182f49d4ce7e1bbc8b",
@@ -70,7 +101,7 @@ var cryptoProB = sync.OnceValue(func() *domain {
 })
 
 var cryptoProC = sync.OnceValue(func() *domain {
-	return newDomain(4, parameters{
+	return newDomain(4, newc256, parameters{
 		p:        "9b9f605f5a858107ab1ec85e6b41c8aacf846e86789051d37998f7b9022d759b",
 		a:        "9b9f605f5a858107ab1ec85e6b41c8aacf846e86789051d37998f7b9022d7598",
 		b:        "805a",
@@ -82,7 +113,7 @@ var cryptoProC = sync.OnceValue(func() *domain {
 })
 
 var wideA = sync.OnceValue(func() *domain {
-	return newDomain(8, parameters{
+	return newDomain(8, newa512, parameters{
 		p: "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" +
 			"fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc7",
 		a: "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" +
@@ -99,7 +130,7 @@ var wideA = sync.OnceValue(func() *domain {
 })
 
 var wideB = sync.OnceValue(func() *domain {
-	return newDomain(8, parameters{
+	return newDomain(8, newb512, parameters{
 		p: "8000000000000000000000000000000000000000000000000000000000000000" +
 			"000000000000000000000000000000000000000000000000000000000000006f",
 		a: "8000000000000000000000000000000000000000000000000000000000000000" +
@@ -116,7 +147,7 @@ var wideB = sync.OnceValue(func() *domain {
 })
 
 var wideC = sync.OnceValue(func() *domain {
-	return newDomain(8, parameters{
+	return newDomain(8, newa512, parameters{
 		p: "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" +
 			"fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc7",
 		a: "dc9203e514a721875485a529d2c722fb187bc8980eb866644de41c68e1430645" +

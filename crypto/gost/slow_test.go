@@ -7,12 +7,6 @@ type slow struct {
 	p, a, b, q, x, y *big.Int
 }
 
-func newDomain(words int, s parameters) *domain {
-	n := func(h string) *big.Int { v, _ := new(big.Int).SetString(h, 16); return v }
-	g := &slow{n(s.p), n(s.a), n(s.b), n(s.q), n(s.x), n(s.y)}
-	return &domain{group: g, order: newOrder(words, g.q)}
-}
-
 func (g *slow) add(x1, y1, x2, y2 *big.Int) (x, y *big.Int) {
 	if x1 == nil {
 		return x2, y2
