@@ -1,0 +1,214 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Incoming is one file taken from a bank.
+type Incoming struct {
+	ID            int64      `json:"id"`
+	Bank          string     `json:"bank"` // whose connection it came by, not what it says
+	Name          string     `json:"name"`
+	Claimed       string     `json:"claimed,omitempty"` // our unique name for it at the bank
+	SHA256        string     `json:"sha256"`
+	Size          int64      `json:"size"`
+	ReceivedAt    time.Time  `json:"received_at"`
+	Repeats       int        `json:"repeats,omitempty"` // how often the same bytes came again
+	Verdict       string     `json:"verdict,omitempty"`
+	Code          string     `json:"code,omitempty"`
+	Signer        string     `json:"signer,omitempty"`
+	Kind          string     `json:"kind,omitempty"`
+	ExternalKey   string     `json:"external_key,omitempty"`
+	ContentSHA256 string     `json:"content_sha256,omitempty"`
+	Outcome       string     `json:"outcome,omitempty"` // "" until settled
+	Reason        string     `json:"reason,omitempty"`
+	ExchangeID    int64      `json:"exchange_id,omitempty"`
+	StateID       int        `json:"state_id,omitempty"`
+	SettledAt     *time.Time `json:"settled_at,omitempty"`
+	HandedAt      *time.Time `json:"handed_at,omitempty"`
+	CleanedAt     *time.Time `json:"cleaned_at,omitempty"`
+}
+
+// Settlement is what became of an incoming file.
+type Settlement struct {
+	Verdict       string `json:"verdict,omitempty"` // of the signature
+	Code          string `json:"code,omitempty"`    // refusal code
+	Signer        string `json:"signer,omitempty"`  // certificate fingerprint and subject
+	Kind          string `json:"kind,omitempty"`
+	ExternalKey   string `json:"external_key,omitempty"`
+	ContentSHA256 string `json:"content_sha256,omitempty"` // of what was signed
+	// Outcome is "matched", "duplicate", "conflict", "orphan", "quarantined", "incomplete" or "misdirected".
+	Outcome    string `json:"outcome"`
+	Reason     string `json:"reason,omitempty"`
+	ExchangeID int64  `json:"exchange_id,omitempty"`
+	StateID    int    `json:"state_id,omitempty"` // of a receipt
+}
+
+// received is the body of "incoming.received" and "incoming.repeated".
+type received struct {
+	ID      int64  `json:"id"`
+	Name    string `json:"name"`
+	Claimed string `json:"claimed,omitempty"`
+	SHA256  string `json:"sha256"`
+	Size    int64  `json:"size"`
+}
+
+// settled is the body of "incoming.settled".
+type settled struct {
+	ID int64 `json:"id"`
+	Settlement
+}
+
+// touched is the body of "incoming.handed", "incoming.cleaned" and "incoming.reopened".
+type touched struct {
+	ID     int64  `json:"id"`
+	Reason string `json:"reason,omitempty"`
+}
+
+const (
+	outcomeMatched    = "matched"
+	outcomeIncomplete = "incomplete"
+)
+
+// Receive records the bytes of a file: Bank, Name, Claimed, SHA256 and Size.
+// The same bytes from the same bank again give known = true and the id they
+// already have, unless what came before was incomplete.
+func (t *Tx) Receive(i Incoming) (id int64, known bool, err error) {
+	if i.Bank == "" || i.Name == "" || !isDigest(i.SHA256) || i.Size < 0 {
+		return 0, false, fmt.Errorf("receive %q: bank, name, SHA-256 in hex and size are required", i.Name)
+	}
+	row, err := t.one(`SELECT id, exchange FROM arrival WHERE bank = ? AND sha256 = ? AND outcome <> 'incomplete'`,
+		i.Bank, i.SHA256)
+	if err != nil {
+		return 0, false, err
+	}
+	r := received{Name: i.Name, Claimed: i.Claimed, SHA256: i.SHA256, Size: i.Size}
+	if row != nil {
+		r.ID = row.num(0)
+		return r.ID, true, t.append("incoming.repeated", i.Bank, row.num(1), r)
+	}
+	if r.ID, err = t.next("arrival"); err != nil {
+		return 0, false, err
+	}
+	return r.ID, false, t.append("incoming.received", i.Bank, 0, r)
+}
+
+// Settle says what an incoming file is, once: a second time gives [ErrStale].
+// Among matched files of a bank the signed content is unique ([ErrDuplicate])
+// and so is the external key within its kind ([ErrConflict]); nothing is
+// written then, and the caller settles again with the outcome that follows.
+// An exchange of another bank is an error: that would be a misdirected reply.
+func (t *Tx) Settle(id int64, s Settlement) error {
+	i, err := t.incoming(id)
+	if err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	if i.Outcome != "" {
+		return fmt.Errorf("settle incoming %d: %w: it is %s", id, ErrStale, i.Outcome)
+	}
+	if err := t.checkSettlement(i, s); err != nil {
+		return fmt.Errorf("settle incoming %d: %w", id, err)
+	}
+	return t.append("incoming.settled", i.Bank, s.ExchangeID, settled{ID: id, Settlement: s})
+}
+
+func (t *Tx) checkSettlement(i Incoming, s Settlement) error {
+	switch s.Outcome {
+	case outcomeMatched, "duplicate", "conflict", "orphan", "quarantined", outcomeIncomplete, "misdirected":
+	default:
+		return fmt.Errorf("unknown outcome %q", s.Outcome)
+	}
+	if s.ContentSHA256 != "" && !isDigest(s.ContentSHA256) {
+		return errors.New("content is not named by a SHA-256 in hex")
+	}
+	if s.ExchangeID != 0 {
+		x, err := t.Exchange(s.ExchangeID)
+		if err != nil {
+			return err
+		}
+		if x.Bank != i.Bank {
+			return fmt.Errorf("exchange %d belongs to bank %s, the file came from %s", x.ID, x.Bank, i.Bank)
+		}
+	}
+	if s.Outcome != outcomeMatched {
+		return nil
+	}
+	return t.checkUnique(i.Bank, s)
+}
+
+func (t *Tx) checkUnique(bank string, s Settlement) error {
+	if s.ContentSHA256 != "" {
+		row, err := t.one(`SELECT id FROM arrival WHERE bank = ? AND content_sha256 = ?
+			AND outcome = 'matched' AND content_sha256 <> ''`, bank, s.ContentSHA256)
+		if err != nil {
+			return err
+		}
+		if row != nil {
+			return fmt.Errorf("%w: signed content came before as incoming %d", ErrDuplicate, row.num(0))
+		}
+	}
+	if s.ExternalKey == "" {
+		return nil
+	}
+	row, err := t.one(`SELECT id FROM arrival WHERE bank = ? AND kind = ? AND external_key = ?
+		AND outcome = 'matched' AND external_key <> ''`, bank, s.Kind, s.ExternalKey)
+	if err != nil {
+		return err
+	}
+	if row != nil {
+		return fmt.Errorf("%w: external key %s came before in incoming %d", ErrConflict, s.ExternalKey, row.num(0))
+	}
+	return nil
+}
+
+// Hand records that the file lies in the office's outbox, durably.
+func (t *Tx) Hand(id int64) error { return t.touch(id, "incoming.handed") }
+
+// Clean records that nothing of the file is left to do at the bank.
+func (t *Tx) Clean(id int64) error { return t.touch(id, "incoming.cleaned") }
+
+func (t *Tx) touch(id int64, kind string) error {
+	i, err := t.incoming(id)
+	if err != nil {
+		return fmt.Errorf("record %s: %w", kind, err)
+	}
+	done := i.HandedAt
+	if kind == "incoming.cleaned" {
+		done = i.CleanedAt
+	}
+	if i.Outcome == "" || done != nil {
+		return fmt.Errorf("record %s of %d: %w: not settled, or already done", kind, id, ErrStale)
+	}
+	return t.append(kind, i.Bank, i.ExchangeID, touched{ID: id})
+}
+
+// Reopen lets a file that was put aside (quarantined, orphan, conflict or
+// misdirected) be judged once more, by a person's act; it is unsettled again.
+func (t *Tx) Reopen(id int64, reason string) error {
+	i, err := t.incoming(id)
+	if err != nil {
+		return fmt.Errorf("reopen: %w", err)
+	}
+	if reason == "" {
+		return fmt.Errorf("reopen incoming %d: a reason is required", id)
+	}
+	switch i.Outcome {
+	case "quarantined", "orphan", "conflict", "misdirected":
+		return t.append("incoming.reopened", i.Bank, i.ExchangeID, touched{ID: id, Reason: reason})
+	default:
+		return fmt.Errorf("reopen incoming %d: %w: it is %q", id, ErrStale, i.Outcome)
+	}
+}
+
+func (t *Tx) incoming(id int64) (Incoming, error) {
+	row, err := t.one(`SELECT `+arrivalColumns+` FROM arrival WHERE id = ?`, id)
+	if err != nil {
+		return Incoming{}, err
+	}
+	if row == nil {
+		return Incoming{}, fmt.Errorf("incoming %d: %w", id, ErrNotFound)
+	}
+	return incomingFrom(row)
+}

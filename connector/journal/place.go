@@ -1,0 +1,97 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const fileMode = 0o640
+
+func newName(path string) string { return path + ".new" }
+
+// prepareFile makes the empty file that fill works on.
+func prepareFile(path string) error {
+	if err := checkLocal(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: %w", path, fs.ErrExist)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, tail := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(newName(path) + tail); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	f, err := os.OpenFile(newName(path), os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
+	if err != nil {
+		return err
+	}
+	// The process's umask may have taken the group's bit.
+	return errors.Join(f.Chmod(fileMode), f.Close())
+}
+
+// publishFile gives the finished journal its name. A crash before leaves no
+// journal, a crash after leaves a whole one.
+func publishFile(path string) error {
+	if err := unix.Renameat2(unix.AT_FDCWD, newName(path), unix.AT_FDCWD, path, unix.RENAME_NOREPLACE); err != nil {
+		return fmt.Errorf("rename %s: %w", newName(path), err)
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// checkFile refuses a path that could be another journal, or that others than
+// the daemon can change.
+func checkFile(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file (%s)", path, info.Mode().Type())
+	case !ok || st.Nlink != 1:
+		return fmt.Errorf("%s has other hard links: SQLite would lose its -wal file; remove them", path)
+	case info.Mode().Perm()&0o027 != 0:
+		return fmt.Errorf("%s has mode %04o, others could read or the group write it: run chmod 0640 %s",
+			path, info.Mode().Perm(), path)
+	}
+	return checkLocal(filepath.Dir(path))
+}
+
+// checkLocal refuses network file systems: their locks and shared memory do
+// not hold what WAL needs.
+func checkLocal(dir string) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return fmt.Errorf("statfs %s: %w", dir, err)
+	}
+	if remote(int64(st.Type)) {
+		return fmt.Errorf("%s is on a network file system (type 0x%x): put the journal on a local disk", dir, st.Type)
+	}
+	return nil
+}
+
+func remote(kind int64) bool {
+	const (
+		gfs2, ocfs2, lustre, gpfs = 0x01161970, 0x7461636f, 0x0BD00BD0, 0x47504653
+	)
+	return slices.Contains([]int64{
+		unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC,
+		unix.CEPH_SUPER_MAGIC, unix.V9FS_MAGIC, unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC, unix.CODA_SUPER_MAGIC,
+		unix.NCP_SUPER_MAGIC, unix.FUSE_SUPER_MAGIC, gfs2, ocfs2, lustre, gpfs,
+	}, kind&0xffffffff)
+}

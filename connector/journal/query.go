@@ -1,0 +1,294 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Exchange is one outgoing document and all that became of it. Times are UTC;
+// nil = not yet. DeliveredAt is no later than the bank's first word about it.
+type Exchange struct {
+	ID           int64      `json:"id"`
+	Bank         string     `json:"bank"`
+	Kind         string     `json:"kind"`
+	Code         string     `json:"code,omitempty"`
+	InternalKey  string     `json:"internal_key"`
+	DocNum       string     `json:"doc_num,omitempty"`
+	DocDate      string     `json:"doc_date,omitempty"`
+	IPNum        string     `json:"ip_num,omitempty"`
+	Amount       *int64     `json:"amount,omitempty"` // kopecks
+	State        State      `json:"state"`
+	Reason       string     `json:"reason,omitempty"`
+	Stream       string     `json:"stream"`
+	Seq          int64      `json:"seq,omitempty"` // 0 before Sealed
+	Previous     string     `json:"previous,omitempty"`
+	BaseKey      string     `json:"base_key,omitempty"`
+	SourceSHA256 string     `json:"source_sha256"`
+	FileName     string     `json:"file_name,omitempty"`
+	FileSHA256   string     `json:"file_sha256,omitempty"`
+	FileSize     int64      `json:"file_size,omitempty"`
+	Signer       string     `json:"signer,omitempty"`
+	TempName     string     `json:"temp_name,omitempty"`
+	Evidence     string     `json:"evidence,omitempty"`
+	AnswerCode   string     `json:"answer_code,omitempty"`
+	Attempts     int        `json:"attempts,omitempty"`
+	Resends      int        `json:"resends,omitempty"`  // how often a person sent it once more
+	Parent       int64      `json:"parent,omitempty"`   // exchange that a receipt of ours belongs to
+	Incoming     int64      `json:"incoming,omitempty"` // incoming file that a receipt of ours answers
+	AcceptedAt   *time.Time `json:"accepted_at"`
+	SealedAt     *time.Time `json:"sealed_at,omitempty"`
+	SendingAt    *time.Time `json:"sending_at,omitempty"`
+	DeliveredAt  *time.Time `json:"delivered_at,omitempty"`
+	ConfirmedAt  *time.Time `json:"confirmed_at,omitempty"`
+	AnsweredAt   *time.Time `json:"answered_at,omitempty"`
+	ClosedAt     *time.Time `json:"closed_at,omitempty"`
+	DueAt        *time.Time `json:"due_at,omitempty"`
+	Rule         string     `json:"rule,omitempty"` // law that DueAt comes from
+}
+
+const exchangeColumns = `id, bank, kind, code, internal_key, doc_num, doc_date, ip_num, amount, state, reason, stream,
+	seq, previous, base_key, source_sha256, file_name, file_sha256, file_size, signer, temp_name, evidence, answer_code,
+	attempts, resends, parent, incoming, accepted_at, sealed_at, sending_at, delivered_at, confirmed_at, answered_at,
+	closed_at, due_at, rule`
+
+func exchangeFrom(f fields) (Exchange, error) {
+	x := Exchange{
+		ID: f.num(0), Bank: f.str(1), Kind: f.str(2), Code: f.str(3), InternalKey: f.str(4), DocNum: f.str(5),
+		DocDate: f.str(6), IPNum: f.str(7), State: State(f.str(9)), Reason: f.str(10), Stream: f.str(11), Seq: f.num(12),
+		Previous: f.str(13), BaseKey: f.str(14), SourceSHA256: f.str(15), FileName: f.str(16), FileSHA256: f.str(17),
+		FileSize: f.num(18), Signer: f.str(19), TempName: f.str(20), Evidence: f.str(21), AnswerCode: f.str(22),
+		Attempts: int(f.num(23)), Resends: int(f.num(24)), Parent: f.num(25), Incoming: f.num(26), Rule: f.str(35),
+	}
+	if f[8] != nil {
+		amount := f.num(8)
+		x.Amount = &amount
+	}
+	for i, at := range []**time.Time{
+		&x.AcceptedAt, &x.SealedAt, &x.SendingAt, &x.DeliveredAt, &x.ConfirmedAt, &x.AnsweredAt, &x.ClosedAt, &x.DueAt,
+	} {
+		if err := f.moment(27+i, at); err != nil {
+			return x, fmt.Errorf("exchange %d: %w", x.ID, err)
+		}
+	}
+	return x, nil
+}
+
+const arrivalColumns = `id, bank, name, claimed, sha256, size, repeats, verdict, code, signer, kind, external_key,
+	content_sha256, outcome, reason, exchange, state_id, received_at, settled_at, handed_at, cleaned_at`
+
+func incomingFrom(f fields) (Incoming, error) {
+	i := Incoming{
+		ID: f.num(0), Bank: f.str(1), Name: f.str(2), Claimed: f.str(3), SHA256: f.str(4), Size: f.num(5),
+		Repeats: int(f.num(6)), Verdict: f.str(7), Code: f.str(8), Signer: f.str(9), Kind: f.str(10),
+		ExternalKey: f.str(11), ContentSHA256: f.str(12), Outcome: f.str(13), Reason: f.str(14), ExchangeID: f.num(15),
+		StateID: int(f.num(16)),
+	}
+	var receivedAt *time.Time
+	for n, at := range []**time.Time{&receivedAt, &i.SettledAt, &i.HandedAt, &i.CleanedAt} {
+		if err := f.moment(17+n, at); err != nil {
+			return i, fmt.Errorf("incoming %d: %w", i.ID, err)
+		}
+	}
+	i.ReceivedAt = *receivedAt
+	return i, nil
+}
+
+// moment reads a time; NULL leaves nil.
+func (f fields) moment(i int, into **time.Time) error {
+	if f[i] == nil {
+		return nil
+	}
+	at, err := readStamp(f.str(i))
+	if err != nil {
+		return err
+	}
+	*into = &at
+	return nil
+}
+
+// rows reads a whole result from the read pool.
+func rows[T any](ctx context.Context, b *Book, from func(fields) (T, error), query string, args ...any) (out []T, err error) {
+	r, err := b.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	defer r.Close()
+	columns, err := r.Columns()
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	f, into := make(fields, len(columns)), make([]any, len(columns))
+	for i := range f {
+		into[i] = &f[i]
+	}
+	for r.Next() {
+		if err := r.Scan(into...); err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		row, err := from(f)
+		if err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		out = append(out, row)
+	}
+	if err := r.Err(); err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	return out, nil
+}
+
+// first is rows for one row; none gives ErrNotFound.
+func first[T any](ctx context.Context, b *Book, from func(fields) (T, error), query string, args ...any) (T, error) {
+	all, err := rows(ctx, b, from, query, args...)
+	if err != nil || len(all) == 0 {
+		var none T
+		if err == nil {
+			err = fmt.Errorf("read journal: %w", ErrNotFound)
+		}
+		return none, err
+	}
+	return all[0], nil
+}
+
+// Exchange reads one exchange, or [ErrNotFound].
+func (b *Book) Exchange(ctx context.Context, id int64) (Exchange, error) {
+	return first(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange WHERE id = ?`, id)
+}
+
+// ByKey reads the exchange that has a key now, in class "office" or
+// "receipt"; if all of them are Refused or Cancelled, the newest.
+func (b *Book) ByKey(ctx context.Context, kindClass, internalKey string) (Exchange, error) {
+	return first(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange WHERE class = ? AND internal_key = ?
+		ORDER BY CASE WHEN state IN ('Refused', 'Cancelled') THEN id ELSE 0 END = 0 DESC, id DESC LIMIT 1`,
+		kindClass, internalKey)
+}
+
+// Filter chooses exchanges; empty fields choose all. Since and Until bound
+// the time of acceptance, Until excluded. Limit 0 is no limit.
+type Filter struct {
+	Bank         string
+	Kinds        []string
+	States       []State
+	Key          string // internal key
+	Since, Until time.Time
+	AfterID      int64
+	Limit        int
+}
+
+// Find reads exchanges in the order of their ids.
+func (b *Book) Find(ctx context.Context, f Filter) ([]Exchange, error) {
+	if len(f.States) == 0 {
+		f.States = states() // so that the index on (state, bank, id) always serves
+	}
+	where := []string{in("state", len(f.States)), "id > ?"}
+	args := append(values(f.States), f.AfterID)
+	add := func(cond string, v ...any) {
+		where, args = append(where, cond), append(args, v...)
+	}
+	if f.Bank != "" {
+		add("bank = ?", f.Bank)
+	}
+	if len(f.Kinds) > 0 {
+		add(in("kind", len(f.Kinds)), values(f.Kinds)...)
+	}
+	if f.Key != "" {
+		add("class IN ('office', 'receipt') AND internal_key = ?", f.Key)
+	}
+	if !f.Since.IsZero() {
+		add("accepted_at >= ?", stamp(f.Since))
+	}
+	if !f.Until.IsZero() {
+		add("accepted_at < ?", stamp(f.Until))
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = -1
+	}
+	return rows(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange WHERE `+strings.Join(where, " AND ")+
+		` ORDER BY id LIMIT ?`, append(args, limit)...)
+}
+
+func in(column string, n int) string {
+	return column + " IN (?" + strings.Repeat(", ?", n-1) + ")"
+}
+
+func values[T ~string](list []T) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// Sources lists the files of a document, in the order they were accepted.
+func (b *Book) Sources(ctx context.Context, id int64) ([]Source, error) {
+	return rows(ctx, b, func(f fields) (Source, error) { return Source{Name: f.str(0), SHA256: f.str(1)}, nil },
+		`SELECT name, sha256 FROM source WHERE exchange = ? ORDER BY place`, id)
+}
+
+// Incoming reads one incoming file, or [ErrNotFound].
+func (b *Book) Incoming(ctx context.Context, id int64) (Incoming, error) {
+	return first(ctx, b, incomingFrom, `SELECT `+arrivalColumns+` FROM arrival WHERE id = ?`, id)
+}
+
+// IncomingOpen lists the files of a bank with something left to do: received
+// but not settled, matched but not handed over, settled but not cleaned.
+// Incomplete ones are not listed: their file is fetched again.
+func (b *Book) IncomingOpen(ctx context.Context, bank string) ([]Incoming, error) {
+	return rows(ctx, b, incomingFrom, `SELECT `+arrivalColumns+` FROM arrival WHERE bank = ?
+		AND outcome <> 'incomplete' AND (cleaned_at IS NULL OR outcome = '' OR (outcome = 'matched' AND handed_at IS NULL))
+		ORDER BY id`, bank)
+}
+
+// IncomingBy reads the matched file of a bank that has an external key, of
+// one of the kinds if any are named; the first if there are several.
+func (b *Book) IncomingBy(ctx context.Context, bank, externalKey string, kinds ...string) (Incoming, error) {
+	if len(kinds) == 0 {
+		kinds = []string{"report", "answer", "receipt"}
+	}
+	args := append([]any{bank, externalKey}, values(kinds)...)
+	return first(ctx, b, incomingFrom, `SELECT `+arrivalColumns+` FROM arrival WHERE bank = ? AND external_key = ?
+		AND `+in("kind", len(kinds))+` AND outcome = 'matched' AND external_key <> '' ORDER BY id LIMIT 1`, args...)
+}
+
+// ReceiptFor reads our newest receipt for an incoming file, or [ErrNotFound].
+func (b *Book) ReceiptFor(ctx context.Context, incomingID int64) (Exchange, error) {
+	return first(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange
+		WHERE incoming = ? AND incoming <> 0 AND class = 'receipt' ORDER BY id DESC LIMIT 1`, incomingID)
+}
+
+// LastSlot is the latest slot of a bank in the run ledger.
+func (b *Book) LastSlot(ctx context.Context, bank string) (name string, at time.Time, ok bool, err error) {
+	all, err := rows(ctx, b, func(f fields) (fields, error) { return append(fields(nil), f...), nil },
+		`SELECT slot, at FROM slot WHERE bank = ? ORDER BY at DESC, slot DESC LIMIT 1`, bank)
+	if err != nil || len(all) == 0 {
+		return "", time.Time{}, false, err
+	}
+	at, err = readStamp(all[0].str(1))
+	return all[0].str(0), at, err == nil, err
+}
+
+// OpenDocuments counts orders and queries of the banks (none named = all)
+// that are not Answered, Closed, Refused, Rejected or Cancelled.
+func (b *Book) OpenDocuments(ctx context.Context, banks []string) (int, error) {
+	query := `SELECT count(*) FROM exchange WHERE open = 1`
+	if len(banks) > 0 {
+		query += " AND " + in("bank", len(banks))
+	}
+	n, err := first(ctx, b, func(f fields) (int64, error) { return f.num(0), nil }, query, values(banks)...)
+	return int(n), err
+}
+
+// Overdue lists the open documents whose deadline is not after now, the
+// oldest deadline first.
+func (b *Book) Overdue(ctx context.Context, now time.Time) ([]Exchange, error) {
+	return rows(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange
+		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?1 AND due_at <= ?1 ORDER BY due_at, id`, stamp(now))
+}
+
+// Events lists all that the book says about an exchange, in order.
+func (b *Book) Events(ctx context.Context, exchange int64) ([]Event, error) {
+	return rows(ctx, b, eventFrom, `SELECT `+eventColumns+` FROM event WHERE exchange = ? AND exchange <> 0 ORDER BY seq`, exchange)
+}

@@ -1,0 +1,117 @@
+package journal
+
+import "slices"
+
+// State is where one outgoing document stands. See [Allowed] for the arrows.
+type State string
+
+// The states of an exchange. What each one promises:
+const (
+	Accepted  State = "Accepted"  // bytes are in the store, the key is ours; nothing is visible outside
+	Held      State = "Held"      // as Accepted, but something must happen first; Reason says what
+	Sealed    State = "Sealed"    // exact bytes, name and number of the envelope are fixed for good
+	Sending   State = "Sending"   // the intent: a rename of TempName may happen at any moment from now on
+	Ambiguous State = "Ambiguous" // whether the rename happened is not known
+	Delivered State = "Delivered" // the final name was seen; the bank has said nothing yet
+	Confirmed State = "Confirmed" // the bank's own signed receipt names our key and digest
+	Answered  State = "Answered"  // the bank's report or answer is linked; more may follow
+	Closed    State = "Closed"    // nothing more is expected
+	Suspect   State = "Suspect"   // a deadline passed or evidence disagrees; a person decides
+	Refused   State = "Refused"   // ours: it cannot go, and the office was told why
+	Rejected  State = "Rejected"  // the bank's: its receipt says 90, 91, 92, 93 or the like
+	Cancelled State = "Cancelled" // withdrawn before Sending, or by a person's decision from Suspect
+)
+
+// The two classes of exchange, one number stream each.
+const (
+	classOffice  = "office"
+	classReceipt = "receipt"
+	kindReceipt  = "receipt"
+)
+
+// Allowed says whether a document of the kind may go from one state to
+// another. Kind "receipt" (ours to the bank) ends with its delivery, because
+// no bank answers a receipt; every other kind needs the bank's word.
+//
+//	Held <──> Accepted ──> Sealed ──> Sending ──> Delivered ──> Confirmed ──> Answered ⟲ ──> Closed
+//	  │          │            │        │   ↑ ↓         │             │
+//	  │          │            │        │ Ambiguous     ├──> Closed   │     (Delivered ──> Closed: receipts only)
+//	  └──────────┴─> Refused  │        │     │         │             │
+//	  └──────────┴────────────┴─> Cancelled  │         │             │
+//	                                   └─────┴─────────┴─────────────┴──> Suspect
+//
+// The bank's signed word is proof that the file arrived, whatever we knew:
+// Sending, Ambiguous, Delivered, Confirmed and Suspect go to Confirmed,
+// Answered or Rejected by it. From Suspect a person (or late evidence) goes
+// to Ambiguous (resolve again), Delivered, Confirmed, Answered, Rejected,
+// Closed, Cancelled, or Sealed (the same bytes are sent once more under the
+// same number). Closed, Refused, Rejected and Cancelled are the end.
+func Allowed(from, to State, kind string) bool {
+	return slices.Contains(arrows(from, kind == kindReceipt), to)
+}
+
+func arrows(from State, receipt bool) []State {
+	switch from {
+	case Accepted:
+		return []State{Held, Sealed, Refused, Cancelled}
+	case Held:
+		return []State{Accepted, Refused, Cancelled}
+	case Sealed:
+		return []State{Sending, Cancelled}
+	case Sending:
+		return withWord(receipt, Delivered, Ambiguous, Suspect)
+	case Ambiguous:
+		return withWord(receipt, Sending, Delivered, Suspect)
+	case Delivered:
+		if receipt {
+			return []State{Closed, Suspect}
+		}
+		return withWord(false, Suspect)
+	case Confirmed:
+		return []State{Answered, Rejected, Suspect}
+	case Answered:
+		return []State{Answered, Closed}
+	case Suspect:
+		return withWord(receipt, Sealed, Ambiguous, Delivered, Closed, Cancelled)
+	case Closed, Refused, Rejected, Cancelled:
+		return nil
+	}
+	return nil
+}
+
+// withWord adds the states that only the bank's signed word can bring.
+func withWord(receipt bool, to ...State) []State {
+	if receipt {
+		return to
+	}
+	return append(to, Confirmed, Answered, Rejected)
+}
+
+// open tells whether somebody still owes something for the document.
+func (s State) open() bool {
+	switch s {
+	case Accepted, Held, Sealed, Sending, Ambiguous, Delivered, Confirmed, Suspect:
+		return true
+	case Answered, Closed, Refused, Rejected, Cancelled:
+		return false
+	}
+	return false
+}
+
+func states() []State {
+	return []State{
+		Accepted, Held, Sealed, Sending, Ambiguous, Delivered, Confirmed, Answered, Closed,
+		Suspect, Refused, Rejected, Cancelled,
+	}
+}
+
+func openStates() []State {
+	return slices.DeleteFunc(states(), func(s State) bool { return !s.open() })
+}
+
+func class(kind string) string {
+	if kind == kindReceipt {
+		return classReceipt
+	}
+	return classOffice
+}

@@ -1,0 +1,366 @@
+package journal
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Tx is one caller's part of a commit. Each method appends events and
+// projects them at once, so later methods see what earlier ones did.
+type Tx struct {
+	b     *Book
+	c     *conn
+	at    time.Time
+	actor string
+	err   error // an append that went half way: the closure cannot succeed any more
+	over  bool
+}
+
+// Source is one file of a document in the content store.
+type Source struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
+// Fault is one reason why a document cannot go.
+type Fault struct {
+	Path string `json:"path,omitempty"`
+	Code int    `json:"code"`
+	Text string `json:"text"`
+}
+
+// Acceptance opens an exchange. Kinds "order" and "query" come from the
+// office and go by stream "documents"; "receipt" is ours to the bank and goes
+// by stream "receipts".
+type Acceptance struct {
+	Bank         string   `json:"bank"`
+	Kind         string   `json:"kind"`
+	Code         string   `json:"code,omitempty"`
+	InternalKey  string   `json:"internal_key,omitempty"`
+	DocNum       string   `json:"doc_num,omitempty"`
+	DocDate      string   `json:"doc_date,omitempty"`
+	IPNum        string   `json:"ip_num,omitempty"`
+	Amount       *int64   `json:"amount,omitempty"` // kopecks
+	BaseKey      string   `json:"base_key,omitempty"`
+	SourceSHA256 string   `json:"source_sha256,omitempty"` // the office's file in the store
+	Sources      []Source `json:"sources,omitempty"`
+	Held         bool     `json:"-"`
+	Reason       string   `json:"reason,omitempty"`   // why it is held
+	Parent       int64    `json:"parent,omitempty"`   // exchange that a receipt of ours belongs to
+	Incoming     int64    `json:"incoming,omitempty"` // incoming file that a receipt of ours answers
+	Stream       string   `json:"stream,omitempty"`   // "" = by kind
+}
+
+// Refusal is an office document that cannot go; known as far as it could be read.
+type Refusal struct {
+	Bank, Kind, Code, InternalKey, DocNum, DocDate, IPNum string
+
+	Amount       *int64
+	BaseKey      string
+	SourceSHA256 string
+	Sources      []Source
+	Reason       string // machine-readable, required
+	Faults       []Fault
+}
+
+// Change is what goes with a step of an exchange. Empty fields leave what is
+// there.
+type Change struct {
+	Reason     string     `json:"reason,omitempty"`
+	Seq        int64      `json:"seq,omitempty"`         // to Sealed: the stream's next number
+	Previous   string     `json:"previous,omitempty"`    // to Sealed: SHA-256 of the stream's last envelope, "" for the first
+	FileName   string     `json:"file_name,omitempty"`   // to Sealed: final name at the bank
+	FileSHA256 string     `json:"file_sha256,omitempty"` // to Sealed: of the envelope
+	FileSize   int64      `json:"file_size,omitempty"`
+	Signer     string     `json:"signer,omitempty"`
+	TempName   string     `json:"temp_name,omitempty"` // to Sending: the only name a rename may start from
+	Evidence   string     `json:"evidence,omitempty"`
+	Incoming   int64      `json:"incoming,omitempty"` // incoming file that brought the step
+	AnswerCode string     `json:"answer_code,omitempty"`
+	DueAt      *time.Time `json:"due_at,omitempty"`  // legal deadline of what comes next
+	WarnAt     *time.Time `json:"warn_at,omitempty"` // from when on view overdue shows it; nil = DueAt
+	Rule       string     `json:"rule,omitempty"`    // law that DueAt comes from
+	Attempt    bool       `json:"attempt,omitempty"` // counts as a try
+}
+
+// opened is the body of "exchange.opened".
+type opened struct {
+	State State  `json:"state"`
+	Class string `json:"class"`
+	Acceptance
+	Faults []Fault `json:"faults,omitempty"`
+}
+
+// moved is the body of "exchange.<state>".
+type moved struct {
+	From State `json:"from"`
+	To   State `json:"to"`
+	Change
+}
+
+// Time is the one time of all events of this closure: UTC, milliseconds.
+func (t *Tx) Time() time.Time { return t.at }
+
+// append writes one event and projects it.
+func (t *Tx) append(kind, bank string, exchange int64, body any) error {
+	if t.over {
+		return errors.New("journal: transaction used after its end")
+	}
+	if t.err != nil {
+		return t.err
+	}
+	if err := t.add(kind, bank, exchange, body); err != nil {
+		t.err = fmt.Errorf("append %s: %w", kind, err)
+	}
+	return t.err
+}
+
+func (t *Tx) add(kind, bank string, exchange int64, body any) error {
+	text, err := encode(body)
+	if err != nil {
+		return err
+	}
+	e := Event{
+		Seq: t.b.head.seq + 1, At: t.at, Instance: t.b.instance, Actor: t.actor, Kind: kind,
+		Bank: bank, Exchange: exchange, Body: text, Prev: t.b.head.hash,
+	}
+	if e.Hash, err = e.digest(&t.b.buf); err != nil {
+		return err
+	}
+	if err := e.insert(t.c); err != nil {
+		return err
+	}
+	if err := project(t.c, &e); err != nil {
+		return err
+	}
+	t.b.head = position{seq: e.Seq, hash: e.Hash, at: e.At}
+	return nil
+}
+
+// one reads a row; an error of the engine ends the closure.
+func (t *Tx) one(query string, args ...driver.Value) (fields, error) {
+	if t.over {
+		return nil, errors.New("journal: transaction used after its end")
+	}
+	if t.err != nil {
+		return nil, t.err
+	}
+	row, err := t.c.one(query, args...)
+	if err != nil {
+		t.err = fmt.Errorf("read journal: %w", err)
+	}
+	return row, t.err
+}
+
+func (t *Tx) next(table string) (int64, error) {
+	row, err := t.one(`SELECT coalesce(max(id), 0) + 1 FROM ` + table)
+	if err != nil {
+		return 0, err
+	}
+	return row.num(0), nil
+}
+
+// Accept opens an exchange in state Accepted, or Held. The key is unique among
+// office documents, and among receipts, that are not Refused or Cancelled: the
+// same bytes for the same bank again give [ErrDuplicate], anything else
+// [ErrConflict], both with the id of the exchange that has the key.
+func (t *Tx) Accept(a Acceptance) (id int64, err error) {
+	switch {
+	case a.Bank == "" || a.Kind == "" || a.InternalKey == "":
+		return 0, fmt.Errorf("accept %q: bank, kind and internal key are required", a.InternalKey)
+	case !isDigest(a.SourceSHA256):
+		return 0, fmt.Errorf("accept %s: source is not named by a SHA-256 in hex", a.InternalKey)
+	case a.Amount != nil && *a.Amount < 0:
+		return 0, fmt.Errorf("accept %s: amount is negative", a.InternalKey)
+	case a.Held && a.Reason == "":
+		return 0, fmt.Errorf("accept %s: held without a reason", a.InternalKey)
+	}
+	if a.Stream == "" {
+		a.Stream = streamOf(a.Kind)
+	}
+	row, err := t.one(`SELECT id, bank, source_sha256 FROM exchange WHERE class = ? AND internal_key = ?
+		AND CASE WHEN state IN ('Refused', 'Cancelled') THEN id ELSE 0 END = 0`, class(a.Kind), a.InternalKey)
+	if err != nil {
+		return 0, err
+	}
+	if row != nil {
+		cause := ErrConflict
+		if row.str(1) == a.Bank && row.str(2) == a.SourceSHA256 {
+			cause = ErrDuplicate
+		}
+		return row.num(0), fmt.Errorf("accept %s for bank %s: %w: exchange %d of bank %s",
+			a.InternalKey, a.Bank, cause, row.num(0), row.str(1))
+	}
+	o := opened{State: Accepted, Class: class(a.Kind), Acceptance: a}
+	if a.Held {
+		o.State = Held
+	}
+	return t.open(o)
+}
+
+// Refuse records an office document that cannot go, in state Refused.
+func (t *Tx) Refuse(r Refusal) (id int64, err error) {
+	if r.Bank == "" || r.Reason == "" {
+		return 0, errors.New("refuse document: bank and reason are required")
+	}
+	return t.open(opened{State: Refused, Class: class(r.Kind), Faults: r.Faults, Acceptance: Acceptance{
+		Bank: r.Bank, Kind: r.Kind, Code: r.Code, InternalKey: r.InternalKey, DocNum: r.DocNum, DocDate: r.DocDate,
+		IPNum: r.IPNum, Amount: r.Amount, BaseKey: r.BaseKey, SourceSHA256: r.SourceSHA256, Sources: r.Sources,
+		Reason: r.Reason, Stream: streamOf(r.Kind),
+	}})
+}
+
+func (t *Tx) open(o opened) (int64, error) {
+	id, err := t.next("exchange")
+	if err != nil {
+		return 0, err
+	}
+	return id, t.append("exchange.opened", o.Bank, id, o)
+}
+
+func streamOf(kind string) string {
+	if kind == kindReceipt {
+		return "receipts"
+	}
+	return "documents"
+}
+
+// Advance moves an exchange along [Allowed]: a compare-and-swap. It gives
+// [ErrStale] if the exchange is not in state from, if to is Sealed and Seq or
+// Previous are not the next of the stream, or if to is Sending and another
+// temporary name was already announced.
+func (t *Tx) Advance(id int64, from, to State, c Change) error {
+	x, err := t.Exchange(id)
+	if err != nil {
+		return fmt.Errorf("advance: %w", err)
+	}
+	if x.State != from {
+		return fmt.Errorf("advance exchange %d from %s to %s: %w: it is %s", id, from, to, ErrStale, x.State)
+	}
+	if !Allowed(from, to, x.Kind) {
+		return fmt.Errorf("advance exchange %d: no way from %s to %s for kind %s", id, from, to, x.Kind)
+	}
+	if err := checkChange(x, c); err != nil {
+		return fmt.Errorf("advance exchange %d from %s to %s: %w", id, from, to, err)
+	}
+	switch to {
+	case Sealed:
+		err = t.checkSealed(x, c)
+	case Sending:
+		err = checkSending(x, c)
+	case Held, Refused, Suspect, Cancelled:
+		if c.Reason == "" {
+			err = errors.New("a reason is required")
+		}
+	case Accepted, Ambiguous, Delivered, Confirmed, Answered, Closed, Rejected:
+	}
+	if err != nil {
+		return fmt.Errorf("advance exchange %d from %s to %s: %w", id, from, to, err)
+	}
+	c.DueAt, c.WarnAt = level(c.DueAt), level(c.WarnAt)
+	return t.append(eventKind(to), x.Bank, id, moved{From: from, To: to, Change: c})
+}
+
+// level gives a time the precision and zone of the book.
+func level(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	u := at.UTC().Truncate(time.Millisecond)
+	return &u
+}
+
+// checkChange holds that what was sealed stays as it is, whatever a later step
+// says about it.
+func checkChange(x Exchange, c Change) error {
+	if c.WarnAt != nil && c.DueAt != nil && c.WarnAt.After(*c.DueAt) {
+		return errors.New("warning time is after the deadline")
+	}
+	if x.SealedAt == nil {
+		return nil
+	}
+	for _, f := range []struct{ name, is, said string }{
+		{"file name", x.FileName, c.FileName},
+		{"file digest", x.FileSHA256, c.FileSHA256},
+		{"previous envelope", x.Previous, c.Previous},
+		{"number", strconv.FormatInt(x.Seq, 10), strconv.FormatInt(c.Seq, 10)},
+		{"file size", strconv.FormatInt(x.FileSize, 10), strconv.FormatInt(c.FileSize, 10)},
+	} {
+		if f.said != "" && f.said != "0" && f.said != f.is {
+			return fmt.Errorf("%w: %s was sealed as %q, not %q", ErrStale, f.name, f.is, f.said)
+		}
+	}
+	return nil
+}
+
+// checkSealed holds the numbers of a stream without gaps. A document that a
+// person sends once more keeps its number, name and bytes.
+func (t *Tx) checkSealed(x Exchange, c Change) error {
+	if x.State == Suspect {
+		if c.Reason == "" {
+			return errors.New("sending once more needs a reason")
+		}
+		return nil
+	}
+	if c.FileName == "" || !isDigest(c.FileSHA256) {
+		return errors.New("file name and SHA-256 in hex of the envelope are required")
+	}
+	seq, previous, err := t.Last(x.Bank, x.Stream)
+	if err != nil {
+		return err
+	}
+	if c.Seq != seq+1 || c.Previous != previous {
+		return fmt.Errorf("%w: stream %s of bank %s stands at %d (%s), envelope has number %d after %q",
+			ErrStale, x.Stream, x.Bank, seq, previous, c.Seq, c.Previous)
+	}
+	return nil
+}
+
+// checkSending holds that one intent names one temporary file, for good.
+func checkSending(x Exchange, c Change) error {
+	switch {
+	case c.TempName == "":
+		return errors.New("a temporary name is required")
+	case x.State == Ambiguous && c.TempName != x.TempName:
+		return fmt.Errorf("%w: intent names %s, not %s", ErrStale, x.TempName, c.TempName)
+	case x.State != Ambiguous && x.TempName != "":
+		return fmt.Errorf("%w: intent was already written for %s", ErrStale, x.TempName)
+	}
+	return nil
+}
+
+// Last is the last sealed number of a bank's stream and the SHA-256 of its
+// envelope; 0 and "" before the first.
+func (t *Tx) Last(bank, stream string) (seq int64, previous string, err error) {
+	row, err := t.one(`SELECT seq, sha256 FROM stream WHERE bank = ? AND stream = ?`, bank, stream)
+	if err != nil || row == nil {
+		return 0, "", err
+	}
+	return row.num(0), row.str(1), nil
+}
+
+// Attempt records that an upload was tried and failed before the intent.
+func (t *Tx) Attempt(id int64, cause string) error {
+	x, err := t.Exchange(id)
+	if err != nil {
+		return fmt.Errorf("record attempt: %w", err)
+	}
+	return t.append("exchange.attempted", x.Bank, id, struct {
+		Error string `json:"error"`
+	}{cause})
+}
+
+// Exchange reads an exchange as this transaction sees it, or [ErrNotFound].
+func (t *Tx) Exchange(id int64) (Exchange, error) {
+	row, err := t.one(`SELECT `+exchangeColumns+` FROM exchange WHERE id = ?`, id)
+	if err != nil {
+		return Exchange{}, err
+	}
+	if row == nil {
+		return Exchange{}, fmt.Errorf("exchange %d: %w", id, ErrNotFound)
+	}
+	return exchangeFrom(row)
+}
