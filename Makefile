@@ -1,0 +1,138 @@
+# bankconnector. `make` alone prints what there is.
+# A fresh Debian 12 with Go and gcc needs two commands: make demo, make test.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# --- the one place for build flags -----------------------------------------------------------------------------
+# timetzdata: the calendar must not depend on the host's time zone files.
+# sqlite_omit_load_extension: nobody loads code into the journal, and the static link needs no dlopen.
+TAGS     := timetzdata,sqlite_omit_load_extension
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  := -X main.version=$(VERSION)
+export CGO_ENABLED := 1
+export GOFLAGS     := -trimpath -buildvcs=false -tags=$(TAGS)
+ifeq ($(strip $(HOME)),)
+export HOME        := $(CURDIR)/.tools/home
+endif
+
+BIN      := bin/bankconnector
+PACKAGES := ./...
+
+# --- pinned tools, built from source into .tools ---------------------------------------------------------------
+GOLANGCI_VERSION := v2.15.0
+GOFUMPT_VERSION  := v0.12.0
+GOLANGCI := $(CURDIR)/.tools/bin/golangci-lint-$(GOLANGCI_VERSION)
+GOFUMPT  := $(CURDIR)/.tools/bin/gofumpt-$(GOFUMPT_VERSION)
+
+# --- how long the long ones are --------------------------------------------------------------------------------
+FUZZTIME      ?= 10s
+CRASH_ROUNDS  ?= 200
+SIM_ROUNDS    ?= 100000
+BENCH         ?= .
+BENCHTIME     ?= 1s
+TEST_TIMEOUT  ?= 10m
+DEMO_ARGS     ?=
+export CRASH_ROUNDS SIM_ROUNDS
+
+GATE := go run ./internal/archtest/gate -skips internal/archtest/skips.txt -required internal/archtest/required.txt
+
+##@ Everyday
+
+.PHONY: help
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z][a-z-]*:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/bankconnector
+	@mkdir -p bin
+	go build -ldflags '$(LDFLAGS)' -o $(BIN) ./connector
+
+.PHONY: demo
+demo: build ## run the main job on this machine: banks, documents, receipts, answers (DEMO_ARGS="--banks 113")
+	$(BIN) demo $(DEMO_ARGS)
+
+.PHONY: test
+test: deps ## run all tests; installs the Debian packages that they need, or says how
+	@go test -json -shuffle=on -timeout $(TEST_TIMEOUT) $(PACKAGES) | $(GATE)
+
+.PHONY: check
+check: build vet arch lint race ## what CI runs: build, vet, house rules, lint, tests with the race detector
+
+.PHONY: fmt
+fmt: $(GOFUMPT) ## format all Go files
+	$(GOFUMPT) -l -w $$(git ls-files -co --exclude-standard '*.go')
+
+##@ Parts of check
+
+.PHONY: vet
+vet: ## go vet
+	go vet $(PACKAGES)
+
+.PHONY: arch
+arch: ## the rules of the house (internal/archtest)
+	go test -count=1 ./internal/archtest/...
+
+.PHONY: lint
+lint: $(GOLANGCI) ## golangci-lint and the format of all files
+	$(GOLANGCI) run $(PACKAGES)
+
+.PHONY: race
+race: deps ## all tests with the race detector
+	@go test -json -race -shuffle=on -timeout $(TEST_TIMEOUT) $(PACKAGES) | $(GATE)
+
+##@ Longer
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	.ci/fuzz $(FUZZTIME)
+
+.PHONY: crash
+crash: deps ## kill and restart the program CRASH_ROUNDS (200) times, then check the books
+	go test -count=1 -tags=$(TAGS),crash -timeout 60m -run 'Crash|Kill' -v $(PACKAGES)
+
+.PHONY: sim
+sim: ## SIM_ROUNDS simulated exchanges of the real code under random faults
+	go test -count=1 -tags=$(TAGS),sim -timeout 120m -run 'Sim' -v $(PACKAGES)
+
+.PHONY: bench
+bench: ## benchmarks (BENCH=pattern BENCHTIME=1s)
+	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PACKAGES)
+
+.PHONY: cover
+cover: deps ## test coverage by function; cover.html shows the lines
+	go test -coverpkg=./... -coverprofile=cover.out -timeout $(TEST_TIMEOUT) $(PACKAGES)
+	go tool cover -html=cover.out -o cover.html
+	go tool cover -func=cover.out | tail -n 1
+
+##@ Release
+
+.PHONY: release
+release: ## a reproducible archive with checksums in dist/
+	VERSION='$(VERSION)' TAGS='$(TAGS)' .ci/release dist
+
+.PHONY: reproduce
+reproduce: ## build the release twice, the second time elsewhere with an empty cache, and compare
+	.ci/reproduce
+
+##@ Machine
+
+.PHONY: deps
+deps: ## the Debian packages that the tests need
+	@.ci/deps
+
+.PHONY: tools
+tools: $(GOLANGCI) $(GOFUMPT) ## the pinned tools into .tools/bin
+
+$(GOLANGCI):
+	@.ci/tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint $(GOLANGCI_VERSION) $@
+
+$(GOFUMPT):
+	@.ci/tool mvdan.cc/gofumpt $(GOFUMPT_VERSION) $@
+
+.PHONY: clean
+clean: ## remove what was built; the pinned tools stay
+	rm -rf bin dist cover.out cover.html
