@@ -1,10 +1,8 @@
 package mailbox
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +11,8 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/banks/mailbox/line"
+	"bankconnector/banks/mailbox/wire"
 )
 
 const clockTolerance = 5 * time.Minute
@@ -35,291 +35,175 @@ type Step struct {
 	Duration time.Duration `json:"duration"`
 }
 
-// checkup is a check under way.
-type checkup struct {
-	dialer  *Dialer
-	route   *route
-	trail   trail
-	session *Session
-	began   time.Time
-	steps   []Step
-	failed  bool
-
-	canary, moved string // names at the bank
-	stamp         time.Time
-	before        time.Time
-}
-
-// stage is one step before it is tried.
-type stage struct {
-	name     string
-	expected string
-	try      func(ctx context.Context) (string, error)
-	fix      Text
-}
-
 // Check goes the whole road to a bank once, step by step: name, connection, greeting, algorithms, host
 // key, login, folders, then a canary file that is put, renamed, read and removed under a name that no
 // bank takes for a document (`.bankconnector-check-<token>.part`), and the server's clock. The first
-// failure ends it: the steps behind it are Skipped. It needs no exchange to stand still.
+// failure ends it: the steps behind it are Skipped, but the canary is removed if it can be.
 func Check(ctx context.Context, d *Dialer, b *banks.Bank) []Step {
-	c := &checkup{dialer: d, began: d.Now()}
+	c := &checkup{dialer: d}
 	r, err := newRoute(b)
 	if err != nil {
-		c.add(stage{name: "profile", expected: "host, user, host_keys and folders", fix: Text{
+		c.run("profile", "host, user, host_keys and folders", Text{
 			RU: "Исправьте файл банка: " + b.File,
 			EN: "Correct the bank's file: " + b.File,
-		}}, "", err)
+		}, func() (string, error) { return "", err })
 		return c.steps
 	}
 	c.route = r
-	token := make([]byte, 16)
-	_, _ = rand.Read(token) // never fails (crypto/rand)
-	c.canary = path.Join(r.temp, ".bankconnector-check-"+hex.EncodeToString(token)+".part")
-	c.moved = path.Join(r.toBank, ".bankconnector-check-"+hex.EncodeToString(token)+"-2.part")
-	c.run(ctx, c.resolving())
-	c.connecting(ctx)
-	for _, s := range c.exchanging() {
-		c.run(ctx, s)
-	}
+	name := ".bankconnector-check-" + strings.ToLower(rand.Text())
+	c.canary, c.moved = path.Join(r.temp, name+".part"), path.Join(r.toBank, name+"-moved.part")
+	c.resolve(ctx)
+	c.connect(ctx)
 	if c.session != nil {
-		_ = c.session.Close()
+		defer c.session.Close() //nolint:errcheck // it has nothing to tell
 	}
+	c.folders(ctx)
+	c.exchange(ctx)
 	return c.steps
 }
 
-// run tries one stage unless an earlier one failed.
-func (c *checkup) run(ctx context.Context, s stage) {
-	if c.failed {
-		c.steps = append(c.steps, Step{Name: s.name, Skipped: true, Expected: s.expected, Actual: "not reached"})
-		return
-	}
-	c.began = c.dialer.Now()
-	actual, err := s.try(ctx)
-	c.add(s, actual, err)
+// checkup is a check under way.
+type checkup struct {
+	dialer        *Dialer
+	route         *route
+	session       *Session
+	canary, moved string // paths at the bank
+	steps         []Step
+	failed        bool
 }
 
-// add records how a stage ended.
-func (c *checkup) add(s stage, actual string, err error) {
-	step := Step{Name: s.name, OK: err == nil, Expected: s.expected, Actual: actual, Duration: c.dialer.Now().Sub(c.began)}
+// run tries one step unless an earlier one failed.
+func (c *checkup) run(name, expected string, fix Text, try func() (string, error)) {
+	step := Step{Name: name, Expected: expected}
+	if c.failed {
+		step.Skipped, step.Actual = true, "not reached"
+		c.steps = append(c.steps, step)
+		return
+	}
+	began := c.dialer.Now()
+	actual, err := try()
+	step.OK, step.Actual, step.Duration = err == nil, actual, c.dialer.Now().Sub(began)
 	if err != nil {
-		c.failed = true
-		step.Actual = cut(strings.TrimSpace(actual + " " + err.Error()))
-		step.Fix = s.fix
+		c.failed, step.Fix = true, fix
+		step.Actual = strings.TrimSpace(actual + " " + err.Error())
 	}
 	c.steps = append(c.steps, step)
 }
 
-func (c *checkup) resolving() stage {
+func (c *checkup) resolve(ctx context.Context) {
 	host := c.route.bank.SFTP.Host
-	return stage{
-		name: "dns", expected: "an address for " + host,
-		try: func(ctx context.Context) (string, error) {
-			if net.ParseIP(host) != nil {
-				return host, nil
-			}
-			addrs, err := net.DefaultResolver.LookupHost(ctx, host)
-			return strings.Join(addrs, ", "), err
-		},
-		fix: Text{
-			RU: "Имя узла не разрешается в адрес. Проверьте sftp.host и DNS этой машины (getent hosts " + host + "); если банк дал IP-адрес, впишите его.",
-			EN: "The host name has no address. Check sftp.host and this machine's DNS (getent hosts " + host + "); if the bank gave an IP address, write that.",
-		},
-	}
-}
-
-// connecting dials once and tells from the trail how far that came.
-func (c *checkup) connecting(ctx context.Context) {
-	stages := c.handshake()
-	if c.failed {
-		for _, s := range stages {
-			c.run(ctx, s)
-		}
-		return
-	}
-	c.began = c.dialer.Now()
-	session, err := c.dialer.dial(ctx, c.route, &c.trail)
-	c.session = session
-	reached := c.reached(err == nil)
-	for i, s := range stages {
-		switch {
-		case i < reached:
-			actual, _ := s.try(ctx)
-			c.add(s, actual, nil)
-		case i == reached:
-			actual, _ := s.try(ctx)
-			c.add(s, actual, err)
-		default:
-			c.run(ctx, s)
-		}
-	}
-}
-
-// reached is the number of handshake stages that succeeded.
-func (c *checkup) reached(done bool) int {
-	t := &c.trail
-	switch {
-	case done:
-		return 6
-	case t.inside:
-		return 5
-	case t.trusted:
-		return 4
-	case t.kex:
-		return 3
-	case strings.HasPrefix(t.banner, "SSH-2.0-") || strings.HasPrefix(t.banner, "SSH-1.99-"):
-		return 2
-	case t.remote != nil:
-		return 1
-	}
-	return 0
-}
-
-// handshake lists the stages of one dial; try only tells what was found.
-func (c *checkup) handshake() []stage {
-	t, s := &c.trail, &c.route.bank.SFTP
-	tell := func(f func() string) func(context.Context) (string, error) {
-		return func(context.Context) (string, error) { return f(), nil }
-	}
-	p := newPins(s.HostKeys, c.dialer.Now())
-	return []stage{
-		{"tcp", "a connection to " + c.route.addr, tell(func() string {
-			if t.remote == nil {
-				return ""
-			}
-			return "connected to " + t.remote.String()
-		}), Text{
-			RU: "Соединения нет. Проверьте порт, межсетевой экран и маршрут; спросите банк, внесён ли наш внешний адрес в разрешённые.",
-			EN: "No connection. Check the port, the firewall and the route; ask the bank whether our public address is on its allow list.",
-		}},
-		{"banner", "a line that begins with SSH-2.0-", tell(func() string { return quoted(t.banner) }), Text{
-			RU: "На этом порту отвечает не SSH-сервер, или он молчит. Проверьте sftp.port; за балансировщиком или прокси спросите банк о состоянии сервера.",
-			EN: "What answers on this port is not an SSH server, or it is silent. Check sftp.port; behind a balancer or proxy ask the bank about its server.",
-		}},
-		{"kex", "algorithms that both sides have", tell(func() string { return t.chosen }), Text{
-			RU: "Не удалось договориться об алгоритмах. Попросите банк включить современные (curve25519-sha256, ssh-ed25519, aes256-gcm); временно можно задать sftp.algorithms для этого банка.",
-			EN: "No agreement on algorithms. Ask the bank to enable current ones (curve25519-sha256, ssh-ed25519, aes256-gcm); for the time being sftp.algorithms can be set for this bank.",
-		}},
-		{"host key", p.fingerprints(), tell(func() string { return t.shown }), Text{
-			RU: "Ключ сервера не тот, что закреплён. Ничего не передано. Позвоните в банк и сверьте отпечаток; только если банк подтвердит, добавьте ключ в host_keys.",
-			EN: "The server's key is not the pinned one. Nothing was sent. Telephone the bank and compare the fingerprint; only if the bank confirms it, add the key to host_keys.",
-		}},
-		{"login", "user " + s.User + " is let in", tell(func() string {
-			if t.inside || t.login == nil {
-				return cmp.Or(map[bool]string{true: "logged in"}[t.inside])
-			}
-			return "offered: " + list(t.login.offered) + "; ours: " + list(t.login.ours) + ";"
-		}), Text{
-			RU: "Банк не пустил нас. Отправьте банку наш открытый ключ и имя пользователя; спросите, с каких адресов разрешён вход и не заблокирована ли учётная запись.",
-			EN: "The bank did not let us in. Send the bank our public key and the user name; ask from which addresses login is allowed and whether the account is locked.",
-		}},
-		{"sftp", "the file protocol opens", tell(func() string {
-			if c.session == nil {
-				return ""
-			}
-			return "SFTP version 3"
-		}), Text{
-			RU: "Вход выполнен, но протокол SFTP не открылся. Попросите банк разрешить подсистему sftp для этого пользователя.",
-			EN: "The login worked, the SFTP protocol did not open. Ask the bank to allow the sftp subsystem for this user.",
-		}},
-	}
-}
-
-// exchanging lists the stages on the open session.
-func (c *checkup) exchanging() []stage {
-	r := c.route
-	body := []byte("bankconnector check\n")
-	rights := Text{
-		RU: "Проверьте имена папок и попросите у банка права: создавать, переименовывать, читать и удалять в " + r.toBank + ", читать и переименовывать в " + r.fromBank + ".",
-		EN: "Check the names of the folders and ask the bank for the rights: create, rename, read and remove in " + r.toBank + ", read and rename in " + r.fromBank + ".",
-	}
-	act := func(said string, f func() error) func(context.Context) (string, error) {
-		return func(ctx context.Context) (string, error) {
-			if err := c.session.do(ctx, "check", r.toBank, f); err != nil {
-				return "", err
-			}
-			return said, nil
-		}
-	}
-	return []stage{
-		{"folder to_bank", r.toBank + " can be listed", c.listing(r.toBank), rights},
-		{"folder from_bank", r.fromBank + " can be listed", c.listing(r.fromBank), rights},
-		{"canary put", path.Base(c.canary) + " is written and reads back the same", act("written and read back", func() error {
-			c.before = c.dialer.Now()
-			return c.session.put("check", c.canary, body, false)
-		}), rights},
-		{"canary clock", "the server's clock is within " + clockTolerance.String() + " of ours", c.clock, Text{
-			RU: "Часы банка и наши расходятся. Проверьте нашу синхронизацию (timedatectl); если она в порядке, сообщите банку.",
-			EN: "The bank's clock and ours differ. Check our synchronisation (timedatectl); if it is in order, tell the bank.",
-		}},
-		{"canary rename", "the file gets its other name and the old one is gone", act("renamed", c.rename), Text{
-			RU: "Переименование не работает. Попросите у банка право на переименование или задайте delivery.mode: marker.",
-			EN: "Renaming does not work. Ask the bank for the right to rename, or set delivery.mode: marker.",
-		}},
-		{"canary delete", "the file can be removed", act("removed", func() error {
-			return errors.Join(c.session.remove(c.canary), c.session.remove(c.moved))
-		}), Text{
-			RU: "Удаление не разрешено: временные файлы прерванных передач останутся в " + r.toBank + ". Попросите у банка право удалять. Удалите вручную " + path.Base(c.moved) + ".",
-			EN: "Removal is not allowed: temporary files of interrupted uploads will stay in " + r.toBank + ". Ask the bank for the right to remove. Remove by hand " + path.Base(c.moved) + ".",
-		}},
-	}
-}
-
-// listing counts what is in a folder.
-func (c *checkup) listing(folder string) func(context.Context) (string, error) {
-	return func(ctx context.Context) (string, error) {
-		var items []item
-		err := c.session.do(ctx, "list", folder, func() (err error) {
-			items, _, err = c.session.readdir(ctx, folder, c.route.files)
-			return err
-		})
-		return fmt.Sprintf("%d names", len(items)), err
-	}
-}
-
-// clock compares the canary's time with ours; a failure is a warning and does not end the check.
-func (c *checkup) clock(ctx context.Context) (string, error) {
-	var e *Entry
-	err := c.session.do(ctx, "check", c.canary, func() (err error) {
-		e, err = c.session.glance("check", c.canary)
-		if err == nil && e == nil {
-			err = fmt.Errorf("the canary vanished: %w", ErrGone)
-		}
-		return err
+	c.run("dns", "an address for "+host, Text{
+		RU: "Имя узла не разрешается в адрес. Проверьте sftp.host и DNS этой машины: getent hosts " + host,
+		EN: "The host name has no address. Check sftp.host and this machine's DNS: getent hosts " + host,
+	}, func() (string, error) {
+		addrs, err := net.DefaultResolver.LookupHost(ctx, host)
+		return strings.Join(addrs, ", "), err
 	})
-	if err != nil {
-		return "", err
+}
+
+// connect dials once and tells from the trail how far that came.
+func (c *checkup) connect(ctx context.Context) {
+	var t line.Trail
+	var err error
+	began := c.dialer.Now()
+	if !c.failed {
+		c.session, err = c.dialer.dial(ctx, c.route, &t)
 	}
-	skew := e.ModTime.Sub(c.before).Round(time.Second)
-	if skew.Abs() > clockTolerance {
-		return "", fmt.Errorf("the bank's clock differs by %v", skew)
+	took := c.dialer.Now().Sub(began)
+	for _, step := range t.Steps(c.dialer.config(c.route), c.session != nil) {
+		c.run(step.Name, step.Expected, Text{RU: step.RU, EN: step.EN}, func() (string, error) {
+			if step.Done {
+				return step.Actual, nil
+			}
+			return step.Actual, err
+		})
 	}
-	return fmt.Sprintf("differs by %v", skew), nil
+	if c.session != nil {
+		c.steps[len(c.steps)-1].Duration = took
+	}
+}
+
+// folders lists both folders.
+func (c *checkup) folders(ctx context.Context) {
+	for _, pair := range [][2]string{{"folder to_bank", c.route.toBank}, {"folder from_bank", c.route.fromBank}} {
+		folder := pair[1]
+		c.run(pair[0], folder+" can be listed", c.rights(), func() (string, error) {
+			var items []wire.Item
+			err := c.session.do(ctx, "list", folder, func() (err error) {
+				items, _, err = c.session.readdir(ctx, folder)
+				return err
+			})
+			return fmt.Sprintf("%d names", len(items)), err
+		})
+	}
+}
+
+// exchange sends the canary the way of a document.
+func (c *checkup) exchange(ctx context.Context) {
+	body := []byte("bankconnector check\n")
+	s, renames := c.session, c.route.mode != modeMarker && c.route.mode != modeDirect
+	act := func(said string, f func() error) func() (string, error) {
+		return func() (string, error) {
+			err := s.do(ctx, "check", c.canary, f)
+			if err != nil {
+				said = ""
+			}
+			return said, err
+		}
+	}
+	var put time.Time
+	c.run("canary put", path.Base(c.canary)+" is written and reads back the same", c.rights(), act("written and read back", func() error {
+		put = c.dialer.Now()
+		return s.put("check", c.canary, body, false)
+	}))
+	c.run("canary rename", "the file gets its other name and the old one is gone", renameFix(), act("renamed", func() error {
+		if !renames {
+			c.moved = c.canary
+			return nil
+		}
+		return c.rename()
+	}))
+	var seen *Entry
+	c.run("canary read", "it is there and reads back the same", c.rights(), act("read", func() (err error) {
+		if seen, err = s.glance("check", c.moved); err != nil || seen == nil {
+			return errors.Join(err, ErrGone)
+		}
+		return s.prove("check", c.moved, body)
+	}))
+	failed := c.failed
+	c.failed = s == nil // a canary that a failed step left is removed all the same
+	c.run("canary delete", "the file can be removed", c.removeFix(), act("removed", func() error {
+		return errors.Join(s.remove(c.canary), s.remove(c.moved))
+	}))
+	c.failed = failed || c.failed
+	c.run("clock", "the bank's clock is within "+clockTolerance.String()+" of ours", clockFix(), func() (string, error) {
+		skew := seen.ModTime.Sub(put).Round(time.Second)
+		if skew.Abs() > clockTolerance {
+			return "", fmt.Errorf("the bank's clock differs by %v", skew)
+		}
+		return "differs by " + skew.String(), nil
+	})
 }
 
 // rename moves the canary as a document would be, and looks whether that is true.
 func (c *checkup) rename() error {
-	s := c.session
-	move := s.client.Rename
-	if version, ok := s.client.HasExtension("posix-rename@openssh.com"); ok && version == "1" && c.route.mode != modeRename {
-		move = s.client.PosixRename
-	}
-	if c.route.mode == modeMarker || c.route.mode == modeDirect {
-		return nil
+	move, err := c.session.mover("check")
+	if err != nil {
+		return err
 	}
 	if err := move(c.canary, c.moved); err != nil {
 		return err
 	}
-	from, err := s.lstat(c.canary)
+	from, err := c.session.lstat(c.canary)
 	if err != nil {
 		return err
 	}
-	to, err := s.lstat(c.moved)
+	to, err := c.session.lstat(c.moved)
 	if err != nil {
 		return err
 	}
 	if from != nil || to == nil {
-		return errors.New("the server says it is done, but the names say otherwise; it copies instead of renaming, or renames later")
+		return errors.New("the server says it is done, but the names say otherwise: it copies instead of renaming, or renames later")
 	}
 	return nil
 }

@@ -11,6 +11,9 @@ import (
 	"path"
 
 	"github.com/pkg/sftp"
+
+	"bankconnector/banks/mailbox/line"
+	"bankconnector/banks/mailbox/wire"
 )
 
 // Upload puts a document at the bank so that the bank does not yet take it for finished: under the
@@ -42,10 +45,10 @@ func (s *Session) Upload(ctx context.Context, temp, final string, data []byte) e
 // checkNames refuses names that the rest of this package could not recognise as ours.
 func (s *Session) checkNames(op, temp, final string) error {
 	if !s.route.names.final.MatchString(final) {
-		return &Error{Op: op, Path: quoted(final), Kind: Refused, Err: errors.New("not a name of an envelope")}
+		return &Error{Op: op, Path: line.Quote(final), Kind: Refused, Err: errors.New("not a name of an envelope")}
 	}
 	if s.route.mode != modeMarker && s.route.mode != modeDirect && !s.route.names.temp.MatchString(temp) {
-		return &Error{Op: op, Path: quoted(temp), Kind: Refused, Err: errors.New("not a temporary name; form it with TempName")}
+		return &Error{Op: op, Path: line.Quote(temp), Kind: Refused, Err: errors.New("not a temporary name; form it with TempName")}
 	}
 	return nil
 }
@@ -89,7 +92,7 @@ func (s *Session) clear(op, name string) error {
 func (s *Session) create(op, name string) (*sftp.File, error) {
 	f, err := s.client.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err == nil && f == nil {
-		err = errEmpty
+		err = wire.ErrEmpty
 	}
 	if err == nil || s.lost(err) {
 		return f, err
@@ -193,17 +196,21 @@ func (s *Session) publisher(op, temp, final string) (func() error, error) {
 			return nil, &Error{Op: op, Path: to, Kind: Refused, Err: errors.New("no bytes are held for it; upload it on this session first")}
 		}
 		return func() error { return s.write(to, data) }, nil
-	case modeRename:
-		return func() error { return s.client.Rename(from, to) }, nil
 	}
-	version, posix := s.client.HasExtension("posix-rename@openssh.com")
-	switch {
-	case posix && version == "1":
-		return func() error { return s.client.PosixRename(from, to) }, nil
+	move, err := s.mover(op)
+	return func() error { return move(from, to) }, err
+}
+
+// mover chooses the rename: the server's atomic one, which overwrites, where the profile allows it.
+func (s *Session) mover(op string) (func(from, to string) error, error) {
+	version, ok := s.client.HasExtension("posix-rename@openssh.com")
+	switch atomic := ok && version == "1"; {
+	case atomic && s.route.mode != modeRename:
+		return s.client.PosixRename, nil
 	case s.route.mode == modePosix:
 		return nil, s.route.fault(op, errors.New("the profile asks for posix-rename, which this server does not have; use delivery.mode auto or rename"))
 	}
-	return func() error { return s.client.Rename(from, to) }, nil
+	return s.client.Rename, nil
 }
 
 // write creates a file under a name that the bank watches; it is never removed again by us.
@@ -213,7 +220,7 @@ func (s *Session) write(name string, data []byte) error {
 		return err
 	}
 	if f == nil {
-		return errEmpty
+		return wire.ErrEmpty
 	}
 	if len(data) == 0 {
 		return f.Close()
@@ -273,7 +280,7 @@ func (s *Session) glance(op, name string) (*Entry, error) {
 func (s *Session) Read(ctx context.Context, final string, limit int64) ([]byte, error) {
 	op, name := "read back", path.Join(s.route.toBank, final)
 	if !s.route.names.final.MatchString(final) {
-		return nil, &Error{Op: op, Path: quoted(final), Kind: Refused, Err: errors.New("not a name of an envelope")}
+		return nil, &Error{Op: op, Path: line.Quote(final), Kind: Refused, Err: errors.New("not a name of an envelope")}
 	}
 	var data []byte
 	err := s.work(ctx, op, name, func() (err error) {
@@ -297,7 +304,7 @@ func (s *Session) Read(ctx context.Context, final string, limit int64) ([]byte, 
 func (s *Session) Sweep(ctx context.Context, temp string) error {
 	op, name := "sweep", path.Join(s.route.temp, temp)
 	if !s.route.names.temp.MatchString(temp) {
-		return &Error{Op: op, Path: quoted(temp), Kind: Refused, Err: errors.New("not a temporary name of ours; nothing was removed")}
+		return &Error{Op: op, Path: line.Quote(temp), Kind: Refused, Err: errors.New("not a temporary name of ours; nothing was removed")}
 	}
 	return s.do(ctx, op, name, func() error { return s.remove(name) })
 }
@@ -312,7 +319,7 @@ func (s *Session) remove(name string) error {
 	if !info.Mode().IsRegular() {
 		return &Error{Op: "remove", Path: name, Kind: Refused, Err: fmt.Errorf("it is not a regular file (%v)", info.Mode())}
 	}
-	err = s.raw(fxRemove, str(name))
+	err = s.wire.Remove(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

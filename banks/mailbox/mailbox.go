@@ -6,15 +6,15 @@
 // happened, did not happen, or its outcome is Unknown, and the caller is told which. A bank is
 // met only under one of its pinned host keys.
 //
-// It may call banks for the bank's profile, golang.org/x/crypto/ssh for the connection and
-// github.com/pkg/sftp for the file protocol; no other package of the program may open the
-// client side of that library.
+// It may call banks for the bank's profile, its own rooms line (the SSH connection) and wire (the
+// packets), and github.com/pkg/sftp for the file protocol; no other package of the program may open
+// the client side of that library.
 //
 // # What a session never does
 //
-// The requests that leave are filtered by type (see wire.go): a session cannot set attributes,
+// The requests that leave are filtered by type (room wire below): a session cannot set attributes,
 // follow or make links, or remove a folder, whatever the library under it decides to send.
-// Listings and removals are sent by this package itself, because the library reads a listing
+// Listings and removals are sent by that room itself, because the library reads a listing
 // without bound, cuts its names to their last element and falls back from removing a file to
 // removing a folder.
 //

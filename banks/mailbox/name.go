@@ -1,7 +1,6 @@
 package mailbox
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 )
@@ -9,10 +8,8 @@ import (
 // ClaimedFolder is the folder inside from_bank that holds what we have claimed.
 const ClaimedFolder = ".claimed"
 
-const (
-	doneSuffix = ".done"
-	shownName  = 120 // octets of a strange name that are shown
-)
+// doneSuffix ends the name of a marker (delivery.mode marker).
+const doneSuffix = ".done"
 
 // grammar holds the compiled name rules; a value, so that nothing in the package is mutable.
 type grammar struct {
@@ -42,12 +39,4 @@ func (r *route) known(name string) bool {
 	}
 	base, found := strings.CutSuffix(name, r.marker)
 	return r.marker != "" && found && r.names.final.MatchString(base)
-}
-
-// quoted makes a foreign name harmless for logs and screens: quoted as Go does, cut.
-func quoted(name string) string {
-	if len(name) > shownName {
-		return fmt.Sprintf("%q… (%d octets)", name[:shownName], len(name))
-	}
-	return fmt.Sprintf("%q", name)
 }

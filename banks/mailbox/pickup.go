@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 
-	"github.com/pkg/sftp"
+	"bankconnector/banks/mailbox/line"
+	"bankconnector/banks/mailbox/wire"
 )
 
 // Claim takes a file of the bank for us: a plain rename, which must not overwrite, from its name in
@@ -25,7 +25,7 @@ func (s *Session) Claim(ctx context.Context, name, claimed string) error {
 		return nil
 	}
 	if !s.route.names.final.MatchString(name) || !s.route.names.claimed.MatchString(claimed) {
-		return &Error{Op: op, Path: quoted(name), Kind: Refused, Err: fmt.Errorf("not a name to be claimed (as %s)", quoted(claimed))}
+		return &Error{Op: op, Path: line.Quote(name), Kind: Refused, Err: fmt.Errorf("not a name to be claimed (as %s)", line.Quote(claimed))}
 	}
 	return s.do(ctx, op, from, func() error {
 		if err := s.makeClaimed(op); err != nil {
@@ -114,7 +114,7 @@ func (s *Session) checkTaken(op, claimed string) error {
 		rule = s.route.names.final
 	}
 	if !rule.MatchString(claimed) {
-		return &Error{Op: op, Path: quoted(claimed), Kind: Refused, Err: errors.New("not a name of a claimed file")}
+		return &Error{Op: op, Path: line.Quote(claimed), Kind: Refused, Err: errors.New("not a name of a claimed file")}
 	}
 	return nil
 }
@@ -148,35 +148,16 @@ func (s *Session) whole(op, name string, size, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// read gives at most size octets of a file and whether there are more. The octet behind the end is
-// asked for at the same time as the rest, so that the question costs no round trip.
+// read gives at most size octets of a file and whether there are more.
 func (s *Session) read(name string, size int64) ([]byte, bool, error) {
 	f, err := s.client.OpenFile(name, os.O_RDONLY)
 	if err != nil {
 		return nil, false, err
 	}
 	if f == nil {
-		return nil, false, errEmpty
+		return nil, false, wire.ErrEmpty
 	}
-	type tail struct {
-		n   int
-		err error
-	}
-	behind := make(chan tail, 1)
-	go func() {
-		var one [1]byte
-		n, err := f.ReadAt(one[:], size)
-		behind <- tail{n, err}
-	}()
-	data := make([]byte, size)
-	n, err := readAll(f, data)
-	end := <-behind
-	if err == nil && !errors.Is(end.err, io.EOF) {
-		err = end.err
-	}
-	if err == nil && end.n == 0 && end.err == nil {
-		err = errEmpty
-	}
+	data, more, err := wire.ReadAll(f, size)
 	if s.lost(err) {
 		return nil, false, err
 	}
@@ -184,24 +165,5 @@ func (s *Session) read(name string, size int64) ([]byte, bool, error) {
 	if closeErr := f.Close(); s.lost(closeErr) {
 		return nil, false, closeErr
 	}
-	return data[:n], end.n > 0, err
-}
-
-// readAll fills a buffer from the file's start until it is full or the file ends. The library takes
-// a short answer within a long read for the end, so the end is believed only when nothing comes.
-func readAll(f *sftp.File, data []byte) (int, error) {
-	n := 0
-	for n < len(data) {
-		got, err := f.ReadAt(data[n:], int64(n))
-		n += got
-		switch {
-		case errors.Is(err, io.EOF) && got == 0:
-			return n, nil
-		case err != nil && !errors.Is(err, io.EOF):
-			return n, err
-		case got == 0:
-			return n, errEmpty
-		}
-	}
-	return n, nil
+	return data, more, err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/banks/mailbox/line"
 )
 
 // Delivery modes of a profile.
@@ -62,7 +63,7 @@ func newRoute(b *banks.Bank) (*route, error) {
 	r.claimed = path.Join(r.fromBank, ClaimedFolder)
 	for _, folder := range []string{r.toBank, r.fromBank, r.temp} {
 		if folder != path.Clean(folder) || strings.ContainsRune(folder, 0) {
-			return nil, r.fault("read the profile", errors.New("folder "+quoted(folder)+" is not a clean path"))
+			return nil, r.fault("read the profile", errors.New("folder "+line.Quote(folder)+" is not a clean path"))
 		}
 	}
 	if b.SFTP.Host == "" || b.SFTP.User == "" || len(b.SFTP.HostKeys) == 0 {

@@ -4,29 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/pkg/sftp"
-	"golang.org/x/crypto/ssh"
+
+	"bankconnector/banks/mailbox/line"
+	"bankconnector/banks/mailbox/wire"
 )
 
 const (
-	chunk          = 32 << 10 // octets of one READ or WRITE: what every server must take
-	chunksInFlight = 64       // of one file
-	watchTicks     = 8        // looks of the watch in one timeout
-	stuckTimeouts  = 4        // timeouts after which one unanswered request ends the session, whatever else is answered
-	lostKeepalives = 3        // unanswered keepalives in a row that end it
-	shownText      = 256      // octets of a server's own words that are kept
+	watchTicks     = 8 // looks of the watch in one timeout
+	stuckTimeouts  = 4 // timeouts after which one unanswered request ends the session, whatever else is answered
+	lostKeepalives = 3 // unanswered keepalives in a row that end it
 )
 
-var (
-	errClosed = errors.New("the session was closed")
-	errEmpty  = errors.New("the bank answered a question with nothing but \"done\"")
-)
+var errClosed = errors.New("the session was closed")
 
 // Session is one connection to a bank. Its methods may be called by many goroutines at once; their
 // requests share the connection and do not wait for each other. Once one act was abandoned (its
@@ -35,9 +29,8 @@ var (
 type Session struct {
 	dialer *Dialer
 	route  *route
-	meter  *meter
-	ssh    ssh.Conn
-	wire   *wire
+	line   *line.Line
+	wire   *wire.Wire
 	client *sftp.Client
 	slots  chan struct{} // files in flight
 	done   chan struct{} // closed when the session is dead
@@ -49,24 +42,15 @@ type Session struct {
 	claimed bool              // the claimed folder is known to be there
 }
 
-func newSession(d *Dialer, r *route, m *meter, conn ssh.Conn) *Session {
+func newSession(d *Dialer, r *route, l *line.Line) *Session {
 	parallel := r.parallel
 	if d.Parallel > 0 {
 		parallel = d.Parallel
 	}
 	return &Session{
-		dialer: d, route: r, meter: m, ssh: conn,
+		dialer: d, route: r, line: l,
 		slots: make(chan struct{}, parallel), done: make(chan struct{}), held: make(map[string][]byte),
 	}
-}
-
-// spawn runs a goroutine that Close waits for.
-func (s *Session) spawn(f func()) {
-	s.crew.Add(1)
-	go func() {
-		defer s.crew.Done()
-		f()
-	}()
 }
 
 // Close ends the session. Acts under way end with Unknown. It returns when every goroutine of the
@@ -76,7 +60,7 @@ func (s *Session) Close() error {
 	if s.client != nil {
 		_ = s.client.Close()
 	}
-	_ = s.ssh.Wait()
+	s.line.Wait()
 	s.crew.Wait()
 	return nil
 }
@@ -94,9 +78,9 @@ func (s *Session) kill(cause error) {
 	if !first {
 		return
 	}
-	_ = s.meter.Close()
+	s.line.Cut()
 	if s.wire != nil {
-		s.wire.fail(cause)
+		s.wire.End(cause)
 	}
 }
 
@@ -151,6 +135,7 @@ func (s *Session) judge(op, path string, err error) *Error {
 		return e
 	}
 	var status *sftp.StatusError
+	var own wire.Status
 	switch {
 	case errors.Is(err, ErrGone):
 		e.Kind = Gone
@@ -160,10 +145,12 @@ func (s *Session) judge(op, path string, err error) *Error {
 		e.Kind = Changed
 	case errors.Is(err, fs.ErrPermission):
 		e.Kind, e.Err = Refused, errors.New("the bank's server denies permission")
+	case errors.As(err, &own):
+		e.Kind, e.Err = Refused, fmt.Errorf("the bank's server said no: %w", own)
 	case errors.As(err, &status) && status.FxCode() != sftp.ErrSSHFxConnectionLost && status.FxCode() != sftp.ErrSSHFxNoConnection:
-		e.Kind, e.Err = Refused, errors.New("the bank's server answered "+cut(quoted(status.Error())))
+		e.Kind, e.Err = Refused, fmt.Errorf("the bank's server said no: %s", line.Quote(status.Error()))
 	default:
-		s.kill(fmt.Errorf("the bank's answer makes no sense: %s", cut(err.Error())))
+		s.kill(fmt.Errorf("the bank's answer makes no sense: %s", line.Cut(err.Error())))
 		e.Kind, e.Err = Unknown, fmt.Errorf("the outcome is not known: %w", s.dead())
 	}
 	return e
@@ -179,7 +166,7 @@ func (s *Session) lost(err error) bool {
 func (s *Session) watch() {
 	ticker := time.NewTicker(max(s.route.timeout/watchTicks, time.Millisecond))
 	defer ticker.Stop()
-	var answers uint64
+	var before uint64
 	silent := 0
 	for {
 		select {
@@ -187,16 +174,14 @@ func (s *Session) watch() {
 			return
 		case <-ticker.C:
 		}
-		now := s.wire.tick.Add(1)
-		waiting, oldest := s.wire.waiting()
-		seen := s.wire.answers.Load()
-		if waiting == 0 || seen != answers {
-			answers, silent = seen, 0
+		owed, age, answers := s.wire.Tick()
+		if owed == 0 || answers != before {
+			before, silent = answers, 0
 		} else {
 			silent++
 		}
-		if silent > watchTicks || waiting > 0 && now-oldest > stuckTimeouts*watchTicks {
-			s.kill(fmt.Errorf("the bank owes %d answers and gave none for %v", waiting, s.route.timeout))
+		if silent > watchTicks || age > stuckTimeouts*watchTicks {
+			s.kill(fmt.Errorf("the bank owes %d answers and was silent for %v", owed, s.route.timeout))
 			return
 		}
 	}
@@ -225,9 +210,8 @@ func (s *Session) keepalive() {
 		if owed > 1 {
 			continue
 		}
-		s.spawn(func() {
-			// An answer of either kind is a sign of life; an error means that the connection ended.
-			if _, _, err := s.ssh.SendRequest("keepalive@openssh.com", true, nil); err == nil {
+		s.crew.Go(func() {
+			if s.line.Ping() == nil {
 				answered <- struct{}{}
 			}
 		})
@@ -243,24 +227,7 @@ func (s *Session) lstat(name string) (fs.FileInfo, error) {
 	case err != nil:
 		return nil, err
 	case info == nil:
-		return nil, errEmpty
+		return nil, wire.ErrEmpty
 	}
 	return info, nil
-}
-
-// drain throws away what the server writes beside the protocol, so that it cannot fill the window.
-func drain(r io.Reader) { _, _ = io.Copy(io.Discard, r) }
-
-// cut keeps a server's words short and on one line.
-func cut(text string) string {
-	text = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
-			return ' '
-		}
-		return c
-	}, text)
-	if len(text) > shownText {
-		return strings.ToValidUTF8(text[:shownText], "") + "…"
-	}
-	return text
 }

@@ -1,8 +1,8 @@
-package mailbox
+package line
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -31,15 +31,12 @@ func newMeter(c net.Conn) *meter {
 	return m
 }
 
-// heard gives the bank a fresh budget after each whole answer.
-func (m *meter) heard() { m.left.Store(idleBudget) }
-
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.Conn.Read(p)
 	if n > 0 {
 		m.keep(p[:n])
 		if m.left.Add(-int64(n)) < 0 {
-			return 0, fmt.Errorf("the bank sent more than %d octets without answering anything", loginBudget)
+			return 0, errors.New("the bank goes on sending without answering anything")
 		}
 	}
 	return n, err
