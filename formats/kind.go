@@ -1,0 +1,100 @@
+// Package formats is what the bailiff service and the banks say to each other: orders, account queries, reports, answers,
+// receipts and manifests as XML, their code lists, check digits and schemas.
+//
+// Decode reads strictly and tells every fault at once with path, line, code and a sentence in Russian and English; Encode
+// writes only what Decode's form accepts. Money is integer kopecks. The package knows no signature, no archive, no bank's
+// profile and no disk; it calls only its own sub-rooms strictxml (form of XML) and check (digits).
+package formats
+
+import (
+	"bankconnector/formats/check"
+	"bankconnector/formats/strictxml"
+)
+
+// Kind is the kind of a document.
+type Kind string
+
+// The five kinds of documents.
+const (
+	KindOrder   Kind = "order"   // Restrictn, service to bank
+	KindQuery   Kind = "query"   // ExtRequest, service to bank
+	KindReport  Kind = "report"  // Report, bank to service
+	KindAnswer  Kind = "answer"  // ExtResponse, bank to service
+	KindReceipt Kind = "receipt" // DocumentStateReceipt, both ways
+)
+
+// vocabulary says for a kind the prefix of its file names and its root element.
+type vocabulary struct {
+	kind         Kind
+	prefix, root string
+}
+
+func vocabularies() []vocabulary {
+	return []vocabulary{
+		{KindOrder, "piev", "Restrictn"},
+		{KindQuery, "req", "ExtRequest"},
+		{KindReport, "rep", "Report"},
+		{KindAnswer, "res", "ExtResponse"},
+		{KindReceipt, "rcp", "DocumentStateReceipt"},
+	}
+}
+
+// Prefix begins the file names of the kind: piev, req, rep, res, rcp; "" for an unknown kind.
+func (k Kind) Prefix() string {
+	for _, v := range vocabularies() {
+		if v.kind == k {
+			return v.prefix
+		}
+	}
+	return ""
+}
+
+// KindByPrefix finds the kind whose file names begin with the prefix.
+func KindByPrefix(p string) (Kind, bool) {
+	for _, v := range vocabularies() {
+		if v.prefix == p {
+			return v.kind, true
+		}
+	}
+	return "", false
+}
+
+// Document is one of *Order, *Query, *Report, *Answer, *Receipt.
+type Document interface {
+	Kind() Kind
+	// Key is the author's key: InternalKey, ExternalKey or ReceiptId; "" when it was not readable. A bank's key is any
+	// text of 1 to 60 characters: do not make a file name of it.
+	Key() string
+	shape(j *judge) shape
+}
+
+// Fault is one thing that is wrong with a document: path, line, code (90..99), sentences. See strictxml.Fault.
+type Fault = strictxml.Fault
+
+// Faults are all faults of a document, in the order of its lines; Code gives the StateId of the receipt.
+type Faults = strictxml.Faults
+
+type (
+	part   = strictxml.Part
+	shape  = strictxml.Shape
+	cursor = strictxml.Cursor
+	why    = check.Why
+)
+
+func one[S ~string](name string, p *S, form strictxml.Rule) part {
+	return strictxml.One(name, strictxml.Text(p, form))
+}
+
+func maybe[S ~string](name string, p *S, form strictxml.Rule) part {
+	return strictxml.Maybe(name, strictxml.Text(p, form))
+}
+
+// number declares an optional whole number; Required makes it required.
+func number(name string, p *int, least, most int) part {
+	return strictxml.Maybe(name, strictxml.Number(p, strictxml.Range[int]{Least: least, Most: most}))
+}
+
+// coded declares a required code that is a number of so many digits.
+func coded(name string, p *int, width int, among ...int) part {
+	return strictxml.One(name, strictxml.Number(p, strictxml.Range[int]{Among: among, Width: width}))
+}
