@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"bankconnector/connector/journal/record"
 )
 
 // Incoming is one file taken from a bank.
@@ -31,42 +33,6 @@ type Incoming struct {
 	CleanedAt     *time.Time `json:"cleaned_at,omitempty"`
 }
 
-// Settlement is what became of an incoming file.
-type Settlement struct {
-	Verdict       string `json:"verdict,omitempty"` // of the signature
-	Code          string `json:"code,omitempty"`    // refusal code
-	Signer        string `json:"signer,omitempty"`  // certificate fingerprint and subject
-	Kind          string `json:"kind,omitempty"`
-	ExternalKey   string `json:"external_key,omitempty"`
-	ContentSHA256 string `json:"content_sha256,omitempty"` // of what was signed
-	// Outcome is "matched", "duplicate", "conflict", "orphan", "quarantined", "incomplete" or "misdirected".
-	Outcome    string `json:"outcome"`
-	Reason     string `json:"reason,omitempty"`
-	ExchangeID int64  `json:"exchange_id,omitempty"`
-	StateID    int    `json:"state_id,omitempty"` // of a receipt
-}
-
-// received is the body of "incoming.received" and "incoming.repeated".
-type received struct {
-	ID      int64  `json:"id"`
-	Name    string `json:"name"`
-	Claimed string `json:"claimed,omitempty"`
-	SHA256  string `json:"sha256"`
-	Size    int64  `json:"size"`
-}
-
-// settled is the body of "incoming.settled".
-type settled struct {
-	ID int64 `json:"id"`
-	Settlement
-}
-
-// touched is the body of "incoming.handed", "incoming.cleaned" and "incoming.reopened".
-type touched struct {
-	ID     int64  `json:"id"`
-	Reason string `json:"reason,omitempty"`
-}
-
 const (
 	outcomeMatched    = "matched"
 	outcomeIncomplete = "incomplete"
@@ -76,7 +42,7 @@ const (
 // The same bytes from the same bank again give known = true and the id they
 // already have, unless what came before was incomplete.
 func (t *Tx) Receive(i Incoming) (id int64, known bool, err error) {
-	if i.Bank == "" || i.Name == "" || !isDigest(i.SHA256) || i.Size < 0 {
+	if i.Bank == "" || i.Name == "" || !record.IsDigest(i.SHA256) || i.Size < 0 {
 		return 0, false, fmt.Errorf("receive %q: bank, name, SHA-256 in hex and size are required", i.Name)
 	}
 	row, err := t.one(`SELECT id, exchange FROM arrival WHERE bank = ? AND sha256 = ? AND outcome <> 'incomplete'`,
@@ -84,10 +50,10 @@ func (t *Tx) Receive(i Incoming) (id int64, known bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	r := received{Name: i.Name, Claimed: i.Claimed, SHA256: i.SHA256, Size: i.Size}
+	r := record.Received{Name: i.Name, Claimed: i.Claimed, SHA256: i.SHA256, Size: i.Size}
 	if row != nil {
-		r.ID = row.num(0)
-		return r.ID, true, t.append("incoming.repeated", i.Bank, row.num(1), r)
+		r.ID = row.Num(0)
+		return r.ID, true, t.append("incoming.repeated", i.Bank, row.Num(1), r)
 	}
 	if r.ID, err = t.next("arrival"); err != nil {
 		return 0, false, err
@@ -111,7 +77,7 @@ func (t *Tx) Settle(id int64, s Settlement) error {
 	if err := t.checkSettlement(i, s); err != nil {
 		return fmt.Errorf("settle incoming %d: %w", id, err)
 	}
-	return t.append("incoming.settled", i.Bank, s.ExchangeID, settled{ID: id, Settlement: s})
+	return t.append("incoming.settled", i.Bank, s.ExchangeID, record.Settled{ID: id, Settlement: s})
 }
 
 func (t *Tx) checkSettlement(i Incoming, s Settlement) error {
@@ -120,7 +86,7 @@ func (t *Tx) checkSettlement(i Incoming, s Settlement) error {
 	default:
 		return fmt.Errorf("unknown outcome %q", s.Outcome)
 	}
-	if s.ContentSHA256 != "" && !isDigest(s.ContentSHA256) {
+	if s.ContentSHA256 != "" && !record.IsDigest(s.ContentSHA256) {
 		return errors.New("content is not named by a SHA-256 in hex")
 	}
 	if s.ExchangeID != 0 {
@@ -146,7 +112,7 @@ func (t *Tx) checkUnique(bank string, s Settlement) error {
 			return err
 		}
 		if row != nil {
-			return fmt.Errorf("%w: signed content came before as incoming %d", ErrDuplicate, row.num(0))
+			return fmt.Errorf("%w: signed content came before as incoming %d", ErrDuplicate, row.Num(0))
 		}
 	}
 	if s.ExternalKey == "" {
@@ -158,7 +124,7 @@ func (t *Tx) checkUnique(bank string, s Settlement) error {
 		return err
 	}
 	if row != nil {
-		return fmt.Errorf("%w: external key %s came before in incoming %d", ErrConflict, s.ExternalKey, row.num(0))
+		return fmt.Errorf("%w: external key %s came before in incoming %d", ErrConflict, s.ExternalKey, row.Num(0))
 	}
 	return nil
 }
@@ -181,7 +147,7 @@ func (t *Tx) touch(id int64, kind string) error {
 	if i.Outcome == "" || done != nil {
 		return fmt.Errorf("record %s of %d: %w: not settled, or already done", kind, id, ErrStale)
 	}
-	return t.append(kind, i.Bank, i.ExchangeID, touched{ID: id})
+	return t.append(kind, i.Bank, i.ExchangeID, record.Touched{ID: id})
 }
 
 // Reopen lets a file that was put aside (quarantined, orphan, conflict or
@@ -196,7 +162,7 @@ func (t *Tx) Reopen(id int64, reason string) error {
 	}
 	switch i.Outcome {
 	case "quarantined", "orphan", "conflict", "misdirected":
-		return t.append("incoming.reopened", i.Bank, i.ExchangeID, touched{ID: id, Reason: reason})
+		return t.append("incoming.reopened", i.Bank, i.ExchangeID, record.Touched{ID: id, Reason: reason})
 	default:
 		return fmt.Errorf("reopen incoming %d: %w: it is %q", id, ErrStale, i.Outcome)
 	}

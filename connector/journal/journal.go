@@ -10,7 +10,8 @@
 //
 // The package does not know what a document means, does not keep its bytes,
 // persons' names or addresses, does not sign checkpoints and does not stop a
-// second daemon: the lock on the state directory does. It calls no other room.
+// second daemon: the lock on the state directory does. It opens its own rooms
+// sqlite, state, record and proof, and no other.
 //
 // # Writing
 //
@@ -41,7 +42,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
+	"bankconnector/connector/journal/proof"
+	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/sqlite"
 )
 
 // Errors that callers decide on.
@@ -96,7 +99,7 @@ type Book struct {
 	broken   atomic.Pointer[error]
 
 	// Owned by the writing goroutine.
-	w    *conn
+	w    *sqlite.Conn
 	head position
 	buf  bytes.Buffer
 }
@@ -107,48 +110,42 @@ func Create(ctx context.Context, path string, o Options) (*Book, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := prepareFile(path); err != nil {
+	if err := sqlite.Prepare(path); err != nil {
 		return nil, fmt.Errorf("create journal: %w", err)
 	}
 	// Until publish, a crash leaves only the .new file, which the next Create removes.
-	if err := fill(newName(path), o); err != nil {
+	if err := fill(sqlite.NewName(path), o); err != nil {
 		return nil, fmt.Errorf("create journal: %w", err)
 	}
-	if err := publishFile(path); err != nil {
+	if err := sqlite.Publish(path); err != nil {
 		return nil, fmt.Errorf("create journal: %w", err)
 	}
 	return Open(ctx, path, o)
 }
 
 // fill writes the schema and the first event.
-func fill(path string, o Options) error {
-	c, err := dial(writeDSN(path))
+func fill(path string, o Options) (err error) {
+	c, err := sqlite.Write(path)
 	if err != nil {
 		return err
 	}
-	if err := begin(c, o); err != nil {
-		return errors.Join(err, c.close())
-	}
-	return c.close()
-}
-
-func begin(c *conn, o Options) error {
-	if err := c.script(fmt.Sprintf("PRAGMA application_id=%d", applicationID)); err != nil {
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if err := c.Script(fmt.Sprintf("PRAGMA application_id=%d", sqlite.ApplicationID)); err != nil {
 		return err
 	}
-	if _, _, err := migrate(c, migrations); err != nil {
+	if _, _, err := sqlite.Migrate(c, record.Migrations()); err != nil {
 		return err
 	}
-	return record(c, o, "book.created")
+	return note(c, o, "book.created")
 }
 
-// record appends one event about the book itself, outside the queue.
-func record(c *conn, o Options, kind string) error {
+// note appends one event about the book itself, outside the queue.
+func note(c *sqlite.Conn, o Options, kind string) error {
 	b := &Book{w: c, now: o.Now, instance: o.Instance}
 	if err := b.readHead(); err != nil {
 		return err
 	}
-	version, err := c.number("PRAGMA user_version")
+	version, err := c.Number("PRAGMA user_version")
 	if err != nil {
 		return err
 	}
@@ -164,16 +161,16 @@ func record(c *conn, o Options, kind string) error {
 
 // Open opens an existing journal for writing. It refuses a file that is not a
 // journal, is newer than the program, lies on a network file system, can be
-// written by others, whose settings, schema, last 1,000 events or projection
-// do not agree. An older schema is brought forward first.
+// written by others, or whose settings, schema, last 1,000 events or
+// projection do not agree. An older schema is brought forward first.
 func Open(ctx context.Context, path string, o Options) (*Book, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := checkFile(path); err != nil {
+	if err := sqlite.Check(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	c, err := dial(writeDSN(path))
+	c, err := sqlite.Write(path)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
@@ -182,100 +179,54 @@ func Open(ctx context.Context, path string, o Options) (*Book, error) {
 		queue: make(chan *job), closing: make(chan struct{}), finished: make(chan struct{}),
 	}
 	if err := b.ready(o); err != nil {
-		return nil, fmt.Errorf("open journal: %w", errors.Join(err, c.close()))
+		return nil, fmt.Errorf("open journal: %w", errors.Join(err, c.Close()))
 	}
-	b.read, err = sql.Open("sqlite3", readDSN(path))
-	if err == nil {
-		b.read.SetMaxOpenConns(4)
-		b.read.SetMaxIdleConns(4)
+	if b.read, err = sqlite.Pool(path, readers); err == nil {
 		err = b.read.PingContext(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open journal for reading: %w", errors.Join(err, c.close()))
+		return nil, fmt.Errorf("open journal for reading: %w", errors.Join(err, c.Close()))
 	}
 	go b.run()
 	return b, nil
 }
 
+const (
+	readers    = 4
+	tailEvents = 1000
+)
+
 // ready asserts all that Open promises.
 func (b *Book) ready(o Options) error {
-	if id, err := b.w.number("PRAGMA application_id"); err != nil {
-		return err
-	} else if id != applicationID {
-		return fmt.Errorf("not a journal: application_id is %d", id)
-	}
-	if err := b.w.raw.SetFileControlInt("main", sqlite3.SQLITE_FCNTL_PERSIST_WAL, 1); err != nil {
-		return fmt.Errorf("keep -wal and -shm: %w", err)
-	}
-	if err := harden(b.w); err != nil {
+	if err := b.w.Assert(); err != nil {
 		return err
 	}
-	if err := assertSettings(b.w); err != nil {
-		return err
-	}
-	from, to, err := migrate(b.w, migrations)
+	from, to, err := sqlite.Migrate(b.w, record.Migrations())
 	if err != nil {
 		return err
 	}
-	if err := checkSchema(b.w); err != nil {
-		return err
-	}
-	if err := checkTail(b.w, tailEvents); err != nil {
+	if err := proof.Tail(b.w, tailEvents); err != nil {
 		return err
 	}
 	if from != to {
-		if err := record(b.w, o, "book.migrated"); err != nil {
+		if err := note(b.w, o, "book.migrated"); err != nil {
 			return err
 		}
 	}
 	return b.readHead()
 }
 
-const tailEvents = 1000
-
 func (b *Book) readHead() error {
-	b.head = position{hash: noHash}
-	row, err := b.w.one(`SELECT seq, hash, at FROM event ORDER BY seq DESC LIMIT 1`)
+	b.head = position{hash: record.NoHash}
+	row, err := b.w.One(`SELECT seq, hash, at FROM event ORDER BY seq DESC LIMIT 1`)
 	if err != nil || row == nil {
 		return err
 	}
-	at, err := readStamp(row.str(2))
+	at, err := sqlite.Time(row.Str(2))
 	if err != nil {
 		return fmt.Errorf("read last event: %w", err)
 	}
-	b.head = position{seq: row.num(0), hash: row.str(1), at: at}
-	return nil
-}
-
-// checkTail verifies the last n events and that the projection stands at the
-// same place.
-func checkTail(c *conn, n int64) error {
-	var buf bytes.Buffer
-	last, prev := int64(0), ""
-	err := c.each(`SELECT `+eventColumns+` FROM (SELECT * FROM event ORDER BY seq DESC LIMIT ?) ORDER BY seq`,
-		func(f fields) error {
-			e, err := eventFrom(f)
-			if err != nil {
-				return err
-			}
-			if sum, err := e.digest(&buf); err != nil {
-				return err
-			} else if sum != e.Hash || prev != "" && (e.Prev != prev || e.Seq != last+1) {
-				return fmt.Errorf("chain is broken at event %d: run journal verify, restore from a backup", e.Seq)
-			}
-			last, prev = e.Seq, e.Hash
-			return nil
-		}, n)
-	if err != nil {
-		return err
-	}
-	row, err := c.one(`SELECT seq, hash FROM head`)
-	if err != nil {
-		return err
-	}
-	if row == nil || row.num(0) != last || row.str(1) != prev {
-		return fmt.Errorf("state tables do not stand at the last event %d: run journal verify", last)
-	}
+	b.head = position{seq: row.Num(0), hash: row.Str(1), at: at}
 	return nil
 }
 
@@ -286,7 +237,7 @@ func (b *Book) Close() error {
 		close(b.closing)
 		<-b.finished
 		// Readers first: the last connection to leave writes the WAL back.
-		b.closeErr = errors.Join(b.read.Close(), b.w.close())
+		b.closeErr = errors.Join(b.read.Close(), b.w.Close())
 	})
 	return b.closeErr
 }

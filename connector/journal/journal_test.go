@@ -104,7 +104,9 @@ func order(bank, key string) Acceptance {
 	return Acceptance{
 		Bank: bank, Kind: "order", Code: "O_IP_ACT_ARREST_ACCMONEY", InternalKey: key, DocNum: "77/" + key,
 		DocDate: "2026-11-22", IPNum: "1234/26/77001-ИП", Amount: &amount, SourceSHA256: sum(key),
-		Sources: []Source{{"piev_" + key + ".xml", sum(key)}, {"piev_" + key + ".xml.sig", sum(key + "sig")}},
+		Sources: []Source{
+			{Name: "piev_" + key + ".xml", SHA256: sum(key)}, {Name: "piev_" + key + ".xml.sig", SHA256: sum(key + "sig")},
+		},
 	}
 }
 

@@ -5,62 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/sqlite"
 )
-
-// VisitOutcome is how a visit ended.
-type VisitOutcome struct {
-	Outcome string `json:"outcome"` // "ok", "partial", "failed" or "skipped"
-	Sent    int    `json:"sent"`
-	Taken   int    `json:"taken"`
-	Bytes   int64  `json:"bytes"`
-	Error   string `json:"error,omitempty"`
-}
-
-// Act is what an operator did; who he is comes from Write's actor.
-type Act struct {
-	Act      string `json:"act"`
-	Exchange int64  `json:"exchange,omitempty"`
-	Bank     string `json:"bank,omitempty"` // "" = the bank of Exchange
-	Reason   string `json:"reason"`
-}
-
-// Key is one key or certificate with its end, for view keys_expiring.
-type Key struct {
-	Bank     string    `json:"bank,omitempty"` // "" = ours
-	What     string    `json:"what"`
-	Subject  string    `json:"subject"`
-	NotAfter time.Time `json:"not_after"`
-}
-
-// BankRow names a bank for views.
-type BankRow struct {
-	BIC   string `json:"bic"`
-	Name  string `json:"name"`
-	State string `json:"state,omitempty"`
-}
-
-type visitBegun struct {
-	ID   int64  `json:"id"`
-	Slot string `json:"slot,omitempty"`
-}
-
-type visitEnded struct {
-	ID int64 `json:"id"`
-	VisitOutcome
-}
-
-type slotTaken struct {
-	Slot string `json:"slot"`
-	At   string `json:"at"`
-}
-
-type keysListed struct {
-	Keys []Key `json:"keys"`
-}
-
-type banksListed struct {
-	Banks []BankRow `json:"banks"`
-}
 
 // BeginVisit opens a row of visits; slot is "" for a visit outside the plan.
 func (t *Tx) BeginVisit(bank, slot string) (int64, error) {
@@ -71,7 +19,7 @@ func (t *Tx) BeginVisit(bank, slot string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return id, t.append("visit.begun", bank, 0, visitBegun{ID: id, Slot: slot})
+	return id, t.append("visit.begun", bank, 0, record.Visited{ID: id, Slot: slot})
 }
 
 // EndVisit closes a visit, once: a second time gives [ErrStale].
@@ -91,7 +39,7 @@ func (t *Tx) EndVisit(id int64, o VisitOutcome) error {
 	default:
 		return fmt.Errorf("end visit %d: unknown outcome %q", id, o.Outcome)
 	}
-	return t.append("visit.ended", row.str(0), 0, visitEnded{ID: id, VisitOutcome: o})
+	return t.append("visit.ended", row.Str(0), 0, record.Visited{ID: id, VisitOutcome: &o})
 }
 
 // TakeSlot writes a slot into the run ledger; false if it was taken before.
@@ -104,7 +52,7 @@ func (t *Tx) TakeSlot(bank, slot string, at time.Time) (bool, error) {
 	if err != nil || row != nil {
 		return false, err
 	}
-	return true, t.append("slot.taken", bank, 0, slotTaken{Slot: slot, At: stamp(at)})
+	return true, t.append("slot.taken", bank, 0, record.Taken{Slot: slot, At: sqlite.Stamp(at)})
 }
 
 // Act records what a person did and why.
@@ -153,7 +101,7 @@ func (t *Tx) Keys(list []Key) error {
 		k.NotAfter = *level(&k.NotAfter)
 		out[i] = k
 	}
-	return t.append("keys.listed", "", 0, keysListed{Keys: out})
+	return t.append("keys.listed", "", 0, record.Listed{Keys: out})
 }
 
 // Banks replaces the names of banks.
@@ -165,5 +113,5 @@ func (t *Tx) Banks(list []BankRow) error {
 		}
 		seen[b.BIC] = true
 	}
-	return t.append("banks.listed", "", 0, banksListed{Banks: append([]BankRow{}, list...)})
+	return t.append("banks.listed", "", 0, record.Listed{Banks: list})
 }

@@ -1,11 +1,40 @@
 package journal
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/state"
+)
+
+// ErrReadOnly: the journal was opened by [View].
+var ErrReadOnly = errors.New("journal is open for reading only")
+
+// View opens a journal for reading only, beside the daemon that writes it:
+// the queries work, every Write gives [ErrReadOnly].
+func View(ctx context.Context, path string) (*Book, error) {
+	if err := sqlite.Check(path); err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	b := &Book{closing: make(chan struct{}), finished: make(chan struct{})}
+	b.broken.Store(&ErrReadOnly)
+	close(b.finished)
+	var err error
+	if b.read, err = sqlite.Pool(path, readers); err != nil {
+		return nil, fmt.Errorf("open journal for reading: %w", err)
+	}
+	if _, _, err := b.Head(ctx); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
 
 // IncomingClaimed lists the files of a bank that were taken under one name of
 // ours, oldest first: a file that was cut short is read under it several times.
 func (b *Book) IncomingClaimed(ctx context.Context, bank, claimed string) ([]Incoming, error) {
-	return rows(ctx, b, incomingFrom, `SELECT `+arrivalColumns+` FROM arrival WHERE bank = ? AND claimed = ? ORDER BY id`,
+	return rows(ctx, b, incomingFrom, `SELECT `+arrivalColumns+` FROM arrival WHERE bank = ? AND claimed = ? AND claimed <> '' ORDER BY id`,
 		bank, claimed)
 }
 
@@ -16,5 +45,8 @@ func (t *Tx) Matched(exchange int64, kind string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return int(row.num(0)), nil
+	return int(row.Num(0)), nil
 }
+
+// States lists every state, in the order of a document's life.
+func States() []State { return state.All() }

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/state"
 )
 
 // Exchange is one outgoing document and all that became of it. Times are UTC;
@@ -53,22 +57,22 @@ const exchangeColumns = `id, bank, kind, code, internal_key, doc_num, doc_date, 
 	attempts, resends, parent, incoming, accepted_at, sealed_at, sending_at, delivered_at, confirmed_at, answered_at,
 	closed_at, due_at, rule`
 
-func exchangeFrom(f fields) (Exchange, error) {
+func exchangeFrom(f sqlite.Fields) (Exchange, error) {
 	x := Exchange{
-		ID: f.num(0), Bank: f.str(1), Kind: f.str(2), Code: f.str(3), InternalKey: f.str(4), DocNum: f.str(5),
-		DocDate: f.str(6), IPNum: f.str(7), State: State(f.str(9)), Reason: f.str(10), Stream: f.str(11), Seq: f.num(12),
-		Previous: f.str(13), BaseKey: f.str(14), SourceSHA256: f.str(15), FileName: f.str(16), FileSHA256: f.str(17),
-		FileSize: f.num(18), Signer: f.str(19), TempName: f.str(20), Evidence: f.str(21), AnswerCode: f.str(22),
-		Attempts: int(f.num(23)), Resends: int(f.num(24)), Parent: f.num(25), Incoming: f.num(26), Rule: f.str(35),
+		ID: f.Num(0), Bank: f.Str(1), Kind: f.Str(2), Code: f.Str(3), InternalKey: f.Str(4), DocNum: f.Str(5),
+		DocDate: f.Str(6), IPNum: f.Str(7), State: State(f.Str(9)), Reason: f.Str(10), Stream: f.Str(11), Seq: f.Num(12),
+		Previous: f.Str(13), BaseKey: f.Str(14), SourceSHA256: f.Str(15), FileName: f.Str(16), FileSHA256: f.Str(17),
+		FileSize: f.Num(18), Signer: f.Str(19), TempName: f.Str(20), Evidence: f.Str(21), AnswerCode: f.Str(22),
+		Attempts: int(f.Num(23)), Resends: int(f.Num(24)), Parent: f.Num(25), Incoming: f.Num(26), Rule: f.Str(35),
 	}
 	if f[8] != nil {
-		amount := f.num(8)
+		amount := f.Num(8)
 		x.Amount = &amount
 	}
 	for i, at := range []**time.Time{
 		&x.AcceptedAt, &x.SealedAt, &x.SendingAt, &x.DeliveredAt, &x.ConfirmedAt, &x.AnsweredAt, &x.ClosedAt, &x.DueAt,
 	} {
-		if err := f.moment(27+i, at); err != nil {
+		if err := f.Moment(27+i, at); err != nil {
 			return x, fmt.Errorf("exchange %d: %w", x.ID, err)
 		}
 	}
@@ -78,16 +82,16 @@ func exchangeFrom(f fields) (Exchange, error) {
 const arrivalColumns = `id, bank, name, claimed, sha256, size, repeats, verdict, code, signer, kind, external_key,
 	content_sha256, outcome, reason, exchange, state_id, received_at, settled_at, handed_at, cleaned_at`
 
-func incomingFrom(f fields) (Incoming, error) {
+func incomingFrom(f sqlite.Fields) (Incoming, error) {
 	i := Incoming{
-		ID: f.num(0), Bank: f.str(1), Name: f.str(2), Claimed: f.str(3), SHA256: f.str(4), Size: f.num(5),
-		Repeats: int(f.num(6)), Verdict: f.str(7), Code: f.str(8), Signer: f.str(9), Kind: f.str(10),
-		ExternalKey: f.str(11), ContentSHA256: f.str(12), Outcome: f.str(13), Reason: f.str(14), ExchangeID: f.num(15),
-		StateID: int(f.num(16)),
+		ID: f.Num(0), Bank: f.Str(1), Name: f.Str(2), Claimed: f.Str(3), SHA256: f.Str(4), Size: f.Num(5),
+		Repeats: int(f.Num(6)), Verdict: f.Str(7), Code: f.Str(8), Signer: f.Str(9), Kind: f.Str(10),
+		ExternalKey: f.Str(11), ContentSHA256: f.Str(12), Outcome: f.Str(13), Reason: f.Str(14), ExchangeID: f.Num(15),
+		StateID: int(f.Num(16)),
 	}
 	var receivedAt *time.Time
 	for n, at := range []**time.Time{&receivedAt, &i.SettledAt, &i.HandedAt, &i.CleanedAt} {
-		if err := f.moment(17+n, at); err != nil {
+		if err := f.Moment(17+n, at); err != nil {
 			return i, fmt.Errorf("incoming %d: %w", i.ID, err)
 		}
 	}
@@ -95,21 +99,8 @@ func incomingFrom(f fields) (Incoming, error) {
 	return i, nil
 }
 
-// moment reads a time; NULL leaves nil.
-func (f fields) moment(i int, into **time.Time) error {
-	if f[i] == nil {
-		return nil
-	}
-	at, err := readStamp(f.str(i))
-	if err != nil {
-		return err
-	}
-	*into = &at
-	return nil
-}
-
 // rows reads a whole result from the read pool.
-func rows[T any](ctx context.Context, b *Book, from func(fields) (T, error), query string, args ...any) (out []T, err error) {
+func rows[T any](ctx context.Context, b *Book, from func(sqlite.Fields) (T, error), query string, args ...any) (out []T, err error) {
 	r, err := b.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)
@@ -119,7 +110,7 @@ func rows[T any](ctx context.Context, b *Book, from func(fields) (T, error), que
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)
 	}
-	f, into := make(fields, len(columns)), make([]any, len(columns))
+	f, into := make(sqlite.Fields, len(columns)), make([]any, len(columns))
 	for i := range f {
 		into[i] = &f[i]
 	}
@@ -140,7 +131,7 @@ func rows[T any](ctx context.Context, b *Book, from func(fields) (T, error), que
 }
 
 // first is rows for one row; none gives ErrNotFound.
-func first[T any](ctx context.Context, b *Book, from func(fields) (T, error), query string, args ...any) (T, error) {
+func first[T any](ctx context.Context, b *Book, from func(sqlite.Fields) (T, error), query string, args ...any) (T, error) {
 	all, err := rows(ctx, b, from, query, args...)
 	if err != nil || len(all) == 0 {
 		var none T
@@ -165,7 +156,7 @@ func (b *Book) ByKey(ctx context.Context, kindClass, internalKey string) (Exchan
 		kindClass, internalKey)
 }
 
-// Filter chooses exchanges; empty fields choose all. Since and Until bound
+// Filter chooses exchanges; empty sqlite.Fields choose all. Since and Until bound
 // the time of acceptance, Until excluded. Limit 0 is no limit.
 type Filter struct {
 	Bank         string
@@ -180,7 +171,7 @@ type Filter struct {
 // Find reads exchanges in the order of their ids.
 func (b *Book) Find(ctx context.Context, f Filter) ([]Exchange, error) {
 	if len(f.States) == 0 {
-		f.States = states() // so that the index on (state, bank, id) always serves
+		f.States = state.All() // so that the index on (state, bank, id) always serves
 	}
 	where := []string{in("state", len(f.States)), "id > ?"}
 	args := append(values(f.States), f.AfterID)
@@ -197,10 +188,10 @@ func (b *Book) Find(ctx context.Context, f Filter) ([]Exchange, error) {
 		add("class IN ('office', 'receipt') AND internal_key = ?", f.Key)
 	}
 	if !f.Since.IsZero() {
-		add("accepted_at >= ?", stamp(f.Since))
+		add("accepted_at >= ?", sqlite.Stamp(f.Since))
 	}
 	if !f.Until.IsZero() {
-		add("accepted_at < ?", stamp(f.Until))
+		add("accepted_at < ?", sqlite.Stamp(f.Until))
 	}
 	limit := f.Limit
 	if limit <= 0 {
@@ -224,7 +215,7 @@ func values[T ~string](list []T) []any {
 
 // Sources lists the files of a document, in the order they were accepted.
 func (b *Book) Sources(ctx context.Context, id int64) ([]Source, error) {
-	return rows(ctx, b, func(f fields) (Source, error) { return Source{Name: f.str(0), SHA256: f.str(1)}, nil },
+	return rows(ctx, b, func(f sqlite.Fields) (Source, error) { return Source{Name: f.Str(0), SHA256: f.Str(1)}, nil },
 		`SELECT name, sha256 FROM source WHERE exchange = ? ORDER BY place`, id)
 }
 
@@ -261,13 +252,13 @@ func (b *Book) ReceiptFor(ctx context.Context, incomingID int64) (Exchange, erro
 
 // LastSlot is the latest slot of a bank in the run ledger.
 func (b *Book) LastSlot(ctx context.Context, bank string) (name string, at time.Time, ok bool, err error) {
-	all, err := rows(ctx, b, func(f fields) (fields, error) { return append(fields(nil), f...), nil },
+	all, err := rows(ctx, b, func(f sqlite.Fields) (sqlite.Fields, error) { return append(sqlite.Fields(nil), f...), nil },
 		`SELECT slot, at FROM slot WHERE bank = ? ORDER BY at DESC, slot DESC LIMIT 1`, bank)
 	if err != nil || len(all) == 0 {
 		return "", time.Time{}, false, err
 	}
-	at, err = readStamp(all[0].str(1))
-	return all[0].str(0), at, err == nil, err
+	at, err = sqlite.Time(all[0].Str(1))
+	return all[0].Str(0), at, err == nil, err
 }
 
 // OpenDocuments counts orders and queries of the banks (none named = all)
@@ -277,7 +268,7 @@ func (b *Book) OpenDocuments(ctx context.Context, banks []string) (int, error) {
 	if len(banks) > 0 {
 		query += " AND " + in("bank", len(banks))
 	}
-	n, err := first(ctx, b, func(f fields) (int64, error) { return f.num(0), nil }, query, values(banks)...)
+	n, err := first(ctx, b, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, query, values(banks)...)
 	return int(n), err
 }
 
@@ -285,10 +276,10 @@ func (b *Book) OpenDocuments(ctx context.Context, banks []string) (int, error) {
 // oldest deadline first.
 func (b *Book) Overdue(ctx context.Context, now time.Time) ([]Exchange, error) {
 	return rows(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange
-		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?1 AND due_at <= ?1 ORDER BY due_at, id`, stamp(now))
+		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?1 AND due_at <= ?1 ORDER BY due_at, id`, sqlite.Stamp(now))
 }
 
 // Events lists all that the book says about an exchange, in order.
 func (b *Book) Events(ctx context.Context, exchange int64) ([]Event, error) {
-	return rows(ctx, b, eventFrom, `SELECT `+eventColumns+` FROM event WHERE exchange = ? AND exchange <> 0 ORDER BY seq`, exchange)
+	return rows(ctx, b, record.Read, `SELECT `+record.Columns+` FROM event WHERE exchange = ? AND exchange <> 0 ORDER BY seq`, exchange)
 }

@@ -6,99 +6,21 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/state"
 )
 
 // Tx is one caller's part of a commit. Each method appends events and
 // projects them at once, so later methods see what earlier ones did.
 type Tx struct {
 	b     *Book
-	c     *conn
+	c     *sqlite.Conn
 	at    time.Time
 	actor string
 	err   error // an append that went half way: the closure cannot succeed any more
 	over  bool
-}
-
-// Source is one file of a document in the content store.
-type Source struct {
-	Name   string `json:"name"`
-	SHA256 string `json:"sha256"`
-}
-
-// Fault is one reason why a document cannot go.
-type Fault struct {
-	Path string `json:"path,omitempty"`
-	Code int    `json:"code"`
-	Text string `json:"text"`
-}
-
-// Acceptance opens an exchange. Kinds "order" and "query" come from the
-// office and go by stream "documents"; "receipt" is ours to the bank and goes
-// by stream "receipts".
-type Acceptance struct {
-	Bank         string   `json:"bank"`
-	Kind         string   `json:"kind"`
-	Code         string   `json:"code,omitempty"`
-	InternalKey  string   `json:"internal_key,omitempty"`
-	DocNum       string   `json:"doc_num,omitempty"`
-	DocDate      string   `json:"doc_date,omitempty"`
-	IPNum        string   `json:"ip_num,omitempty"`
-	Amount       *int64   `json:"amount,omitempty"` // kopecks
-	BaseKey      string   `json:"base_key,omitempty"`
-	SourceSHA256 string   `json:"source_sha256,omitempty"` // the office's file in the store
-	Sources      []Source `json:"sources,omitempty"`
-	Held         bool     `json:"-"`
-	Reason       string   `json:"reason,omitempty"`   // why it is held
-	Parent       int64    `json:"parent,omitempty"`   // exchange that a receipt of ours belongs to
-	Incoming     int64    `json:"incoming,omitempty"` // incoming file that a receipt of ours answers
-	Stream       string   `json:"stream,omitempty"`   // "" = by kind
-}
-
-// Refusal is an office document that cannot go; known as far as it could be read.
-type Refusal struct {
-	Bank, Kind, Code, InternalKey, DocNum, DocDate, IPNum string
-
-	Amount       *int64
-	BaseKey      string
-	SourceSHA256 string
-	Sources      []Source
-	Reason       string // machine-readable, required
-	Faults       []Fault
-}
-
-// Change is what goes with a step of an exchange. Empty fields leave what is
-// there.
-type Change struct {
-	Reason     string     `json:"reason,omitempty"`
-	Seq        int64      `json:"seq,omitempty"`         // to Sealed: the stream's next number
-	Previous   string     `json:"previous,omitempty"`    // to Sealed: SHA-256 of the stream's last envelope, "" for the first
-	FileName   string     `json:"file_name,omitempty"`   // to Sealed: final name at the bank
-	FileSHA256 string     `json:"file_sha256,omitempty"` // to Sealed: of the envelope
-	FileSize   int64      `json:"file_size,omitempty"`
-	Signer     string     `json:"signer,omitempty"`
-	TempName   string     `json:"temp_name,omitempty"` // to Sending: the only name a rename may start from
-	Evidence   string     `json:"evidence,omitempty"`
-	Incoming   int64      `json:"incoming,omitempty"` // incoming file that brought the step
-	AnswerCode string     `json:"answer_code,omitempty"`
-	DueAt      *time.Time `json:"due_at,omitempty"`  // legal deadline of what comes next
-	WarnAt     *time.Time `json:"warn_at,omitempty"` // from when on view overdue shows it; nil = DueAt
-	Rule       string     `json:"rule,omitempty"`    // law that DueAt comes from
-	Attempt    bool       `json:"attempt,omitempty"` // counts as a try
-}
-
-// opened is the body of "exchange.opened".
-type opened struct {
-	State State  `json:"state"`
-	Class string `json:"class"`
-	Acceptance
-	Faults []Fault `json:"faults,omitempty"`
-}
-
-// moved is the body of "exchange.<state>".
-type moved struct {
-	From State `json:"from"`
-	To   State `json:"to"`
-	Change
 }
 
 // Time is the one time of all events of this closure: UTC, milliseconds.
@@ -119,21 +41,11 @@ func (t *Tx) append(kind, bank string, exchange int64, body any) error {
 }
 
 func (t *Tx) add(kind, bank string, exchange int64, body any) error {
-	text, err := encode(body)
-	if err != nil {
-		return err
-	}
 	e := Event{
 		Seq: t.b.head.seq + 1, At: t.at, Instance: t.b.instance, Actor: t.actor, Kind: kind,
-		Bank: bank, Exchange: exchange, Body: text, Prev: t.b.head.hash,
+		Bank: bank, Exchange: exchange, Prev: t.b.head.hash,
 	}
-	if e.Hash, err = e.digest(&t.b.buf); err != nil {
-		return err
-	}
-	if err := e.insert(t.c); err != nil {
-		return err
-	}
-	if err := project(t.c, &e); err != nil {
+	if err := e.Append(t.c, &t.b.buf, body); err != nil {
 		return err
 	}
 	t.b.head = position{seq: e.Seq, hash: e.Hash, at: e.At}
@@ -141,14 +53,14 @@ func (t *Tx) add(kind, bank string, exchange int64, body any) error {
 }
 
 // one reads a row; an error of the engine ends the closure.
-func (t *Tx) one(query string, args ...driver.Value) (fields, error) {
+func (t *Tx) one(query string, args ...driver.Value) (sqlite.Fields, error) {
 	if t.over {
 		return nil, errors.New("journal: transaction used after its end")
 	}
 	if t.err != nil {
 		return nil, t.err
 	}
-	row, err := t.c.one(query, args...)
+	row, err := t.c.One(query, args...)
 	if err != nil {
 		t.err = fmt.Errorf("read journal: %w", err)
 	}
@@ -160,7 +72,7 @@ func (t *Tx) next(table string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return row.num(0), nil
+	return row.Num(0), nil
 }
 
 // Accept opens an exchange in state Accepted, or Held. The key is unique among
@@ -171,7 +83,7 @@ func (t *Tx) Accept(a Acceptance) (id int64, err error) {
 	switch {
 	case a.Bank == "" || a.Kind == "" || a.InternalKey == "":
 		return 0, fmt.Errorf("accept %q: bank, kind and internal key are required", a.InternalKey)
-	case !isDigest(a.SourceSHA256):
+	case !record.IsDigest(a.SourceSHA256):
 		return 0, fmt.Errorf("accept %s: source is not named by a SHA-256 in hex", a.InternalKey)
 	case a.Amount != nil && *a.Amount < 0:
 		return 0, fmt.Errorf("accept %s: amount is negative", a.InternalKey)
@@ -188,13 +100,13 @@ func (t *Tx) Accept(a Acceptance) (id int64, err error) {
 	}
 	if row != nil {
 		cause := ErrConflict
-		if row.str(1) == a.Bank && row.str(2) == a.SourceSHA256 {
+		if row.Str(1) == a.Bank && row.Str(2) == a.SourceSHA256 {
 			cause = ErrDuplicate
 		}
-		return row.num(0), fmt.Errorf("accept %s for bank %s: %w: exchange %d of bank %s",
-			a.InternalKey, a.Bank, cause, row.num(0), row.str(1))
+		return row.Num(0), fmt.Errorf("accept %s for bank %s: %w: exchange %d of bank %s",
+			a.InternalKey, a.Bank, cause, row.Num(0), row.Str(1))
 	}
-	o := opened{State: Accepted, Class: class(a.Kind), Acceptance: a}
+	o := record.Opened{State: Accepted, Class: class(a.Kind), Acceptance: a}
 	if a.Held {
 		o.State = Held
 	}
@@ -206,14 +118,14 @@ func (t *Tx) Refuse(r Refusal) (id int64, err error) {
 	if r.Bank == "" || r.Reason == "" {
 		return 0, errors.New("refuse document: bank and reason are required")
 	}
-	return t.open(opened{State: Refused, Class: class(r.Kind), Faults: r.Faults, Acceptance: Acceptance{
+	return t.open(record.Opened{State: Refused, Class: class(r.Kind), Faults: r.Faults, Acceptance: Acceptance{
 		Bank: r.Bank, Kind: r.Kind, Code: r.Code, InternalKey: r.InternalKey, DocNum: r.DocNum, DocDate: r.DocDate,
 		IPNum: r.IPNum, Amount: r.Amount, BaseKey: r.BaseKey, SourceSHA256: r.SourceSHA256, Sources: r.Sources,
 		Reason: r.Reason, Stream: streamOf(r.Kind),
 	}})
 }
 
-func (t *Tx) open(o opened) (int64, error) {
+func (t *Tx) open(o record.Opened) (int64, error) {
 	id, err := t.next("exchange")
 	if err != nil {
 		return 0, err
@@ -222,7 +134,7 @@ func (t *Tx) open(o opened) (int64, error) {
 }
 
 func streamOf(kind string) string {
-	if kind == kindReceipt {
+	if kind == state.Receipt {
 		return "receipts"
 	}
 	return "documents"
@@ -261,7 +173,7 @@ func (t *Tx) Advance(id int64, from, to State, c Change) error {
 		return fmt.Errorf("advance exchange %d from %s to %s: %w", id, from, to, err)
 	}
 	c.DueAt, c.WarnAt = level(c.DueAt), level(c.WarnAt)
-	return t.append(eventKind(to), x.Bank, id, moved{From: from, To: to, Change: c})
+	return t.append(record.Kind(to), x.Bank, id, record.Moved{From: from, To: to, Change: c})
 }
 
 // level gives a time the precision and zone of the book.
@@ -305,7 +217,7 @@ func (t *Tx) checkSealed(x Exchange, c Change) error {
 		}
 		return nil
 	}
-	if c.FileName == "" || !isDigest(c.FileSHA256) {
+	if c.FileName == "" || !record.IsDigest(c.FileSHA256) {
 		return errors.New("file name and SHA-256 in hex of the envelope are required")
 	}
 	seq, previous, err := t.Last(x.Bank, x.Stream)
@@ -339,7 +251,7 @@ func (t *Tx) Last(bank, stream string) (seq int64, previous string, err error) {
 	if err != nil || row == nil {
 		return 0, "", err
 	}
-	return row.num(0), row.str(1), nil
+	return row.Num(0), row.Str(1), nil
 }
 
 // Attempt records that an upload was tried and failed before the intent.
@@ -348,9 +260,7 @@ func (t *Tx) Attempt(id int64, cause string) error {
 	if err != nil {
 		return fmt.Errorf("record attempt: %w", err)
 	}
-	return t.append("exchange.attempted", x.Bank, id, struct {
-		Error string `json:"error"`
-	}{cause})
+	return t.append("exchange.attempted", x.Bank, id, record.Attempted{Error: cause})
 }
 
 // Exchange reads an exchange as this transaction sees it, or [ErrNotFound].

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"bankconnector/connector/journal/sqlite"
 )
 
 // maxBatch bounds one commit, so that the first caller in it is not kept
@@ -134,10 +136,10 @@ func (b *Book) transact(batch []*job, results []error) (err error) {
 			b.broken.Store(&err)
 		}
 		if err != nil {
-			b.w.script("ROLLBACK") //nolint:errcheck // the first error is the one to tell
+			b.w.Script("ROLLBACK") //nolint:errcheck // the first error is the one to tell
 		}
 	}()
-	if _, err := b.w.exec("BEGIN IMMEDIATE"); err != nil {
+	if _, err := b.w.Exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	start := b.head
@@ -151,7 +153,7 @@ func (b *Book) transact(batch []*job, results []error) (err error) {
 			return fmt.Errorf("mark head: %w", err)
 		}
 	}
-	if _, err := b.w.exec("COMMIT"); err != nil {
+	if _, err := b.w.Exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	done = true
@@ -162,7 +164,7 @@ func (b *Book) transact(batch []*job, results []error) (err error) {
 // the book.
 func (b *Book) step(j *job) (result, broken error) {
 	start := b.head
-	if _, err := b.w.exec("SAVEPOINT step"); err != nil {
+	if _, err := b.w.Exec("SAVEPOINT step"); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
 	t, err := b.newTx(j.actor)
@@ -174,15 +176,15 @@ func (b *Book) step(j *job) (result, broken error) {
 		}
 	}
 	if err != nil {
-		if fatal(err) || t != nil && fatal(t.err) {
+		if sqlite.Fatal(err) || t != nil && sqlite.Fatal(t.err) {
 			return nil, err
 		}
 		b.head = start
-		if _, e := b.w.exec("ROLLBACK TO step"); e != nil {
+		if _, e := b.w.Exec("ROLLBACK TO step"); e != nil {
 			return nil, fmt.Errorf("roll back after %w: %w", err, e)
 		}
 	}
-	if _, e := b.w.exec("RELEASE step"); e != nil {
+	if _, e := b.w.Exec("RELEASE step"); e != nil {
 		return nil, fmt.Errorf("release: %w", e)
 	}
 	return err, nil
@@ -194,7 +196,7 @@ func (b *Book) newTx(actor string) (*Tx, error) {
 	at := b.now().UTC().Truncate(time.Millisecond)
 	if at.Before(b.head.at) {
 		if b.head.at.Sub(at) > backStep {
-			return nil, fmt.Errorf("%w: it says %s, the last event was at %s: set the clock", ErrClock, stamp(at), stamp(b.head.at))
+			return nil, fmt.Errorf("%w: it says %s, the last event was at %s: set the clock", ErrClock, sqlite.Stamp(at), sqlite.Stamp(b.head.at))
 		}
 		at = b.head.at
 	}
@@ -202,7 +204,7 @@ func (b *Book) newTx(actor string) (*Tx, error) {
 }
 
 func (b *Book) mark() error {
-	_, err := b.w.exec(`INSERT INTO head (one, seq, hash, at) VALUES (1, ?1, ?2, ?3)
-		ON CONFLICT (one) DO UPDATE SET seq = ?1, hash = ?2, at = ?3`, b.head.seq, b.head.hash, stamp(b.head.at))
+	_, err := b.w.Exec(`INSERT INTO head (one, seq, hash, at) VALUES (1, ?1, ?2, ?3)
+		ON CONFLICT (one) DO UPDATE SET seq = ?1, hash = ?2, at = ?3`, b.head.seq, b.head.hash, sqlite.Stamp(b.head.at))
 	return err
 }

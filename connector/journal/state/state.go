@@ -1,4 +1,6 @@
-package journal
+// Package state is the table of states that an outgoing document goes through,
+// and the arrows between them. It stores nothing and calls no other room.
+package state
 
 import "slices"
 
@@ -22,12 +24,8 @@ const (
 	Cancelled State = "Cancelled" // withdrawn before Sending, or by a person's decision from Suspect
 )
 
-// The two classes of exchange, one number stream each.
-const (
-	classOffice  = "office"
-	classReceipt = "receipt"
-	kindReceipt  = "receipt"
-)
+// Receipt is the kind of document that no bank answers: ours to the bank.
+const Receipt = "receipt"
 
 // Allowed says whether a document of the kind may go from one state to
 // another. Kind "receipt" (ours to the bank) ends with its delivery, because
@@ -47,7 +45,7 @@ const (
 // Closed, Cancelled, or Sealed (the same bytes are sent once more under the
 // same number). Closed, Refused, Rejected and Cancelled are the end.
 func Allowed(from, to State, kind string) bool {
-	return slices.Contains(arrows(from, kind == kindReceipt), to)
+	return slices.Contains(arrows(from, kind == Receipt), to)
 }
 
 func arrows(from State, receipt bool) []State {
@@ -87,8 +85,8 @@ func withWord(receipt bool, to ...State) []State {
 	return append(to, Confirmed, Answered, Rejected)
 }
 
-// open tells whether somebody still owes something for the document.
-func (s State) open() bool {
+// Open tells whether somebody still owes something for the document.
+func (s State) Open() bool {
 	switch s {
 	case Accepted, Held, Sealed, Sending, Ambiguous, Delivered, Confirmed, Suspect:
 		return true
@@ -98,20 +96,10 @@ func (s State) open() bool {
 	return false
 }
 
-func states() []State {
+// All lists the states in the order of a document's life.
+func All() []State {
 	return []State{
 		Accepted, Held, Sealed, Sending, Ambiguous, Delivered, Confirmed, Answered, Closed,
 		Suspect, Refused, Rejected, Cancelled,
 	}
-}
-
-func openStates() []State {
-	return slices.DeleteFunc(states(), func(s State) bool { return !s.open() })
-}
-
-func class(kind string) string {
-	if kind == kindReceipt {
-		return classReceipt
-	}
-	return classOffice
 }

@@ -1,17 +1,24 @@
-package journal
+// Package proof shows that a journal is what was written: every hash, every
+// number, and state tables that are what the events say. It changes nothing,
+// needs no network and does not know the daemon. It opens record and sqlite.
+package proof
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+
+	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/sqlite"
 )
 
-// VerifyOptions say what else to look at.
-type VerifyOptions struct {
+// Options say what else to look at.
+type Options struct {
 	// Store checks one file of the content store by its SHA-256; nil = the store is not checked.
 	Store func(sha256 string) error
 	// Checkpoints are hashes known from outside by event number; the chain must pass through each.
@@ -22,9 +29,9 @@ type VerifyOptions struct {
 	Temp string
 }
 
-// VerifyReport is what Verify found. FirstBad is the number of the first event
+// Report is what Verify found. FirstBad is the number of the first event
 // that is wrong or missing, 0 if none is.
-type VerifyReport struct {
+type Report struct {
 	OK        bool     `json:"ok"`
 	Path      string   `json:"path"`
 	Events    int64    `json:"events"`
@@ -39,7 +46,7 @@ type VerifyReport struct {
 
 const maxProblems = 50
 
-func (r *VerifyReport) problem(format string, args ...any) {
+func (r *Report) problem(format string, args ...any) {
 	if len(r.Problems) == maxProblems {
 		r.Further++
 		return
@@ -47,7 +54,7 @@ func (r *VerifyReport) problem(format string, args ...any) {
 	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
 }
 
-func (r *VerifyReport) bad(seq int64, format string, args ...any) {
+func (r *Report) bad(seq int64, format string, args ...any) {
 	if r.FirstBad == 0 {
 		r.FirstBad = seq
 	}
@@ -56,10 +63,10 @@ func (r *VerifyReport) bad(seq int64, format string, args ...any) {
 
 // verification is one run of Verify.
 type verification struct {
-	r       *VerifyReport
-	o       VerifyOptions
-	c       *conn // the journal, inside one read transaction
-	rebuilt *conn // nil when ChainOnly, or once a replay has failed
+	r       *Report
+	o       Options
+	c       *sqlite.Conn // the journal, inside one read transaction
+	rebuilt *sqlite.Conn // nil when ChainOnly, or once a replay has failed
 	buf     bytes.Buffer
 }
 
@@ -72,44 +79,23 @@ type verification struct {
 //
 // A chain alone cannot show that its end was cut off, or that all of it was
 // computed anew: give it checkpoints from outside.
-func Verify(ctx context.Context, path string, o VerifyOptions) (VerifyReport, error) {
-	r := VerifyReport{Path: path, ChainOnly: o.ChainOnly}
-	c, err := openForProof(path)
+func Verify(ctx context.Context, path string, o Options) (Report, error) {
+	r := Report{Path: path, ChainOnly: o.ChainOnly}
+	c, err := sqlite.Read(path)
 	if err != nil {
 		return r, fmt.Errorf("verify journal: %w", err)
 	}
 	v := &verification{r: &r, o: o, c: c}
 	err = v.all(ctx)
-	if err = errors.Join(err, c.close()); err != nil {
+	if err = errors.Join(err, c.Close()); err != nil {
 		return r, fmt.Errorf("verify journal: %w", err)
 	}
 	r.OK = len(r.Problems) == 0
 	return r, nil
 }
 
-// openForProof opens a live file as a reader does. A file without its -wal is
-// at rest, or a copy on a medium that cannot be written: it is opened as
-// immutable, so that nothing is made beside it.
-func openForProof(path string) (*conn, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, err
-	}
-	dsn := readDSN(path)
-	if info, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		dsn += "&immutable=1"
-	}
-	c, err := dial(dsn)
-	if err != nil {
-		return nil, err
-	}
-	if err := harden(c); err != nil {
-		return nil, errors.Join(err, c.close())
-	}
-	return c, nil
-}
-
 func (v *verification) all(ctx context.Context) error {
-	if err := v.c.script("BEGIN"); err != nil {
+	if err := v.c.Script("BEGIN"); err != nil {
 		return err
 	}
 	if err := v.shape(); err != nil {
@@ -136,20 +122,24 @@ func (v *verification) all(ctx context.Context) error {
 
 // shape checks the file as SQLite and as a journal of this version.
 func (v *verification) shape() error {
-	id, err := v.c.number("PRAGMA application_id")
+	id, err := v.c.Number("PRAGMA application_id")
 	if err != nil {
 		return err
 	}
-	if id != applicationID {
+	if id != sqlite.ApplicationID {
 		v.r.problem("not a journal: application_id is %d", id)
 		return nil
 	}
-	if err := checkSchema(v.c); err != nil {
-		v.r.problem("%v", err)
+	changed, err := sqlite.Differences(v.c, record.Migrations())
+	if err != nil {
+		return err
+	}
+	if len(changed) > 0 {
+		v.r.problem("schema was changed: %s", strings.Join(changed, ", "))
 	}
 	for _, check := range []string{"PRAGMA integrity_check(10)", "PRAGMA foreign_key_check"} {
-		err := v.c.each(check, func(f fields) error {
-			if f.str(0) != "ok" {
+		err := v.c.Each(check, func(f sqlite.Fields) error {
+			if f.Str(0) != "ok" {
 				v.r.problem("%s: %v", check, f)
 			}
 			return nil
@@ -162,7 +152,7 @@ func (v *verification) shape() error {
 }
 
 func (v *verification) readable() bool {
-	_, err := v.c.one(`SELECT ` + eventColumns + ` FROM event LIMIT 1`)
+	_, err := v.c.One(`SELECT ` + record.Columns + ` FROM event LIMIT 1`)
 	return err == nil
 }
 
@@ -172,13 +162,13 @@ func (v *verification) startRebuild() (done func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := dial(address(filepath.Join(dir, "rebuilt.db"), "mode=rwc&_journal_mode=OFF&_synchronous=OFF&_foreign_keys=1"))
+	c, err := sqlite.Scratch(filepath.Join(dir, "rebuilt.db"))
 	if err == nil {
-		if _, _, err = migrate(c, migrations); err == nil {
-			err = c.script("BEGIN")
+		if _, _, err = sqlite.Migrate(c, record.Migrations()); err == nil {
+			err = c.Script("BEGIN")
 		}
 		if err != nil {
-			err = errors.Join(err, c.close())
+			err = errors.Join(err, c.Close())
 		}
 	}
 	if err != nil {
@@ -186,39 +176,39 @@ func (v *verification) startRebuild() (done func(), err error) {
 	}
 	v.rebuilt = c
 	return func() {
-		c.close()
+		c.Close()
 		os.RemoveAll(dir)
 	}, nil
 }
 
 // chain reads every event once: hash, link, number, time, and its replay.
 func (v *verification) chain(ctx context.Context) error {
-	last, prev, lastAt := int64(0), noHash, ""
-	err := v.c.each(`SELECT `+eventColumns+` FROM event ORDER BY seq`, func(f fields) error {
-		if f.num(0)%1024 == 0 && ctx.Err() != nil {
+	last, prev, lastAt := int64(0), record.NoHash, ""
+	err := v.c.Each(`SELECT `+record.Columns+` FROM event ORDER BY seq`, func(f sqlite.Fields) error {
+		if f.Num(0)%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		seq := f.num(0)
+		seq := f.Num(0)
 		switch {
 		case seq != last+1:
 			v.r.bad(last+1, "missing; the next one is %d", seq)
-		case f.str(8) != prev:
+		case f.Str(8) != prev:
 			v.r.bad(seq, "prev is not the hash of the event before it")
 		}
-		sum, err := chain(&v.buf, seq, f.str(8), f.str(1), f.str(2), f.str(3), f.str(4), f.str(5), fmt.Sprint(f.num(6)), f.str(7))
+		sum, err := record.Chain(&v.buf, seq, f.Str(8), f.Str(1), f.Str(2), f.Str(3), f.Str(4), f.Str(5), strconv.FormatInt(f.Num(6), 10), f.Str(7))
 		switch {
 		case err != nil:
 			v.r.bad(seq, "%v", err)
-		case sum != f.str(9):
+		case sum != f.Str(9):
 			v.r.bad(seq, "content does not have the hash that stands beside it")
-		case f.str(1) < lastAt:
-			v.r.bad(seq, "time %s is before the event before it", f.str(1))
+		case f.Str(1) < lastAt:
+			v.r.bad(seq, "time %s is before the event before it", f.Str(1))
 		}
-		if want, ok := v.o.Checkpoints[seq]; ok && want != f.str(9) {
-			v.r.bad(seq, "hash %s is not the checkpoint's %s: the journal was written anew", f.str(9), want)
+		if want, ok := v.o.Checkpoints[seq]; ok && want != f.Str(9) {
+			v.r.bad(seq, "hash %s is not the checkpoint's %s: the journal was written anew", f.Str(9), want)
 		}
 		v.replay(f)
-		last, prev, lastAt = seq, f.str(9), f.str(1)
+		last, prev, lastAt = seq, f.Str(9), f.Str(1)
 		v.r.Events++
 		return nil
 	})
@@ -239,41 +229,32 @@ func (v *verification) chain(ctx context.Context) error {
 
 // replay projects an event into the rebuilt tables. After the first failure
 // the rest would only repeat it.
-func (v *verification) replay(f fields) {
+func (v *verification) replay(f sqlite.Fields) {
 	if v.rebuilt == nil {
 		return
 	}
-	e, err := eventFrom(f)
+	e, err := record.Read(f)
 	if err == nil {
-		err = project(v.rebuilt, &e)
+		err = record.Project(v.rebuilt, &e)
 	}
 	if err != nil {
-		v.r.bad(f.num(0), "cannot be replayed: %v", err)
+		v.r.bad(f.Num(0), "cannot be replayed: %v", err)
 		v.rebuilt = nil
-	}
-}
-
-// stateTables lists the tables that project writes, with their keys.
-func stateTables() [][2]string {
-	return [][2]string{
-		{"exchange", "id"}, {"source", "exchange, place"}, {"stream", "bank, stream"}, {"arrival", "id"},
-		{"visit", "id"}, {"slot", "bank, slot"}, {"act", "seq"}, {"credential", "place"}, {"bank", "bic"},
-		{"day", "bank, day"},
 	}
 }
 
 // compare walks every state table beside its rebuilt twin.
 func (v *verification) compare(ctx context.Context) error {
-	row, err := v.c.one(`SELECT seq, hash FROM head`)
+	row, err := v.c.One(`SELECT seq, hash FROM head`)
 	if err != nil {
 		v.r.problem("table head cannot be read: %v", err)
-	} else if row == nil || row.num(0) != v.r.Events && v.r.FirstBad == 0 || row.str(1) != v.r.Head {
+	} else if row == nil || row.Num(0) != v.r.Events && v.r.FirstBad == 0 || row.Str(1) != v.r.Head {
 		v.r.problem("state tables do not stand at the last event")
 	}
 	if v.rebuilt == nil {
 		return nil
 	}
-	for _, t := range stateTables() {
+	for _, t := range record.Tables() {
 		if err := v.compareTable(ctx, t[0], t[1]); err != nil {
 			return err
 		}
@@ -283,26 +264,26 @@ func (v *verification) compare(ctx context.Context) error {
 
 func (v *verification) compareTable(ctx context.Context, table, key string) error {
 	query := `SELECT * FROM ` + table + ` ORDER BY ` + key
-	want, err := v.rebuilt.cursor(query)
+	want, err := v.rebuilt.Query(query)
 	if err != nil {
 		return err
 	}
-	defer want.close()
-	got, err := v.c.cursor(query)
+	defer want.Close()
+	got, err := v.c.Query(query)
 	if err != nil {
 		v.r.problem("table %s cannot be read: %v", table, err)
 		return nil
 	}
-	defer got.close()
+	defer got.Close()
 	for n := int64(1); ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w, err := want.next()
+		w, err := want.Next()
 		if err != nil {
 			return err
 		}
-		g, err := got.next()
+		g, err := got.Next()
 		if err != nil {
 			v.r.problem("table %s cannot be read at row %d: %v", table, n, err)
 			return nil
@@ -311,7 +292,7 @@ func (v *verification) compareTable(ctx context.Context, table, key string) erro
 			return nil
 		}
 		v.r.Rows++
-		if text := difference(want.names, w, g); text != "" {
+		if text := difference(want.Names(), w, g); text != "" {
 			v.r.problem("table %s (%s): %s", table, key, text)
 			return nil // one difference shifts all that follows
 		}
@@ -319,7 +300,7 @@ func (v *verification) compareTable(ctx context.Context, table, key string) erro
 }
 
 // difference tells how a row differs from what the events say, or "".
-func difference(names []string, want, got fields) string {
+func difference(names []string, want, got sqlite.Fields) string {
 	switch {
 	case want == nil:
 		return fmt.Sprintf("row %v is not from any event", got[:2])
@@ -339,16 +320,55 @@ func (v *verification) store(ctx context.Context) error {
 	if v.o.Store == nil {
 		return nil
 	}
-	return v.c.each(`SELECT source_sha256 FROM exchange WHERE source_sha256 <> ''
+	return v.c.Each(`SELECT source_sha256 FROM exchange WHERE source_sha256 <> ''
 		UNION SELECT file_sha256 FROM exchange WHERE file_sha256 <> ''
-		UNION SELECT sha256 FROM source UNION SELECT sha256 FROM arrival`, func(f fields) error {
+		UNION SELECT sha256 FROM source UNION SELECT sha256 FROM arrival`, func(f sqlite.Fields) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		v.r.Digests++
-		if err := v.o.Store(f.str(0)); err != nil {
-			v.r.problem("store: %s: %v", f.str(0), err)
+		if err := v.o.Store(f.Str(0)); err != nil {
+			v.r.problem("store: %s: %v", f.Str(0), err)
 		}
 		return nil
 	})
+}
+
+// Tail checks the last n events, that the projection stands at the same place
+// and that nobody changed the schema: what a start can afford.
+func Tail(c *sqlite.Conn, n int64) error {
+	changed, err := sqlite.Differences(c, record.Migrations())
+	if err != nil {
+		return err
+	}
+	if len(changed) > 0 {
+		return fmt.Errorf("schema was changed: %s: run journal verify", strings.Join(changed, ", "))
+	}
+	var buf bytes.Buffer
+	last, prev := int64(0), ""
+	err = c.Each(`SELECT `+record.Columns+` FROM (SELECT * FROM event ORDER BY seq DESC LIMIT ?) ORDER BY seq`,
+		func(f sqlite.Fields) error {
+			e, err := record.Read(f)
+			if err != nil {
+				return err
+			}
+			if sum, err := e.Digest(&buf); err != nil {
+				return err
+			} else if sum != e.Hash || prev != "" && (e.Prev != prev || e.Seq != last+1) {
+				return fmt.Errorf("chain is broken at event %d: run journal verify, restore from a backup", e.Seq)
+			}
+			last, prev = e.Seq, e.Hash
+			return nil
+		}, n)
+	if err != nil {
+		return err
+	}
+	row, err := c.One(`SELECT seq, hash FROM head`)
+	if err != nil {
+		return err
+	}
+	if row == nil || row.Num(0) != last || row.Str(1) != prev {
+		return fmt.Errorf("state tables do not stand at the last event %d: run journal verify", last)
+	}
+	return nil
 }

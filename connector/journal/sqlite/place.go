@@ -1,4 +1,4 @@
-package journal
+package sqlite
 
 import (
 	"errors"
@@ -14,10 +14,11 @@ import (
 
 const fileMode = 0o640
 
-func newName(path string) string { return path + ".new" }
+// NewName is where a journal is made before it gets its name.
+func NewName(path string) string { return path + ".new" }
 
-// prepareFile makes the empty file that fill works on.
-func prepareFile(path string) error {
+// Prepare makes the empty file NewName(path), where path itself must not exist.
+func Prepare(path string) error {
 	if err := checkLocal(filepath.Dir(path)); err != nil {
 		return err
 	}
@@ -27,11 +28,11 @@ func prepareFile(path string) error {
 		return err
 	}
 	for _, tail := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(newName(path) + tail); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(NewName(path) + tail); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	f, err := os.OpenFile(newName(path), os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
+	f, err := os.OpenFile(NewName(path), os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
 	if err != nil {
 		return err
 	}
@@ -39,11 +40,16 @@ func prepareFile(path string) error {
 	return errors.Join(f.Chmod(fileMode), f.Close())
 }
 
-// publishFile gives the finished journal its name. A crash before leaves no
-// journal, a crash after leaves a whole one.
-func publishFile(path string) error {
-	if err := unix.Renameat2(unix.AT_FDCWD, newName(path), unix.AT_FDCWD, path, unix.RENAME_NOREPLACE); err != nil {
-		return fmt.Errorf("rename %s: %w", newName(path), err)
+// Publish gives the finished file its name. A crash before leaves no journal,
+// a crash after leaves a whole one.
+func Publish(path string) error {
+	for _, tail := range []string{"-wal", "-shm"} {
+		if err := os.Remove(NewName(path) + tail); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, NewName(path), unix.AT_FDCWD, path, unix.RENAME_NOREPLACE); err != nil {
+		return fmt.Errorf("rename %s: %w", NewName(path), err)
 	}
 	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
@@ -52,9 +58,9 @@ func publishFile(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// checkFile refuses a path that could be another journal, or that others than
-// the daemon can change.
-func checkFile(path string) error {
+// Check refuses a path that could be another file tomorrow, or that others
+// than the daemon can change.
+func Check(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err

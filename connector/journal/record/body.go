@@ -1,0 +1,181 @@
+package record
+
+import (
+	"time"
+
+	"bankconnector/connector/journal/state"
+)
+
+// Source is one file of a document in the content store.
+type Source struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
+// Fault is one reason why a document cannot go.
+type Fault struct {
+	Path string `json:"path,omitempty"`
+	Code int    `json:"code"`
+	Text string `json:"text"`
+}
+
+// Acceptance opens an exchange. Kinds "order" and "query" come from the
+// office and go by stream "documents"; "receipt" is ours to the bank and goes
+// by stream "receipts".
+type Acceptance struct {
+	Bank         string   `json:"bank"`
+	Kind         string   `json:"kind"`
+	Code         string   `json:"code,omitempty"`
+	InternalKey  string   `json:"internal_key,omitempty"`
+	DocNum       string   `json:"doc_num,omitempty"`
+	DocDate      string   `json:"doc_date,omitempty"`
+	IPNum        string   `json:"ip_num,omitempty"`
+	Amount       *int64   `json:"amount,omitempty"` // kopecks
+	BaseKey      string   `json:"base_key,omitempty"`
+	SourceSHA256 string   `json:"source_sha256,omitempty"` // the office's file in the store
+	Sources      []Source `json:"sources,omitempty"`
+	Held         bool     `json:"-"`
+	Reason       string   `json:"reason,omitempty"`   // why it is held
+	Parent       int64    `json:"parent,omitempty"`   // exchange that a receipt of ours belongs to
+	Incoming     int64    `json:"incoming,omitempty"` // incoming file that a receipt of ours answers
+	Stream       string   `json:"stream,omitempty"`   // "" = by kind
+}
+
+// Refusal is an office document that cannot go; known as far as it could be read.
+type Refusal struct {
+	Bank, Kind, Code, InternalKey, DocNum, DocDate, IPNum string
+
+	Amount       *int64
+	BaseKey      string
+	SourceSHA256 string
+	Sources      []Source
+	Reason       string // machine-readable, required
+	Faults       []Fault
+}
+
+// Change is what goes with a step of an exchange. Empty fields leave what is
+// there.
+type Change struct {
+	Reason     string     `json:"reason,omitempty"`
+	Seq        int64      `json:"seq,omitempty"`         // to Sealed: the stream's next number
+	Previous   string     `json:"previous,omitempty"`    // to Sealed: SHA-256 of the stream's last envelope, "" for the first
+	FileName   string     `json:"file_name,omitempty"`   // to Sealed: final name at the bank
+	FileSHA256 string     `json:"file_sha256,omitempty"` // to Sealed: of the envelope
+	FileSize   int64      `json:"file_size,omitempty"`
+	Signer     string     `json:"signer,omitempty"`
+	TempName   string     `json:"temp_name,omitempty"` // to Sending: the only name a rename may start from
+	Evidence   string     `json:"evidence,omitempty"`
+	Incoming   int64      `json:"incoming,omitempty"` // incoming file that brought the step
+	AnswerCode string     `json:"answer_code,omitempty"`
+	DueAt      *time.Time `json:"due_at,omitempty"`  // legal deadline of what comes next
+	WarnAt     *time.Time `json:"warn_at,omitempty"` // from when on view overdue shows it; nil = DueAt
+	Rule       string     `json:"rule,omitempty"`    // law that DueAt comes from
+	Attempt    bool       `json:"attempt,omitempty"` // counts as a try
+}
+
+// Opened is the body of "exchange.opened".
+type Opened struct {
+	State state.State `json:"state"`
+	Class string      `json:"class"` // "office" or "receipt"
+	Acceptance
+	Faults []Fault `json:"faults,omitempty"`
+}
+
+// Moved is the body of "exchange.<state>".
+type Moved struct {
+	From state.State `json:"from"`
+	To   state.State `json:"to"`
+	Change
+}
+
+// Attempted is the body of "exchange.attempted".
+type Attempted struct {
+	Error string `json:"error"`
+}
+
+// Settlement is what became of an incoming file.
+type Settlement struct {
+	Verdict       string `json:"verdict,omitempty"` // of the signature
+	Code          string `json:"code,omitempty"`    // refusal code
+	Signer        string `json:"signer,omitempty"`  // certificate fingerprint and subject
+	Kind          string `json:"kind,omitempty"`
+	ExternalKey   string `json:"external_key,omitempty"`
+	ContentSHA256 string `json:"content_sha256,omitempty"` // of what was signed
+	// Outcome is "matched", "duplicate", "conflict", "orphan", "quarantined", "incomplete" or "misdirected".
+	Outcome    string `json:"outcome"`
+	Reason     string `json:"reason,omitempty"`
+	ExchangeID int64  `json:"exchange_id,omitempty"`
+	StateID    int    `json:"state_id,omitempty"` // of a receipt
+}
+
+// Received is the body of "incoming.received" and "incoming.repeated".
+type Received struct {
+	ID      int64  `json:"id"`
+	Name    string `json:"name"`
+	Claimed string `json:"claimed,omitempty"`
+	SHA256  string `json:"sha256"`
+	Size    int64  `json:"size"`
+}
+
+// Settled is the body of "incoming.settled".
+type Settled struct {
+	ID int64 `json:"id"`
+	Settlement
+}
+
+// Touched is the body of "incoming.handed", "incoming.cleaned" and "incoming.reopened".
+type Touched struct {
+	ID     int64  `json:"id"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// VisitOutcome is how a visit ended.
+type VisitOutcome struct {
+	Outcome string `json:"outcome"` // "ok", "partial", "failed" or "skipped"
+	Sent    int    `json:"sent"`
+	Taken   int    `json:"taken"`
+	Bytes   int64  `json:"bytes"`
+	Error   string `json:"error,omitempty"`
+}
+
+// Act is what an operator did; who he is comes from Write's actor.
+type Act struct {
+	Act      string `json:"act"`
+	Exchange int64  `json:"exchange,omitempty"`
+	Bank     string `json:"bank,omitempty"` // "" = the bank of Exchange
+	Reason   string `json:"reason"`
+}
+
+// Key is one key or certificate with its end, for view keys_expiring.
+type Key struct {
+	Bank     string    `json:"bank,omitempty"` // "" = ours
+	What     string    `json:"what"`
+	Subject  string    `json:"subject"`
+	NotAfter time.Time `json:"not_after"`
+}
+
+// BankRow names a bank for views.
+type BankRow struct {
+	BIC   string `json:"bic"`
+	Name  string `json:"name"`
+	State string `json:"state,omitempty"`
+}
+
+// Visited is the body of "visit.begun" and, with the outcome, of "visit.ended".
+type Visited struct {
+	ID   int64  `json:"id"`
+	Slot string `json:"slot,omitempty"`
+	*VisitOutcome
+}
+
+// Taken is the body of "slot.taken".
+type Taken struct {
+	Slot string `json:"slot"`
+	At   string `json:"at"`
+}
+
+// Listed is the body of "keys.listed" and "banks.listed": all there are now.
+type Listed struct {
+	Keys  []Key     `json:"keys,omitempty"`
+	Banks []BankRow `json:"banks,omitempty"`
+}

@@ -1,0 +1,180 @@
+// Package sqlite is the file under the journal: one raw connection to SQLite
+// with the settings that make an acknowledged commit survive a power cut, the
+// migrations and the digest of the schema, and the place on the disk.
+//
+// It knows neither what an event is nor what the tables mean. It is the only
+// importer of the driver, and calls no other room.
+package sqlite
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// Conn is one raw SQLite connection with its prepared statements. It goes
+// round database/sql on purpose: that pool may replace a connection in the
+// middle of a batch, and a cancelled context would interrupt the transaction
+// of every other caller in it. Not safe for concurrent use.
+type Conn struct {
+	raw   *sqlite3.SQLiteConn
+	stmts map[string]*sqlite3.SQLiteStmt
+}
+
+func dial(dsn string) (*Conn, error) {
+	d, err := (&sqlite3.SQLiteDriver{}).Open(dsn)
+	if err != nil {
+		return nil, err
+	}
+	raw, ok := d.(*sqlite3.SQLiteConn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("unexpected driver connection %T", d), d.Close())
+	}
+	return &Conn{raw: raw, stmts: map[string]*sqlite3.SQLiteStmt{}}, nil
+}
+
+// Close ends the connection; a nil one has nothing to end.
+func (c *Conn) Close() error {
+	if c == nil {
+		return nil
+	}
+	var errs []error
+	for _, s := range c.stmts {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, c.raw.Close())...)
+}
+
+// Script runs statements without arguments, as many as the text holds.
+func (c *Conn) Script(text string) error {
+	_, err := c.raw.Exec(text, nil)
+	return err
+}
+
+func (c *Conn) prepare(query string) (*sqlite3.SQLiteStmt, error) {
+	if s, ok := c.stmts[query]; ok {
+		return s, nil
+	}
+	d, err := c.raw.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := d.(*sqlite3.SQLiteStmt)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("unexpected driver statement %T", d), d.Close())
+	}
+	c.stmts[query] = s
+	return s, nil
+}
+
+// Exec runs a statement, prepared once, and returns how many rows it changed.
+// Arguments are nil, int64 or string.
+func (c *Conn) Exec(query string, args ...driver.Value) (int64, error) {
+	s, err := c.prepare(query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.Exec(args)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// Cursor is a result being read row by row.
+type Cursor struct {
+	rows  driver.Rows
+	names []string
+	raw   []driver.Value
+	row   Fields
+}
+
+// Query starts reading a result; one at a time for each query text.
+func (c *Conn) Query(query string, args ...driver.Value) (*Cursor, error) {
+	s, err := c.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Query(args)
+	if err != nil {
+		return nil, err
+	}
+	names := rows.Columns()
+	return &Cursor{rows: rows, names: names, raw: make([]driver.Value, len(names)), row: make(Fields, len(names))}, nil
+}
+
+// Names are the names of the columns.
+func (r *Cursor) Names() []string { return r.names }
+
+// Next returns the next row, valid until the one after it, or nil at the end.
+func (r *Cursor) Next() (Fields, error) {
+	if err := r.rows.Next(r.raw); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	for i := range r.raw {
+		r.row[i] = r.raw[i]
+	}
+	return r.row, nil
+}
+
+// Close ends the reading.
+func (r *Cursor) Close() error { return r.rows.Close() }
+
+// Each calls fn for every row; the row is only valid inside the call.
+func (c *Conn) Each(query string, fn func(Fields) error, args ...driver.Value) (err error) {
+	r, err := c.Query(query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for {
+		row, err := r.Next()
+		if err != nil || row == nil {
+			return err
+		}
+		if err := fn(row); err != nil {
+			return err
+		}
+	}
+}
+
+// One returns the first row, or nil when there is none.
+func (c *Conn) One(query string, args ...driver.Value) (Fields, error) {
+	var found Fields
+	err := c.Each(query, func(f Fields) error {
+		if found == nil {
+			found = append(Fields(nil), f...)
+		}
+		return nil
+	}, args...)
+	return found, err
+}
+
+// Number returns the first column of the first row, 0 when there is none.
+func (c *Conn) Number(query string, args ...driver.Value) (int64, error) {
+	row, err := c.One(query, args...)
+	if err != nil || row == nil {
+		return 0, err
+	}
+	return row.Num(0), nil
+}
+
+// Fatal tells an error of the engine or the disk, after which nothing that
+// the connection says can be relied on, from one that a statement earned.
+func Fatal(err error) bool {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code {
+	case sqlite3.ErrConstraint, sqlite3.ErrTooBig, sqlite3.ErrError, sqlite3.ErrMismatch, sqlite3.ErrRange:
+		return false
+	default:
+		return true
+	}
+}

@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// ApplicationID is "BKC1" in the header of the file, so that it can be told
+// from any other database.
+const ApplicationID = 0x424B4331
+
+// setting is one pragma that must hold on the writing connection.
+type setting struct{ name, want string }
+
+// settings are asserted after the connection is made, because the driver runs
+// PRAGMA synchronous=NORMAL on its own unless told otherwise, and NORMAL loses
+// acknowledged commits at a power cut.
+func settings() []setting {
+	return []setting{
+		{"application_id", fmt.Sprint(ApplicationID)},
+		{"journal_mode", "wal"},
+		{"synchronous", "2"},
+		{"foreign_keys", "1"},
+		{"recursive_triggers", "1"},
+		{"locking_mode", "normal"},
+		{"busy_timeout", "5000"},
+		{"trusted_schema", "0"},
+		{"cell_size_check", "1"},
+		{"mmap_size", "0"},
+		{"query_only", "0"},
+		{"ignore_check_constraints", "0"},
+		{"writable_schema", "0"},
+	}
+}
+
+func address(path, query string) string {
+	return "file:" + (&url.URL{Path: filepath.Clean(path)}).EscapedPath() + "?" + query
+}
+
+const (
+	writeQuery = "mode=rw&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000" +
+		"&_foreign_keys=1&_recursive_triggers=1&_locking_mode=NORMAL"
+	readQuery = "mode=ro&_query_only=1&_busy_timeout=5000&_synchronous=FULL"
+)
+
+// Write opens an existing file for writing. The -wal and -shm files stay when
+// the connection closes, so that readers who may not create them can read a
+// file at rest. Settings that do not hold are an error (see Assert).
+func Write(path string) (*Conn, error) {
+	c, err := dial(address(path, writeQuery))
+	if err != nil {
+		return nil, err
+	}
+	if err = c.harden(); err == nil {
+		err = c.raw.SetFileControlInt("main", sqlite3.SQLITE_FCNTL_PERSIST_WAL, 1)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// Read opens a file as an auditor does. A file without a -wal is at rest, or
+// a copy: it is opened as immutable, so that nothing is made beside it.
+func Read(path string) (*Conn, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	query := readQuery
+	if info, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		query += "&immutable=1"
+	}
+	c, err := dial(address(path, query))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.harden(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// Scratch makes a database to be thrown away: nothing in it survives a crash.
+func Scratch(path string) (*Conn, error) {
+	return dial(address(path, "mode=rwc&_journal_mode=OFF&_synchronous=OFF&_foreign_keys=1"))
+}
+
+// Pool is a read-only pool of connections to the file, beside a writer.
+func Pool(path string, connections int) (*sql.DB, error) {
+	db, err := sql.Open("sqlite3", address(path, readQuery))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+// harden sets what the address cannot.
+func (c *Conn) harden() error {
+	return c.Script("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;")
+}
+
+// Assert reads every setting back and refuses a difference.
+func (c *Conn) Assert() error {
+	for _, s := range settings() {
+		row, err := c.One("PRAGMA " + s.name)
+		if err != nil {
+			return fmt.Errorf("read pragma %s: %w", s.name, err)
+		}
+		got := "0" // a pragma that this build leaves out returns no row
+		if row != nil {
+			got = fmt.Sprint(row[0])
+		}
+		if got != s.want && s.name == "application_id" {
+			return fmt.Errorf("not a journal: application_id is %s", got)
+		}
+		if got != s.want {
+			return fmt.Errorf("pragma %s is %s, must be %s: refusing to write without it", s.name, got, s.want)
+		}
+	}
+	return nil
+}
