@@ -59,10 +59,11 @@ var (
 	ErrStale = errors.New("state has changed")
 	// ErrNotFound: no such row.
 	ErrNotFound = errors.New("not in the journal")
-	// ErrClock: the clock went back by more than 2 s since the last event; nothing is written until it caught up.
+	// ErrClock: the clock went back by more than 2 s since the last event; nothing is written until it has caught up.
 	ErrClock = errors.New("clock went back")
 
-	errClosed = errors.New("journal is closed")
+	errClosed   = errors.New("journal is closed")
+	errReadOnly = errors.New("journal is open for reading only")
 )
 
 // Options are what the book takes from outside.

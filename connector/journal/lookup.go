@@ -9,17 +9,15 @@ import (
 	"bankconnector/connector/journal/state"
 )
 
-// ErrReadOnly: the journal was opened by [View].
-var ErrReadOnly = errors.New("journal is open for reading only")
-
 // View opens a journal for reading only, beside the daemon that writes it:
-// the queries work, every Write gives [ErrReadOnly].
+// the queries work, every Write is an error.
 func View(ctx context.Context, path string) (*Book, error) {
 	if err := sqlite.Check(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	b := &Book{closing: make(chan struct{}), finished: make(chan struct{})}
-	b.broken.Store(&ErrReadOnly)
+	readOnly := errReadOnly
+	b.broken.Store(&readOnly)
 	close(b.finished)
 	var err error
 	if b.read, err = sqlite.Pool(path, readers); err != nil {

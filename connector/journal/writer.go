@@ -136,7 +136,7 @@ func (b *Book) transact(batch []*job, results []error) (err error) {
 			b.broken.Store(&err)
 		}
 		if err != nil {
-			b.w.Script("ROLLBACK") //nolint:errcheck // the first error is the one to tell
+			err = errors.Join(err, b.w.Rollback())
 		}
 	}()
 	if _, err := b.w.Exec("BEGIN IMMEDIATE"); err != nil {

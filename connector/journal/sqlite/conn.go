@@ -84,6 +84,14 @@ func (c *Conn) Exec(query string, args ...driver.Value) (int64, error) {
 	return r.RowsAffected()
 }
 
+// Rollback takes back the open transaction; SQLite may have done so itself.
+func (c *Conn) Rollback() error {
+	if c.raw.AutoCommit() {
+		return nil
+	}
+	return c.Script("ROLLBACK")
+}
+
 // Cursor is a result being read row by row.
 type Cursor struct {
 	rows  driver.Rows
