@@ -36,6 +36,9 @@ func (s *Session) List(ctx context.Context) (Listing, error) {
 	var l Listing
 	err := s.do(ctx, "list", s.route.fromBank, func() error {
 		items, more, err := s.readdir(ctx, s.route.fromBank)
+		if errors.Is(err, fs.ErrNotExist) {
+			return s.route.fault("list", errors.New("the folder "+s.route.fromBank+" is not there at the bank; check from_bank"))
+		}
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 // that is carried out late takes a later file of the same name to the same safe place, and loses
 // nothing. With pickup.mode leave it does nothing.
 //
-// Errors: Gone (ErrGone) if the file vanished, Refused if the bank gives no right to rename or to
+// Errors: Gone (ErrGone) if the file vanished, Exists if the claimed name is taken, Refused if the bank gives no right to rename or to
 // make the folder, Unknown if the connection was lost or the outcome contradicts the answer; the next
 // listing tells.
 func (s *Session) Claim(ctx context.Context, name, claimed string) error {
@@ -31,7 +31,15 @@ func (s *Session) Claim(ctx context.Context, name, claimed string) error {
 		if err := s.makeClaimed(op); err != nil {
 			return err
 		}
-		err := s.client.Rename(from, to)
+		// Some servers' plain rename overwrites, and then a name used twice would lose a reply.
+		taken, err := s.lstat(to)
+		if err != nil {
+			return err
+		}
+		if taken != nil {
+			return &Error{Op: op, Path: to, Kind: Exists, Err: errors.New("the name is used already; nothing was moved")}
+		}
+		err = s.client.Rename(from, to)
 		if err == nil || s.lost(err) {
 			return err
 		}
