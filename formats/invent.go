@@ -2,7 +2,7 @@ package formats
 
 import (
 	"fmt"
-	"math/rand"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -14,14 +14,14 @@ type inventor struct{ *rand.Rand }
 
 func (v inventor) pick(words string) string {
 	list := strings.Fields(words)
-	return list[v.Intn(len(list))]
+	return list[v.IntN(len(list))]
 }
 
 // digits gives n random digits, the first not zero.
 func (v inventor) digits(n int) string {
 	b := make([]byte, n)
 	for i := range b {
-		b[i] = byte('0' + v.Intn(10))
+		b[i] = byte('0' + v.IntN(10))
 	}
 	if b[0] == '0' {
 		b[0] = '1'
@@ -41,13 +41,13 @@ func (v inventor) unit() unit {
 		{"16008", "РОСП № 8 г. Казани", "г. Казань"},
 		{"23033", "ОСП по Условному округу г. Краснодара", "г. Краснодар"},
 	}
-	return all[v.Intn(len(all))]
+	return all[v.IntN(len(all))]
 }
 
 // person invents a man's or a woman's name.
 func (v inventor) person() FullName {
 	surname := v.pick("Образцов Примеров Учебнов Пробнов Условнов Шаблонов Опытов Макетов Черновиков Эталонов Тестов Набросков")
-	if v.Intn(2) == 0 {
+	if v.IntN(2) == 0 {
 		return FullName{
 			surname, v.pick("Иван Пётр Алексей Сергей Дмитрий Николай Андрей Михаил Егор Тимур"),
 			v.pick("Иванович Петрович Алексеевич Сергеевич Дмитриевич Николаевич Андреевич Михайлович"),
@@ -61,7 +61,7 @@ func (v inventor) person() FullName {
 
 func (v inventor) address(city string) string {
 	return fmt.Sprintf("%s, %s, ул. %s, д. %d, кв. %d", v.digits(6), city,
-		v.pick("Примерная Образцовая Учебная Пробная Условная Опытная Макетная"), 1+v.Intn(120), 1+v.Intn(200))
+		v.pick("Примерная Образцовая Учебная Пробная Условная Опытная Макетная"), 1+v.IntN(120), 1+v.IntN(200))
 }
 
 // debtor invents the debtor of proceedings: a natural person, a sole trader or a legal entity, with papers.
@@ -69,14 +69,14 @@ func (v inventor) debtor(kind int, u unit, today time.Time) (Proceedings, *Ident
 	ip := Proceedings{DebtorType: kind, DebtorAdr: v.address(u.city)}
 	region := u.code[:2]
 	if kind == 1 {
-		ip.DebtorName = fmt.Sprintf("ООО «%s-%d»", v.pick("Образец Пример Макет Шаблон Эталон Опыт"), 1+v.Intn(999))
+		ip.DebtorName = fmt.Sprintf("ООО «%s-%d»", v.pick("Образец Пример Макет Шаблон Эталон Опыт"), 1+v.IntN(999))
 		ip.DebtorINN = check.CompleteINN(region + v.digits(7))
 		ip.DebtorKPP = region + "0101001"
-		ip.DebtorOGRN = check.CompleteOGRN("1" + fmt.Sprintf("%02d", 3+v.Intn(20)) + region + v.digits(7))
+		ip.DebtorOGRN = check.CompleteOGRN("1" + fmt.Sprintf("%02d", 3+v.IntN(20)) + region + v.digits(7))
 		return ip, nil
 	}
 	name := v.person()
-	birth := today.AddDate(-20-v.Intn(50), -v.Intn(12), -v.Intn(28))
+	birth := today.AddDate(-20-v.IntN(50), -v.IntN(12), -v.IntN(28))
 	snils := check.CompleteSNILS(v.digits(9))
 	ip.DebtorFio = &name
 	ip.DebtorName = strings.ToUpper(name.Surname + " " + name.FirstName + " " + name.Patronymic)
@@ -85,10 +85,10 @@ func (v inventor) debtor(kind int, u unit, today time.Time) (Proceedings, *Ident
 	ip.DebtorBirthDate = dateOf(birth)
 	ip.DebtorBirthPlace = u.city
 	if kind == 3 {
-		ip.DebtorOGRN = check.CompleteOGRN("3" + fmt.Sprintf("%02d", 5+v.Intn(20)) + region + v.digits(9))
+		ip.DebtorOGRN = check.CompleteOGRN("3" + fmt.Sprintf("%02d", 5+v.IntN(20)) + region + v.digits(9))
 	}
 	return ip, &Identification{
-		TypeDoc: "21", SerDoc: region + fmt.Sprintf("%02d", v.Intn(25)), NumDoc: v.digits(6), BirthDate: dateOf(birth), INN: ip.DebtorINN,
+		TypeDoc: "21", SerDoc: region + fmt.Sprintf("%02d", v.IntN(25)), NumDoc: v.digits(6), BirthDate: dateOf(birth), INN: ip.DebtorINN,
 		FIODoc: &name,
 	}
 }
@@ -104,5 +104,5 @@ func (v inventor) account(bic string, kind int, currency string) string {
 }
 
 func (v inventor) money(least, most int) Money {
-	return Money(100*least + v.Intn(100*(most-least)))
+	return Money(100*least + v.IntN(100*(most-least)))
 }

@@ -125,3 +125,7 @@ func accountsIn(text string) []string {
 		return len(w) != 20 || w[:2] != "42" && (w[:2] != "40" || w[2] < '5' || w[2] > '8')
 	})
 }
+
+// IsOriginal says whether the file means to be a signed original: its first element is OIp. It judges nothing else, so a
+// broken original is still told from a document.
+func IsOriginal(data []byte) bool { return strictxml.RootName(data) == originalRoot }

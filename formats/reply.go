@@ -2,7 +2,7 @@ package formats
 
 import (
 	"fmt"
-	"math/rand"
+	"math/rand/v2"
 	"time"
 )
 
@@ -17,7 +17,7 @@ func SampleReport(o *Order, bank SampleBank, externalKey string, rnd *rand.Rand,
 	}
 	full, part := states(o.DocCode)
 	state := full
-	switch n := rnd.Intn(20); {
+	switch n := rnd.IntN(20); {
 	case n == 0:
 		r.AnswerType, r.LegalImpossibility = answerNoOne, "Должник клиентом банка не является"
 		return r
@@ -72,7 +72,7 @@ func accountStatesOf(o *Order, bank SampleBank, v inventor, state int) []Account
 		if o.Amount != nil {
 			sum := *o.Amount
 			if state == 6 || state == 15 {
-				sum = sum * Money(1+v.Intn(9)) / 10
+				sum = sum * Money(1+v.IntN(9)) / 10
 			}
 			s.ArrestAmount, s.ArrestAmountRub = &sum, &sum
 		}
@@ -91,10 +91,10 @@ func SampleAnswers(q *Query, bank SampleBank, externalKey string, rnd *rand.Rand
 	bank = bank.complete()
 	v := inventor{rnd}
 	pages := 1
-	if v.Intn(8) == 0 {
-		pages = 2 + v.Intn(2)
+	if v.IntN(8) == 0 {
+		pages = 2 + v.IntN(2)
 	}
-	found := v.Intn(4) > 0 || pages > 1
+	found := v.IntN(4) > 0 || pages > 1
 	answers := make([]*Answer, 0, pages)
 	for page := 1; page <= pages; page++ {
 		a := &Answer{
@@ -109,7 +109,7 @@ func SampleAnswers(q *Query, bank SampleBank, externalKey string, rnd *rand.Rand
 		}
 		if found {
 			a.AnswerType = 2
-			for range 1 + v.Intn(4) {
+			for range 1 + v.IntN(4) {
 				a.Accounts = append(a.Accounts, v.balance(max(q.IP.DebtorType, 1), bank, today))
 			}
 		}
@@ -122,7 +122,7 @@ func SampleAnswers(q *Query, bank SampleBank, externalKey string, rnd *rand.Rand
 func (v inventor) balance(kind int, bank SampleBank, today time.Time) AccountData {
 	d := AccountData{
 		ActDate: dateOf(today), BicBank: bank.BIC, BankName: bank.Name, CurrencyCode: v.pick("643 643 643 643 840 978"), AccountKindCode: "02",
-		StartDate: dateOf(today.AddDate(-1-v.Intn(9), -v.Intn(12), 0)), Summa: v.money(0, 300_000),
+		StartDate: dateOf(today.AddDate(-1-v.IntN(9), -v.IntN(12), 0)), Summa: v.money(0, 300_000),
 	}
 	rubles := d.Summa
 	d.Acc = v.account(bank.BIC, kind, d.CurrencyCode)

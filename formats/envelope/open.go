@@ -272,3 +272,9 @@ func nested(data []byte) bool {
 	}
 	return false
 }
+
+// IsTruncated says that the error is a Refusal of a file that ends too early, which may only mean that it is still growing.
+func IsTruncated(err error) bool {
+	var r *Refusal
+	return errors.As(err, &r) && (r.Code == CodeTruncated || r.Code == CodeEmpty)
+}

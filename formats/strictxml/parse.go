@@ -68,6 +68,35 @@ func Parse(data []byte, o Options) (*Node, *Fault) {
 	return root, nil
 }
 
+// RootName is the local name of the first element, "" when none can be found. It judges nothing: the file may be broken.
+func RootName(data []byte) string {
+	p := &parser{src: string(data[:min(len(data), 4096)])}
+	for {
+		at := strings.IndexByte(p.rest(), '<')
+		if at < 0 {
+			return ""
+		}
+		p.pos += at
+		end := strings.IndexByte(p.rest(), '>')
+		switch {
+		case strings.HasPrefix(p.rest(), "<!--"):
+			if !p.comment() {
+				return ""
+			}
+		case (strings.HasPrefix(p.rest(), "<?") || strings.HasPrefix(p.rest(), "<!")) && end >= 0:
+			p.pos += end + 1
+		default:
+			p.pos++
+			raw, _ := p.name()
+			_, local, prefixed := strings.Cut(raw, ":")
+			if prefixed {
+				return local
+			}
+			return raw
+		}
+	}
+}
+
 // refuse sets the fault at the present place; it always returns false so that callers can return it.
 func (p *parser) refuse(ru, en string) bool {
 	if p.fault == nil {
