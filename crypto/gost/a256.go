@@ -81,24 +81,25 @@ func (z *a256) mul(x, y *a256) {
 	t5, d1 = bits.Add64(t5, h1, d0)
 	t6, d2 = bits.Add64(t6, h2, d1)
 	t7, _ = bits.Add64(t7, h3, d2)
-	u0, v0 := bits.Mul64(t4, 617)
-	u1, v1 := bits.Mul64(t5, 617)
-	u2, v2 := bits.Mul64(t6, 617)
-	u3, v3 := bits.Mul64(t7, 617)
-	t0, c0 = bits.Add64(t0, v0, 0)
-	t1, c1 = bits.Add64(t1, v1, c0)
-	t2, c2 = bits.Add64(t2, v2, c1)
-	t3, c3 = bits.Add64(t3, v3, c2)
-	u3 += c3
-	t1, d0 = bits.Add64(t1, u0, 0)
-	t2, d1 = bits.Add64(t2, u1, d0)
-	t3, d2 = bits.Add64(t3, u2, d1)
-	u3 += d2
-	t0, k0 := bits.Add64(t0, u3*617, 0)
+	h0, l0 = bits.Mul64(t4, 617)
+	h1, l1 = bits.Mul64(t5, 617)
+	h2, l2 = bits.Mul64(t6, 617)
+	h3, l3 = bits.Mul64(t7, 617)
+	t0, c0 = bits.Add64(t0, l0, 0)
+	t1, c1 = bits.Add64(t1, l1, c0)
+	t2, c2 = bits.Add64(t2, l2, c1)
+	t3, c3 = bits.Add64(t3, l3, c2)
+	top := h3 + c3
+	t1, d0 = bits.Add64(t1, h0, 0)
+	t2, d1 = bits.Add64(t2, h1, d0)
+	t3, d2 = bits.Add64(t3, h2, d1)
+	top += d2
+	t0, k0 := bits.Add64(t0, top*617, 0)
 	t1, k1 := bits.Add64(t1, 0, k0)
 	t2, k2 := bits.Add64(t2, 0, k1)
 	t3, k3 := bits.Add64(t3, 0, k2)
-	z[0] = t0 + -k3&617
+	t0 += -k3 & 617
+	z[0] = t0
 	z[1] = t1
 	z[2] = t2
 	z[3] = t3
@@ -132,13 +133,13 @@ func (z *a256) square(x *a256) {
 	t5, c0 = bits.Add64(t5, l3, 0)
 	t6 := c0
 	t6, _ = bits.Add64(t6, h3, 0)
-	t1, e1 := bits.Add64(t1, t1, 0)
-	t2, e2 := bits.Add64(t2, t2, e1)
-	t3, e3 := bits.Add64(t3, t3, e2)
-	t4, e4 := bits.Add64(t4, t4, e3)
-	t5, e5 := bits.Add64(t5, t5, e4)
-	t6, e6 := bits.Add64(t6, t6, e5)
-	t7 := e6
+	t1, e0 := bits.Add64(t1, t1, 0)
+	t2, e1 := bits.Add64(t2, t2, e0)
+	t3, e2 := bits.Add64(t3, t3, e1)
+	t4, e3 := bits.Add64(t4, t4, e2)
+	t5, e4 := bits.Add64(t5, t5, e3)
+	t6, e5 := bits.Add64(t6, t6, e4)
+	t7 := e5
 	h0, l0 := bits.Mul64(x0, x0)
 	h1, l1 = bits.Mul64(x1, x1)
 	h2, l2 = bits.Mul64(x2, x2)
@@ -151,24 +152,25 @@ func (z *a256) square(x *a256) {
 	t5, g4 := bits.Add64(t5, h2, g3)
 	t6, g5 := bits.Add64(t6, l3, g4)
 	t7, _ = bits.Add64(t7, h3, g5)
-	u0, v0 := bits.Mul64(t4, 617)
-	u1, v1 := bits.Mul64(t5, 617)
-	u2, v2 := bits.Mul64(t6, 617)
-	u3, v3 := bits.Mul64(t7, 617)
-	t0, c0 = bits.Add64(t0, v0, 0)
-	t1, c1 = bits.Add64(t1, v1, c0)
-	t2, c2 := bits.Add64(t2, v2, c1)
-	t3, c3 := bits.Add64(t3, v3, c2)
-	u3 += c3
-	t1, d0 = bits.Add64(t1, u0, 0)
-	t2, d1 := bits.Add64(t2, u1, d0)
-	t3, d2 := bits.Add64(t3, u2, d1)
-	u3 += d2
-	t0, k0 := bits.Add64(t0, u3*617, 0)
+	h0, l0 = bits.Mul64(t4, 617)
+	h1, l1 = bits.Mul64(t5, 617)
+	h2, l2 = bits.Mul64(t6, 617)
+	h3, l3 = bits.Mul64(t7, 617)
+	t0, c0 = bits.Add64(t0, l0, 0)
+	t1, c1 = bits.Add64(t1, l1, c0)
+	t2, c2 := bits.Add64(t2, l2, c1)
+	t3, c3 := bits.Add64(t3, l3, c2)
+	top := h3 + c3
+	t1, d0 = bits.Add64(t1, h0, 0)
+	t2, d1 := bits.Add64(t2, h1, d0)
+	t3, d2 := bits.Add64(t3, h2, d1)
+	top += d2
+	t0, k0 := bits.Add64(t0, top*617, 0)
 	t1, k1 := bits.Add64(t1, 0, k0)
 	t2, k2 := bits.Add64(t2, 0, k1)
 	t3, k3 := bits.Add64(t3, 0, k2)
-	z[0] = t0 + -k3&617
+	t0 += -k3 & 617
+	z[0] = t0
 	z[1] = t1
 	z[2] = t2
 	z[3] = t3
@@ -177,15 +179,20 @@ func (z *a256) square(x *a256) {
 
 // add sets z = x+y.
 func (z *a256) add(x, y *a256) {
-	t0, c0 := bits.Add64(x[0], y[0], 0)
-	t1, c1 := bits.Add64(x[1], y[1], c0)
-	t2, c2 := bits.Add64(x[2], y[2], c1)
-	t3, c3 := bits.Add64(x[3], y[3], c2)
-	t0, d0 := bits.Add64(t0, -c3&617, 0)
-	t1, d1 := bits.Add64(t1, 0, d0)
-	t2, d2 := bits.Add64(t2, 0, d1)
-	t3, d3 := bits.Add64(t3, 0, d2)
-	z[0] = t0 + -d3&617
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t0, c0 := bits.Add64(t0, y[0], 0)
+	t1, c1 := bits.Add64(t1, y[1], c0)
+	t2, c2 := bits.Add64(t2, y[2], c1)
+	t3, c3 := bits.Add64(t3, y[3], c2)
+	t0, k0 := bits.Add64(t0, -c3&617, 0)
+	t1, k1 := bits.Add64(t1, 0, k0)
+	t2, k2 := bits.Add64(t2, 0, k1)
+	t3, k3 := bits.Add64(t3, 0, k2)
+	t0 += -k3 & 617
+	z[0] = t0
 	z[1] = t1
 	z[2] = t2
 	z[3] = t3
@@ -194,15 +201,20 @@ func (z *a256) add(x, y *a256) {
 
 // sub sets z = x-y.
 func (z *a256) sub(x, y *a256) {
-	t0, b0 := bits.Sub64(x[0], y[0], 0)
-	t1, b1 := bits.Sub64(x[1], y[1], b0)
-	t2, b2 := bits.Sub64(x[2], y[2], b1)
-	t3, b3 := bits.Sub64(x[3], y[3], b2)
-	t0, d0 := bits.Sub64(t0, -b3&617, 0)
-	t1, d1 := bits.Sub64(t1, 0, d0)
-	t2, d2 := bits.Sub64(t2, 0, d1)
-	t3, d3 := bits.Sub64(t3, 0, d2)
-	z[0] = t0 - -d3&617
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t0, c0 := bits.Sub64(t0, y[0], 0)
+	t1, c1 := bits.Sub64(t1, y[1], c0)
+	t2, c2 := bits.Sub64(t2, y[2], c1)
+	t3, c3 := bits.Sub64(t3, y[3], c2)
+	t0, k0 := bits.Sub64(t0, -c3&617, 0)
+	t1, k1 := bits.Sub64(t1, 0, k0)
+	t2, k2 := bits.Sub64(t2, 0, k1)
+	t3, k3 := bits.Sub64(t3, 0, k2)
+	t0 -= -k3 & 617
+	z[0] = t0
 	z[1] = t1
 	z[2] = t2
 	z[3] = t3
@@ -212,10 +224,55 @@ func (z *a256) sub(x, y *a256) {
 // double sets z = 2x.
 func (z *a256) double(x *a256) { z.add(x, x) }
 
-// triple sets z = 3x; z and x must differ.
+// triple sets z = 3x.
 func (z *a256) triple(x *a256) {
-	z.add(x, x)
-	z.add(z, x)
+	x0 := x[0]
+	x1 := x[1]
+	x2 := x[2]
+	x3 := x[3]
+	t0 := x0
+	t1 := x1
+	t2 := x2
+	t3 := x3
+	t0, c0 := bits.Add64(t0, x0, 0)
+	t1, c1 := bits.Add64(t1, x1, c0)
+	t2, c2 := bits.Add64(t2, x2, c1)
+	t3, c3 := bits.Add64(t3, x3, c2)
+	over := c3
+	t0, d0 := bits.Add64(t0, x0, 0)
+	t1, d1 := bits.Add64(t1, x1, d0)
+	t2, d2 := bits.Add64(t2, x2, d1)
+	t3, d3 := bits.Add64(t3, x3, d2)
+	over += d3
+	t0, k0 := bits.Add64(t0, over*617, 0)
+	t1, k1 := bits.Add64(t1, 0, k0)
+	t2, k2 := bits.Add64(t2, 0, k1)
+	t3, k3 := bits.Add64(t3, 0, k2)
+	t0 += -k3 & 617
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
+
+}
+
+// halve sets z = x/2.
+func (z *a256) halve(x *a256) {
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	odd := -(t0 & 1)
+	t0, c0 := bits.Add64(t0, odd&0xfffffffffffffd97, 0)
+	t1, c1 := bits.Add64(t1, odd, c0)
+	t2, c2 := bits.Add64(t2, odd, c1)
+	t3, c3 := bits.Add64(t3, odd, c2)
+	t4 := c3
+	z[0] = t0>>1 | t1<<63
+	z[1] = t1>>1 | t2<<63
+	z[2] = t2>>1 | t3<<63
+	z[3] = t3>>1 | t4<<63
+
 }
 
 // negate sets z = -x.
@@ -252,28 +309,69 @@ func (z *a256) number() (n number) {
 	return n
 }
 
-// zero reports z = 0.
+// zero reports z = 0, for public values.
 func (z *a256) zero() bool {
-	n := z.number()
-	return n.zero()
+	return *z == a256{} || *z == a256Prime()
 }
 
 // invert sets z = 1/x, or 0 for 0, by Fermat's theorem: the steps follow the prime alone.
 func (z *a256) invert(x *a256) {
-	var powers [16]a256
-	powers[0] = a256One()
-	for i := range 15 {
-		powers[i+1].mul(&powers[i], x)
+	// Entry i is x^(2i+1).
+	var powers [8]a256
+	powers[0] = *x
+	var r a256
+	r.square(x)
+	for i := range 7 {
+		powers[i+1].mul(&powers[i], &r)
 	}
-	exponent := a256{0xfffffffffffffd95, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff}
-	r := a256One()
-	for i := 256 - 4; i >= 0; i -= 4 {
-		for range 4 {
-			r.square(&r)
-		}
-		r.mul(&r, &powers[exponent[i/64]>>(i%64)&15])
-	}
+	r = *x
+	var part a256
+	part = r
+	r.squares(1)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(3)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(7)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(15)
+	r.mul(&r, &part)
+	part = r
+	r.squares(30)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(61)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(123)
+	r.mul(&r, &part)
+	r.squares(3)
+	r.mul(&r, &powers[1])
+	r.squares(5)
+	r.mul(&r, &powers[2])
+	r.squares(2)
+	r.mul(&r, &powers[0])
 	*z = r
+
+}
+
+// squares sets z = z^(2^n).
+func (z *a256) squares(n int) {
+	for range n {
+		z.square(z)
+	}
 }
 
 // a256Invert replaces every element by its inverse; none may be 0.
@@ -414,18 +512,15 @@ func (p *a256Complete) addEasy(q *a256Affine, b *a256) {
 	y3.add(&y3, &p.x)
 	z3.mul(b, &p.z)
 	x3.sub(&y3, &z3)
-	z3.double(&x3)
-	x3.add(&x3, &z3)
+	x3.triple(&x3)
 	z3.sub(&t1, &x3)
 	x3.add(&t1, &x3)
 	y3.mul(b, &y3)
 	t2.triple(&p.z)
 	y3.sub(&y3, &t2)
 	y3.sub(&y3, &t0)
-	t1.double(&y3)
-	y3.add(&t1, &y3)
-	t1.double(&t0)
-	t0.add(&t1, &t0)
+	y3.triple(&y3)
+	t0.triple(&t0)
 	t0.sub(&t0, &t2)
 	t1.mul(&t4, &y3)
 	t2.mul(&t0, &y3)
@@ -512,8 +607,7 @@ func (c *a256Curve) holds(p *a256Affine) bool {
 // large reports 4p != 0. Only then no multiple the lines hold is zero.
 func (c *a256Curve) large(p *a256Affine) bool {
 	q := a256Point{p.x, p.y, a256One()}
-	q.double(c)
-	q.double(c)
+	q.doubles(2, c)
 	return !q.z.zero()
 }
 
@@ -583,109 +677,139 @@ func (p *a256Point) digit(line []a256Affine, digit int8, c *a256Curve) {
 	p.add(&minus, c)
 }
 
-// double sets p = 2p: dbl-2001-b and dbl-2007-bl of the explicit-formulas database.
+// double sets p = 2p, the usual formulas with 4y^2 as the base of both products.
 func (p *a256Point) double(c *a256Curve) {
-	var xx, yy, zz, m, s, t a256
-	yy.square(&p.y)
+	var zz, m a256
 	zz.square(&p.z)
 	if c.easy {
-		s.mul(&p.x, &yy)
 		m.sub(&p.x, &zz)
-		t.add(&p.x, &zz)
-		t.mul(&m, &t)
-		m.triple(&t)
-		s.double(&s)
-		s.double(&s)
+		zz.add(&p.x, &zz)
+		m.mul(&m, &zz)
+		m.triple(&m)
 	} else {
-		s.mul(&p.x, &yy)
-		s.double(&s)
-		s.double(&s)
-		xx.square(&p.x)
-		m.triple(&xx)
-		t.square(&zz)
-		t.mul(&t, &c.a)
-		m.add(&m, &t)
+		m.square(&p.x)
+		m.triple(&m)
+		zz.square(&zz)
+		zz.mul(&zz, &c.a)
+		m.add(&m, &zz)
 	}
-	p.z.add(&p.y, &p.z)
-	p.z.square(&p.z)
-	p.z.sub(&p.z, &yy)
-	p.z.sub(&p.z, &zz)
-	p.x.square(&m)
-	t.double(&s)
-	p.x.sub(&p.x, &t)
-	s.sub(&s, &p.x)
-	p.y.mul(&m, &s)
-	yy.double(&yy)
-	yy.square(&yy)
-	yy.double(&yy)
-	p.y.sub(&p.y, &yy)
+	p.advance(&m)
 }
 
-// add adds q: madd-2007-bl, and its exceptions.
+// advance doubles by the tangent's numerator m = 3x^2 + az^4, and leaves 8y^4 in it.
+func (p *a256Point) advance(m *a256) {
+	var s, yy a256
+	yy.double(&p.y)
+	p.z.mul(&p.z, &yy)
+	yy.square(&yy)
+	s.mul(&p.x, &yy)
+	yy.square(&yy)
+	yy.halve(&yy)
+	p.x.square(m)
+	p.x.sub(&p.x, &s)
+	p.x.sub(&p.x, &s)
+	s.sub(&s, &p.x)
+	s.mul(m, &s)
+	p.y.sub(&s, &yy)
+	*m = yy
+}
+
+// doubles sets p = 2^n p. Off the easy curves it carries az^4 along, which each
+// doubling multiplies by 16y^4.
+func (p *a256Point) doubles(n int, c *a256Curve) {
+	if c.easy {
+		for range n {
+			p.double(c)
+		}
+		return
+	}
+	var w, m a256
+	w.square(&p.z)
+	w.square(&w)
+	w.mul(&w, &c.a)
+	for range n {
+		m.square(&p.x)
+		m.triple(&m)
+		m.add(&m, &w)
+		p.advance(&m)
+		m.double(&m)
+		w.mul(&w, &m)
+	}
+}
+
+// add adds q by the usual mixed formulas, and their exceptions.
 func (p *a256Point) add(q *a256Affine, c *a256Curve) {
 	if p.z.zero() {
 		*p = a256Point{q.x, q.y, a256One()}
 		return
 	}
-	var zz, h, hh, i, j, r, v a256
-	zz.square(&p.z)
-	h.mul(&q.x, &zz)
+	var h, r a256
+	h.square(&p.z)
+	r.mul(&p.z, &h)
+	h.mul(&h, &q.x)
 	h.sub(&h, &p.x)
-	r.mul(&p.z, &zz)
 	r.mul(&r, &q.y)
 	r.sub(&r, &p.y)
-	if h.zero() {
-		if r.zero() {
-			p.double(c)
-		} else {
-			*p = a256Point{}
-		}
-		return
+	switch {
+	case !h.zero():
+		p.chord(&h, &r)
+	case r.zero():
+		p.double(c)
+	default:
+		*p = a256Point{}
 	}
-	r.double(&r)
-	hh.square(&h)
-	i.double(&hh)
-	i.double(&i)
-	j.mul(&h, &i)
-	v.mul(&p.x, &i)
-	p.z.add(&p.z, &h)
-	p.z.square(&p.z)
-	p.z.sub(&p.z, &zz)
-	p.z.sub(&p.z, &hh)
-	p.x.square(&r)
-	p.x.sub(&p.x, &j)
-	i.double(&v)
-	p.x.sub(&p.x, &i)
+}
+
+// chord adds a point by its differences from p: h in x and r in y.
+func (p *a256Point) chord(h, r *a256) {
+	var v, cube a256
+	p.z.mul(&p.z, h)
+	cube.square(h)
+	v.mul(&p.x, &cube)
+	cube.mul(&cube, h)
+	p.x.square(r)
+	p.x.sub(&p.x, &cube)
+	p.x.sub(&p.x, &v)
+	p.x.sub(&p.x, &v)
 	v.sub(&v, &p.x)
-	v.mul(&r, &v)
-	j.mul(&p.y, &j)
-	j.double(&j)
-	p.y.sub(&v, &j)
+	v.mul(&v, r)
+	cube.mul(&cube, &p.y)
+	p.y.sub(&v, &cube)
 }
 
 // multiples makes a grid of the odd multiples of p; see grid.
 func (c *a256Curve) multiples(p *a256Affine, g grid) []a256Affine {
-	// First and second of each line: 2^(step*i) p and twice that.
-	ends := make([]a256Point, 2*g.lines)
+	points := make([]a256Point, 0, g.lines*g.entries)
 	next := a256Point{p.x, p.y, a256One()}
 	for i := range g.lines {
-		ends[2*i] = next
-		next.double(c)
-		ends[2*i+1] = next
-		for j := 1; i < g.lines-1 && j < g.step; j++ {
-			next.double(c)
+		if i > 0 {
+			next.doubles(g.step, c)
 		}
-	}
-	start := a256Plain(ends)
-	points := make([]a256Point, g.lines*g.entries)
-	for i := range g.lines {
-		next = a256Point{start[2*i].x, start[2*i].y, a256One()}
-		for j := range g.entries {
-			points[i*g.entries+j] = next
-			next.add(&start[2*i+1], c)
-		}
+		points = next.line(points, g.entries, c)
 	}
 	return a256Plain(points)
+}
+
+// line appends n odd multiples of p, none of them zero. It adds 2p on the isomorphic
+// curve where 2p has z = 1, which the addition does not notice, so that the one
+// division for all lines can wait.
+func (p *a256Point) line(points []a256Point, n int, c *a256Curve) []a256Point {
+	twice := *p
+	twice.double(c)
+	step := a256Affine{twice.x, twice.y}
+	next := *p
+	var power a256
+	power.square(&twice.z)
+	next.x.mul(&next.x, &power)
+	power.mul(&power, &twice.z)
+	next.y.mul(&next.y, &power)
+	for range n {
+		back := next
+		back.z.mul(&back.z, &twice.z)
+		points = append(points, back)
+		next.add(&step, c)
+	}
+	return points
 }
 
 // a256Plain divides by the z coordinates, which must not be 0, all at once.

@@ -237,32 +237,32 @@ func (z *a512) mul(x, y *a512) {
 	t13, d5 = bits.Add64(t13, h5, d4)
 	t14, d6 = bits.Add64(t14, h6, d5)
 	t15, _ = bits.Add64(t15, h7, d6)
-	u0, v0 := bits.Mul64(t8, 569)
-	u1, v1 := bits.Mul64(t9, 569)
-	u2, v2 := bits.Mul64(t10, 569)
-	u3, v3 := bits.Mul64(t11, 569)
-	u4, v4 := bits.Mul64(t12, 569)
-	u5, v5 := bits.Mul64(t13, 569)
-	u6, v6 := bits.Mul64(t14, 569)
-	u7, v7 := bits.Mul64(t15, 569)
-	t0, c0 = bits.Add64(t0, v0, 0)
-	t1, c1 = bits.Add64(t1, v1, c0)
-	t2, c2 = bits.Add64(t2, v2, c1)
-	t3, c3 = bits.Add64(t3, v3, c2)
-	t4, c4 = bits.Add64(t4, v4, c3)
-	t5, c5 = bits.Add64(t5, v5, c4)
-	t6, c6 = bits.Add64(t6, v6, c5)
-	t7, c7 = bits.Add64(t7, v7, c6)
-	u7 += c7
-	t1, d0 = bits.Add64(t1, u0, 0)
-	t2, d1 = bits.Add64(t2, u1, d0)
-	t3, d2 = bits.Add64(t3, u2, d1)
-	t4, d3 = bits.Add64(t4, u3, d2)
-	t5, d4 = bits.Add64(t5, u4, d3)
-	t6, d5 = bits.Add64(t6, u5, d4)
-	t7, d6 = bits.Add64(t7, u6, d5)
-	u7 += d6
-	t0, k0 := bits.Add64(t0, u7*569, 0)
+	h0, l0 = bits.Mul64(t8, 569)
+	h1, l1 = bits.Mul64(t9, 569)
+	h2, l2 = bits.Mul64(t10, 569)
+	h3, l3 = bits.Mul64(t11, 569)
+	h4, l4 = bits.Mul64(t12, 569)
+	h5, l5 = bits.Mul64(t13, 569)
+	h6, l6 = bits.Mul64(t14, 569)
+	h7, l7 = bits.Mul64(t15, 569)
+	t0, c0 = bits.Add64(t0, l0, 0)
+	t1, c1 = bits.Add64(t1, l1, c0)
+	t2, c2 = bits.Add64(t2, l2, c1)
+	t3, c3 = bits.Add64(t3, l3, c2)
+	t4, c4 = bits.Add64(t4, l4, c3)
+	t5, c5 = bits.Add64(t5, l5, c4)
+	t6, c6 = bits.Add64(t6, l6, c5)
+	t7, c7 = bits.Add64(t7, l7, c6)
+	top := h7 + c7
+	t1, d0 = bits.Add64(t1, h0, 0)
+	t2, d1 = bits.Add64(t2, h1, d0)
+	t3, d2 = bits.Add64(t3, h2, d1)
+	t4, d3 = bits.Add64(t4, h3, d2)
+	t5, d4 = bits.Add64(t5, h4, d3)
+	t6, d5 = bits.Add64(t6, h5, d4)
+	t7, d6 = bits.Add64(t7, h6, d5)
+	top += d6
+	t0, k0 := bits.Add64(t0, top*569, 0)
 	t1, k1 := bits.Add64(t1, 0, k0)
 	t2, k2 := bits.Add64(t2, 0, k1)
 	t3, k3 := bits.Add64(t3, 0, k2)
@@ -270,7 +270,8 @@ func (z *a512) mul(x, y *a512) {
 	t5, k5 := bits.Add64(t5, 0, k4)
 	t6, k6 := bits.Add64(t6, 0, k5)
 	t7, k7 := bits.Add64(t7, 0, k6)
-	z[0] = t0 + -k7&569
+	t0 += -k7 & 569
+	z[0] = t0
 	z[1] = t1
 	z[2] = t2
 	z[3] = t3
@@ -382,21 +383,21 @@ func (z *a512) square(x *a512) {
 	t13, c0 = bits.Add64(t13, l7, 0)
 	t14 := c0
 	t14, _ = bits.Add64(t14, h7, 0)
-	t1, e1 := bits.Add64(t1, t1, 0)
-	t2, e2 := bits.Add64(t2, t2, e1)
-	t3, e3 := bits.Add64(t3, t3, e2)
-	t4, e4 := bits.Add64(t4, t4, e3)
-	t5, e5 := bits.Add64(t5, t5, e4)
-	t6, e6 := bits.Add64(t6, t6, e5)
-	t7, e7 := bits.Add64(t7, t7, e6)
-	t8, e8 := bits.Add64(t8, t8, e7)
-	t9, e9 := bits.Add64(t9, t9, e8)
-	t10, e10 := bits.Add64(t10, t10, e9)
-	t11, e11 := bits.Add64(t11, t11, e10)
-	t12, e12 := bits.Add64(t12, t12, e11)
-	t13, e13 := bits.Add64(t13, t13, e12)
-	t14, e14 := bits.Add64(t14, t14, e13)
-	t15 := e14
+	t1, e0 := bits.Add64(t1, t1, 0)
+	t2, e1 := bits.Add64(t2, t2, e0)
+	t3, e2 := bits.Add64(t3, t3, e1)
+	t4, e3 := bits.Add64(t4, t4, e2)
+	t5, e4 := bits.Add64(t5, t5, e3)
+	t6, e5 := bits.Add64(t6, t6, e4)
+	t7, e6 := bits.Add64(t7, t7, e5)
+	t8, e7 := bits.Add64(t8, t8, e6)
+	t9, e8 := bits.Add64(t9, t9, e7)
+	t10, e9 := bits.Add64(t10, t10, e8)
+	t11, e10 := bits.Add64(t11, t11, e9)
+	t12, e11 := bits.Add64(t12, t12, e10)
+	t13, e12 := bits.Add64(t13, t13, e11)
+	t14, e13 := bits.Add64(t14, t14, e12)
+	t15 := e13
 	h0, l0 := bits.Mul64(x0, x0)
 	h1, l1 = bits.Mul64(x1, x1)
 	h2, l2 = bits.Mul64(x2, x2)
@@ -421,32 +422,32 @@ func (z *a512) square(x *a512) {
 	t13, g12 := bits.Add64(t13, h6, g11)
 	t14, g13 := bits.Add64(t14, l7, g12)
 	t15, _ = bits.Add64(t15, h7, g13)
-	u0, v0 := bits.Mul64(t8, 569)
-	u1, v1 := bits.Mul64(t9, 569)
-	u2, v2 := bits.Mul64(t10, 569)
-	u3, v3 := bits.Mul64(t11, 569)
-	u4, v4 := bits.Mul64(t12, 569)
-	u5, v5 := bits.Mul64(t13, 569)
-	u6, v6 := bits.Mul64(t14, 569)
-	u7, v7 := bits.Mul64(t15, 569)
-	t0, c0 = bits.Add64(t0, v0, 0)
-	t1, c1 = bits.Add64(t1, v1, c0)
-	t2, c2 = bits.Add64(t2, v2, c1)
-	t3, c3 = bits.Add64(t3, v3, c2)
-	t4, c4 = bits.Add64(t4, v4, c3)
-	t5, c5 = bits.Add64(t5, v5, c4)
-	t6, c6 := bits.Add64(t6, v6, c5)
-	t7, c7 := bits.Add64(t7, v7, c6)
-	u7 += c7
-	t1, d0 = bits.Add64(t1, u0, 0)
-	t2, d1 = bits.Add64(t2, u1, d0)
-	t3, d2 = bits.Add64(t3, u2, d1)
-	t4, d3 = bits.Add64(t4, u3, d2)
-	t5, d4 = bits.Add64(t5, u4, d3)
-	t6, d5 := bits.Add64(t6, u5, d4)
-	t7, d6 := bits.Add64(t7, u6, d5)
-	u7 += d6
-	t0, k0 := bits.Add64(t0, u7*569, 0)
+	h0, l0 = bits.Mul64(t8, 569)
+	h1, l1 = bits.Mul64(t9, 569)
+	h2, l2 = bits.Mul64(t10, 569)
+	h3, l3 = bits.Mul64(t11, 569)
+	h4, l4 = bits.Mul64(t12, 569)
+	h5, l5 = bits.Mul64(t13, 569)
+	h6, l6 = bits.Mul64(t14, 569)
+	h7, l7 = bits.Mul64(t15, 569)
+	t0, c0 = bits.Add64(t0, l0, 0)
+	t1, c1 = bits.Add64(t1, l1, c0)
+	t2, c2 = bits.Add64(t2, l2, c1)
+	t3, c3 = bits.Add64(t3, l3, c2)
+	t4, c4 = bits.Add64(t4, l4, c3)
+	t5, c5 = bits.Add64(t5, l5, c4)
+	t6, c6 := bits.Add64(t6, l6, c5)
+	t7, c7 := bits.Add64(t7, l7, c6)
+	top := h7 + c7
+	t1, d0 = bits.Add64(t1, h0, 0)
+	t2, d1 = bits.Add64(t2, h1, d0)
+	t3, d2 = bits.Add64(t3, h2, d1)
+	t4, d3 = bits.Add64(t4, h3, d2)
+	t5, d4 = bits.Add64(t5, h4, d3)
+	t6, d5 := bits.Add64(t6, h5, d4)
+	t7, d6 := bits.Add64(t7, h6, d5)
+	top += d6
+	t0, k0 := bits.Add64(t0, top*569, 0)
 	t1, k1 := bits.Add64(t1, 0, k0)
 	t2, k2 := bits.Add64(t2, 0, k1)
 	t3, k3 := bits.Add64(t3, 0, k2)
@@ -454,7 +455,8 @@ func (z *a512) square(x *a512) {
 	t5, k5 := bits.Add64(t5, 0, k4)
 	t6, k6 := bits.Add64(t6, 0, k5)
 	t7, k7 := bits.Add64(t7, 0, k6)
-	z[0] = t0 + -k7&569
+	t0 += -k7 & 569
+	z[0] = t0
 	z[1] = t1
 	z[2] = t2
 	z[3] = t3
@@ -467,23 +469,32 @@ func (z *a512) square(x *a512) {
 
 // add sets z = x+y.
 func (z *a512) add(x, y *a512) {
-	t0, c0 := bits.Add64(x[0], y[0], 0)
-	t1, c1 := bits.Add64(x[1], y[1], c0)
-	t2, c2 := bits.Add64(x[2], y[2], c1)
-	t3, c3 := bits.Add64(x[3], y[3], c2)
-	t4, c4 := bits.Add64(x[4], y[4], c3)
-	t5, c5 := bits.Add64(x[5], y[5], c4)
-	t6, c6 := bits.Add64(x[6], y[6], c5)
-	t7, c7 := bits.Add64(x[7], y[7], c6)
-	t0, d0 := bits.Add64(t0, -c7&569, 0)
-	t1, d1 := bits.Add64(t1, 0, d0)
-	t2, d2 := bits.Add64(t2, 0, d1)
-	t3, d3 := bits.Add64(t3, 0, d2)
-	t4, d4 := bits.Add64(t4, 0, d3)
-	t5, d5 := bits.Add64(t5, 0, d4)
-	t6, d6 := bits.Add64(t6, 0, d5)
-	t7, d7 := bits.Add64(t7, 0, d6)
-	z[0] = t0 + -d7&569
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t4 := x[4]
+	t5 := x[5]
+	t6 := x[6]
+	t7 := x[7]
+	t0, c0 := bits.Add64(t0, y[0], 0)
+	t1, c1 := bits.Add64(t1, y[1], c0)
+	t2, c2 := bits.Add64(t2, y[2], c1)
+	t3, c3 := bits.Add64(t3, y[3], c2)
+	t4, c4 := bits.Add64(t4, y[4], c3)
+	t5, c5 := bits.Add64(t5, y[5], c4)
+	t6, c6 := bits.Add64(t6, y[6], c5)
+	t7, c7 := bits.Add64(t7, y[7], c6)
+	t0, k0 := bits.Add64(t0, -c7&569, 0)
+	t1, k1 := bits.Add64(t1, 0, k0)
+	t2, k2 := bits.Add64(t2, 0, k1)
+	t3, k3 := bits.Add64(t3, 0, k2)
+	t4, k4 := bits.Add64(t4, 0, k3)
+	t5, k5 := bits.Add64(t5, 0, k4)
+	t6, k6 := bits.Add64(t6, 0, k5)
+	t7, k7 := bits.Add64(t7, 0, k6)
+	t0 += -k7 & 569
+	z[0] = t0
 	z[1] = t1
 	z[2] = t2
 	z[3] = t3
@@ -496,23 +507,32 @@ func (z *a512) add(x, y *a512) {
 
 // sub sets z = x-y.
 func (z *a512) sub(x, y *a512) {
-	t0, b0 := bits.Sub64(x[0], y[0], 0)
-	t1, b1 := bits.Sub64(x[1], y[1], b0)
-	t2, b2 := bits.Sub64(x[2], y[2], b1)
-	t3, b3 := bits.Sub64(x[3], y[3], b2)
-	t4, b4 := bits.Sub64(x[4], y[4], b3)
-	t5, b5 := bits.Sub64(x[5], y[5], b4)
-	t6, b6 := bits.Sub64(x[6], y[6], b5)
-	t7, b7 := bits.Sub64(x[7], y[7], b6)
-	t0, d0 := bits.Sub64(t0, -b7&569, 0)
-	t1, d1 := bits.Sub64(t1, 0, d0)
-	t2, d2 := bits.Sub64(t2, 0, d1)
-	t3, d3 := bits.Sub64(t3, 0, d2)
-	t4, d4 := bits.Sub64(t4, 0, d3)
-	t5, d5 := bits.Sub64(t5, 0, d4)
-	t6, d6 := bits.Sub64(t6, 0, d5)
-	t7, d7 := bits.Sub64(t7, 0, d6)
-	z[0] = t0 - -d7&569
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t4 := x[4]
+	t5 := x[5]
+	t6 := x[6]
+	t7 := x[7]
+	t0, c0 := bits.Sub64(t0, y[0], 0)
+	t1, c1 := bits.Sub64(t1, y[1], c0)
+	t2, c2 := bits.Sub64(t2, y[2], c1)
+	t3, c3 := bits.Sub64(t3, y[3], c2)
+	t4, c4 := bits.Sub64(t4, y[4], c3)
+	t5, c5 := bits.Sub64(t5, y[5], c4)
+	t6, c6 := bits.Sub64(t6, y[6], c5)
+	t7, c7 := bits.Sub64(t7, y[7], c6)
+	t0, k0 := bits.Sub64(t0, -c7&569, 0)
+	t1, k1 := bits.Sub64(t1, 0, k0)
+	t2, k2 := bits.Sub64(t2, 0, k1)
+	t3, k3 := bits.Sub64(t3, 0, k2)
+	t4, k4 := bits.Sub64(t4, 0, k3)
+	t5, k5 := bits.Sub64(t5, 0, k4)
+	t6, k6 := bits.Sub64(t6, 0, k5)
+	t7, k7 := bits.Sub64(t7, 0, k6)
+	t0 -= -k7 & 569
+	z[0] = t0
 	z[1] = t1
 	z[2] = t2
 	z[3] = t3
@@ -526,10 +546,91 @@ func (z *a512) sub(x, y *a512) {
 // double sets z = 2x.
 func (z *a512) double(x *a512) { z.add(x, x) }
 
-// triple sets z = 3x; z and x must differ.
+// triple sets z = 3x.
 func (z *a512) triple(x *a512) {
-	z.add(x, x)
-	z.add(z, x)
+	x0 := x[0]
+	x1 := x[1]
+	x2 := x[2]
+	x3 := x[3]
+	x4 := x[4]
+	x5 := x[5]
+	x6 := x[6]
+	x7 := x[7]
+	t0 := x0
+	t1 := x1
+	t2 := x2
+	t3 := x3
+	t4 := x4
+	t5 := x5
+	t6 := x6
+	t7 := x7
+	t0, c0 := bits.Add64(t0, x0, 0)
+	t1, c1 := bits.Add64(t1, x1, c0)
+	t2, c2 := bits.Add64(t2, x2, c1)
+	t3, c3 := bits.Add64(t3, x3, c2)
+	t4, c4 := bits.Add64(t4, x4, c3)
+	t5, c5 := bits.Add64(t5, x5, c4)
+	t6, c6 := bits.Add64(t6, x6, c5)
+	t7, c7 := bits.Add64(t7, x7, c6)
+	over := c7
+	t0, d0 := bits.Add64(t0, x0, 0)
+	t1, d1 := bits.Add64(t1, x1, d0)
+	t2, d2 := bits.Add64(t2, x2, d1)
+	t3, d3 := bits.Add64(t3, x3, d2)
+	t4, d4 := bits.Add64(t4, x4, d3)
+	t5, d5 := bits.Add64(t5, x5, d4)
+	t6, d6 := bits.Add64(t6, x6, d5)
+	t7, d7 := bits.Add64(t7, x7, d6)
+	over += d7
+	t0, k0 := bits.Add64(t0, over*569, 0)
+	t1, k1 := bits.Add64(t1, 0, k0)
+	t2, k2 := bits.Add64(t2, 0, k1)
+	t3, k3 := bits.Add64(t3, 0, k2)
+	t4, k4 := bits.Add64(t4, 0, k3)
+	t5, k5 := bits.Add64(t5, 0, k4)
+	t6, k6 := bits.Add64(t6, 0, k5)
+	t7, k7 := bits.Add64(t7, 0, k6)
+	t0 += -k7 & 569
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
+	z[4] = t4
+	z[5] = t5
+	z[6] = t6
+	z[7] = t7
+
+}
+
+// halve sets z = x/2.
+func (z *a512) halve(x *a512) {
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t4 := x[4]
+	t5 := x[5]
+	t6 := x[6]
+	t7 := x[7]
+	odd := -(t0 & 1)
+	t0, c0 := bits.Add64(t0, odd&0xfffffffffffffdc7, 0)
+	t1, c1 := bits.Add64(t1, odd, c0)
+	t2, c2 := bits.Add64(t2, odd, c1)
+	t3, c3 := bits.Add64(t3, odd, c2)
+	t4, c4 := bits.Add64(t4, odd, c3)
+	t5, c5 := bits.Add64(t5, odd, c4)
+	t6, c6 := bits.Add64(t6, odd, c5)
+	t7, c7 := bits.Add64(t7, odd, c6)
+	t8 := c7
+	z[0] = t0>>1 | t1<<63
+	z[1] = t1>>1 | t2<<63
+	z[2] = t2>>1 | t3<<63
+	z[3] = t3>>1 | t4<<63
+	z[4] = t4>>1 | t5<<63
+	z[5] = t5>>1 | t6<<63
+	z[6] = t6>>1 | t7<<63
+	z[7] = t7>>1 | t8<<63
+
 }
 
 // negate sets z = -x.
@@ -574,28 +675,72 @@ func (z *a512) number() (n number) {
 	return n
 }
 
-// zero reports z = 0.
+// zero reports z = 0, for public values.
 func (z *a512) zero() bool {
-	n := z.number()
-	return n.zero()
+	return *z == a512{} || *z == a512Prime()
 }
 
 // invert sets z = 1/x, or 0 for 0, by Fermat's theorem: the steps follow the prime alone.
 func (z *a512) invert(x *a512) {
-	var powers [16]a512
-	powers[0] = a512One()
-	for i := range 15 {
-		powers[i+1].mul(&powers[i], x)
+	// Entry i is x^(2i+1).
+	var powers [8]a512
+	powers[0] = *x
+	var r a512
+	r.square(x)
+	for i := range 7 {
+		powers[i+1].mul(&powers[i], &r)
 	}
-	exponent := a512{0xfffffffffffffdc5, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff}
-	r := a512One()
-	for i := 512 - 4; i >= 0; i -= 4 {
-		for range 4 {
-			r.square(&r)
-		}
-		r.mul(&r, &powers[exponent[i/64]>>(i%64)&15])
-	}
+	r = *x
+	var part a512
+	part = r
+	r.squares(1)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(3)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(7)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(15)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(31)
+	r.mul(&r, &part)
+	part = r
+	r.squares(62)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(125)
+	r.mul(&r, &part)
+	r.square(&r)
+	r.mul(&r, x)
+	part = r
+	r.squares(251)
+	r.mul(&r, &part)
+	r.squares(4)
+	r.mul(&r, &powers[3])
+	r.squares(6)
+	r.mul(&r, &powers[2])
 	*z = r
+
+}
+
+// squares sets z = z^(2^n).
+func (z *a512) squares(n int) {
+	for range n {
+		z.square(z)
+	}
 }
 
 // a512Invert replaces every element by its inverse; none may be 0.
@@ -748,18 +893,15 @@ func (p *a512Complete) addEasy(q *a512Affine, b *a512) {
 	y3.add(&y3, &p.x)
 	z3.mul(b, &p.z)
 	x3.sub(&y3, &z3)
-	z3.double(&x3)
-	x3.add(&x3, &z3)
+	x3.triple(&x3)
 	z3.sub(&t1, &x3)
 	x3.add(&t1, &x3)
 	y3.mul(b, &y3)
 	t2.triple(&p.z)
 	y3.sub(&y3, &t2)
 	y3.sub(&y3, &t0)
-	t1.double(&y3)
-	y3.add(&t1, &y3)
-	t1.double(&t0)
-	t0.add(&t1, &t0)
+	y3.triple(&y3)
+	t0.triple(&t0)
 	t0.sub(&t0, &t2)
 	t1.mul(&t4, &y3)
 	t2.mul(&t0, &y3)
@@ -846,8 +988,7 @@ func (c *a512Curve) holds(p *a512Affine) bool {
 // large reports 4p != 0. Only then no multiple the lines hold is zero.
 func (c *a512Curve) large(p *a512Affine) bool {
 	q := a512Point{p.x, p.y, a512One()}
-	q.double(c)
-	q.double(c)
+	q.doubles(2, c)
 	return !q.z.zero()
 }
 
@@ -917,109 +1058,139 @@ func (p *a512Point) digit(line []a512Affine, digit int8, c *a512Curve) {
 	p.add(&minus, c)
 }
 
-// double sets p = 2p: dbl-2001-b and dbl-2007-bl of the explicit-formulas database.
+// double sets p = 2p, the usual formulas with 4y^2 as the base of both products.
 func (p *a512Point) double(c *a512Curve) {
-	var xx, yy, zz, m, s, t a512
-	yy.square(&p.y)
+	var zz, m a512
 	zz.square(&p.z)
 	if c.easy {
-		s.mul(&p.x, &yy)
 		m.sub(&p.x, &zz)
-		t.add(&p.x, &zz)
-		t.mul(&m, &t)
-		m.triple(&t)
-		s.double(&s)
-		s.double(&s)
+		zz.add(&p.x, &zz)
+		m.mul(&m, &zz)
+		m.triple(&m)
 	} else {
-		s.mul(&p.x, &yy)
-		s.double(&s)
-		s.double(&s)
-		xx.square(&p.x)
-		m.triple(&xx)
-		t.square(&zz)
-		t.mul(&t, &c.a)
-		m.add(&m, &t)
+		m.square(&p.x)
+		m.triple(&m)
+		zz.square(&zz)
+		zz.mul(&zz, &c.a)
+		m.add(&m, &zz)
 	}
-	p.z.add(&p.y, &p.z)
-	p.z.square(&p.z)
-	p.z.sub(&p.z, &yy)
-	p.z.sub(&p.z, &zz)
-	p.x.square(&m)
-	t.double(&s)
-	p.x.sub(&p.x, &t)
-	s.sub(&s, &p.x)
-	p.y.mul(&m, &s)
-	yy.double(&yy)
-	yy.square(&yy)
-	yy.double(&yy)
-	p.y.sub(&p.y, &yy)
+	p.advance(&m)
 }
 
-// add adds q: madd-2007-bl, and its exceptions.
+// advance doubles by the tangent's numerator m = 3x^2 + az^4, and leaves 8y^4 in it.
+func (p *a512Point) advance(m *a512) {
+	var s, yy a512
+	yy.double(&p.y)
+	p.z.mul(&p.z, &yy)
+	yy.square(&yy)
+	s.mul(&p.x, &yy)
+	yy.square(&yy)
+	yy.halve(&yy)
+	p.x.square(m)
+	p.x.sub(&p.x, &s)
+	p.x.sub(&p.x, &s)
+	s.sub(&s, &p.x)
+	s.mul(m, &s)
+	p.y.sub(&s, &yy)
+	*m = yy
+}
+
+// doubles sets p = 2^n p. Off the easy curves it carries az^4 along, which each
+// doubling multiplies by 16y^4.
+func (p *a512Point) doubles(n int, c *a512Curve) {
+	if c.easy {
+		for range n {
+			p.double(c)
+		}
+		return
+	}
+	var w, m a512
+	w.square(&p.z)
+	w.square(&w)
+	w.mul(&w, &c.a)
+	for range n {
+		m.square(&p.x)
+		m.triple(&m)
+		m.add(&m, &w)
+		p.advance(&m)
+		m.double(&m)
+		w.mul(&w, &m)
+	}
+}
+
+// add adds q by the usual mixed formulas, and their exceptions.
 func (p *a512Point) add(q *a512Affine, c *a512Curve) {
 	if p.z.zero() {
 		*p = a512Point{q.x, q.y, a512One()}
 		return
 	}
-	var zz, h, hh, i, j, r, v a512
-	zz.square(&p.z)
-	h.mul(&q.x, &zz)
+	var h, r a512
+	h.square(&p.z)
+	r.mul(&p.z, &h)
+	h.mul(&h, &q.x)
 	h.sub(&h, &p.x)
-	r.mul(&p.z, &zz)
 	r.mul(&r, &q.y)
 	r.sub(&r, &p.y)
-	if h.zero() {
-		if r.zero() {
-			p.double(c)
-		} else {
-			*p = a512Point{}
-		}
-		return
+	switch {
+	case !h.zero():
+		p.chord(&h, &r)
+	case r.zero():
+		p.double(c)
+	default:
+		*p = a512Point{}
 	}
-	r.double(&r)
-	hh.square(&h)
-	i.double(&hh)
-	i.double(&i)
-	j.mul(&h, &i)
-	v.mul(&p.x, &i)
-	p.z.add(&p.z, &h)
-	p.z.square(&p.z)
-	p.z.sub(&p.z, &zz)
-	p.z.sub(&p.z, &hh)
-	p.x.square(&r)
-	p.x.sub(&p.x, &j)
-	i.double(&v)
-	p.x.sub(&p.x, &i)
+}
+
+// chord adds a point by its differences from p: h in x and r in y.
+func (p *a512Point) chord(h, r *a512) {
+	var v, cube a512
+	p.z.mul(&p.z, h)
+	cube.square(h)
+	v.mul(&p.x, &cube)
+	cube.mul(&cube, h)
+	p.x.square(r)
+	p.x.sub(&p.x, &cube)
+	p.x.sub(&p.x, &v)
+	p.x.sub(&p.x, &v)
 	v.sub(&v, &p.x)
-	v.mul(&r, &v)
-	j.mul(&p.y, &j)
-	j.double(&j)
-	p.y.sub(&v, &j)
+	v.mul(&v, r)
+	cube.mul(&cube, &p.y)
+	p.y.sub(&v, &cube)
 }
 
 // multiples makes a grid of the odd multiples of p; see grid.
 func (c *a512Curve) multiples(p *a512Affine, g grid) []a512Affine {
-	// First and second of each line: 2^(step*i) p and twice that.
-	ends := make([]a512Point, 2*g.lines)
+	points := make([]a512Point, 0, g.lines*g.entries)
 	next := a512Point{p.x, p.y, a512One()}
 	for i := range g.lines {
-		ends[2*i] = next
-		next.double(c)
-		ends[2*i+1] = next
-		for j := 1; i < g.lines-1 && j < g.step; j++ {
-			next.double(c)
+		if i > 0 {
+			next.doubles(g.step, c)
 		}
-	}
-	start := a512Plain(ends)
-	points := make([]a512Point, g.lines*g.entries)
-	for i := range g.lines {
-		next = a512Point{start[2*i].x, start[2*i].y, a512One()}
-		for j := range g.entries {
-			points[i*g.entries+j] = next
-			next.add(&start[2*i+1], c)
-		}
+		points = next.line(points, g.entries, c)
 	}
 	return a512Plain(points)
+}
+
+// line appends n odd multiples of p, none of them zero. It adds 2p on the isomorphic
+// curve where 2p has z = 1, which the addition does not notice, so that the one
+// division for all lines can wait.
+func (p *a512Point) line(points []a512Point, n int, c *a512Curve) []a512Point {
+	twice := *p
+	twice.double(c)
+	step := a512Affine{twice.x, twice.y}
+	next := *p
+	var power a512
+	power.square(&twice.z)
+	next.x.mul(&next.x, &power)
+	power.mul(&power, &twice.z)
+	next.y.mul(&next.y, &power)
+	for range n {
+		back := next
+		back.z.mul(&back.z, &twice.z)
+		points = append(points, back)
+		next.add(&step, c)
+	}
+	return points
 }
 
 // a512Plain divides by the z coordinates, which must not be 0, all at once.

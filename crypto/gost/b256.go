@@ -8,16 +8,14 @@ import (
 )
 
 // b256 is an element of the field of 57896044618658097711785492504343953926634992332820282019728792003956564823193.
-// The words hold the element times 2^256, always below the prime.
+// Any value of the words is allowed and stands for its remainder.
 type b256 [4]uint64
 
 // b256Prime is the field's prime.
 func b256Prime() b256 { return b256{0xc99, 0x0, 0x0, 0x8000000000000000} }
 
 // b256One is the element 1.
-func b256One() b256 {
-	return b256{0xfffffffffffff367, 0xffffffffffffffff, 0xffffffffffffffff, 0x7fffffffffffffff}
-}
+func b256One() b256 { return b256{0x1, 0x0, 0x0, 0x0} }
 
 // mul sets z = xy.
 func (z *b256) mul(x, y *b256) {
@@ -39,161 +37,197 @@ func (z *b256) mul(x, y *b256) {
 	t2, c1 := bits.Add64(t2, h1, c0)
 	t3, c2 := bits.Add64(t3, h2, c1)
 	t4 += c2
-	m := t0 * 0xbd667ab8a3347857
-	h0, l0 = bits.Mul64(m, 0xc99)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 := bits.Add64(t3, m<<63, c2)
-	t4, e0 := bits.Add64(t4, c3, 0)
-	t1, d0 := bits.Add64(t1, h0, 0)
-	t2, d1 := bits.Add64(t2, 0, d0)
-	t3, d2 := bits.Add64(t3, 0, d1)
-	t4, d3 := bits.Add64(t4, m>>1, d2)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = e0 + d3
 	x0 = x[1]
 	h0, l0 = bits.Mul64(x0, y0)
 	h1, l1 = bits.Mul64(x0, y1)
 	h2, l2 = bits.Mul64(x0, y2)
 	h3, l3 = bits.Mul64(x0, y3)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4 += c3
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, _ = bits.Add64(t4, h3, d2)
-	m = t0 * 0xbd667ab8a3347857
-	h0, l0 = bits.Mul64(m, 0xc99)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, m<<63, c2)
-	t4, e0 = bits.Add64(t4, c3, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, 0, d0)
-	t3, d2 = bits.Add64(t3, 0, d1)
-	t4, d3 = bits.Add64(t4, m>>1, d2)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = e0 + d3
+	t1, c0 = bits.Add64(t1, l0, 0)
+	t2, c1 = bits.Add64(t2, l1, c0)
+	t3, c2 = bits.Add64(t3, l2, c1)
+	t4, c3 := bits.Add64(t4, l3, c2)
+	t5 := c3
+	t2, d0 := bits.Add64(t2, h0, 0)
+	t3, d1 := bits.Add64(t3, h1, d0)
+	t4, d2 := bits.Add64(t4, h2, d1)
+	t5, _ = bits.Add64(t5, h3, d2)
 	x0 = x[2]
 	h0, l0 = bits.Mul64(x0, y0)
 	h1, l1 = bits.Mul64(x0, y1)
 	h2, l2 = bits.Mul64(x0, y2)
 	h3, l3 = bits.Mul64(x0, y3)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4 += c3
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, _ = bits.Add64(t4, h3, d2)
-	m = t0 * 0xbd667ab8a3347857
-	h0, l0 = bits.Mul64(m, 0xc99)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, m<<63, c2)
-	t4, e0 = bits.Add64(t4, c3, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, 0, d0)
-	t3, d2 = bits.Add64(t3, 0, d1)
-	t4, d3 = bits.Add64(t4, m>>1, d2)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = e0 + d3
+	t2, c0 = bits.Add64(t2, l0, 0)
+	t3, c1 = bits.Add64(t3, l1, c0)
+	t4, c2 = bits.Add64(t4, l2, c1)
+	t5, c3 = bits.Add64(t5, l3, c2)
+	t6 := c3
+	t3, d0 = bits.Add64(t3, h0, 0)
+	t4, d1 = bits.Add64(t4, h1, d0)
+	t5, d2 = bits.Add64(t5, h2, d1)
+	t6, _ = bits.Add64(t6, h3, d2)
 	x0 = x[3]
 	h0, l0 = bits.Mul64(x0, y0)
 	h1, l1 = bits.Mul64(x0, y1)
 	h2, l2 = bits.Mul64(x0, y2)
 	h3, l3 = bits.Mul64(x0, y3)
+	t3, c0 = bits.Add64(t3, l0, 0)
+	t4, c1 = bits.Add64(t4, l1, c0)
+	t5, c2 = bits.Add64(t5, l2, c1)
+	t6, c3 = bits.Add64(t6, l3, c2)
+	t7 := c3
+	t4, d0 = bits.Add64(t4, h0, 0)
+	t5, d1 = bits.Add64(t5, h1, d0)
+	t6, d2 = bits.Add64(t6, h2, d1)
+	t7, _ = bits.Add64(t7, h3, d2)
+	h0, l0 = bits.Mul64(^t4, 6450)
+	h1, l1 = bits.Mul64(^t5, 6450)
+	h2, l2 = bits.Mul64(^t6, 6450)
+	h3, l3 = bits.Mul64(^t7, 6450)
 	t0, c0 = bits.Add64(t0, l0, 0)
 	t1, c1 = bits.Add64(t1, l1, c0)
 	t2, c2 = bits.Add64(t2, l2, c1)
 	t3, c3 = bits.Add64(t3, l3, c2)
-	t4 += c3
+	top := h3 + c3
 	t1, d0 = bits.Add64(t1, h0, 0)
 	t2, d1 = bits.Add64(t2, h1, d0)
 	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, _ = bits.Add64(t4, h3, d2)
-	m = t0 * 0xbd667ab8a3347857
-	h0, l0 = bits.Mul64(m, 0xc99)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, m<<63, c2)
-	t4, e0 = bits.Add64(t4, c3, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, 0, d0)
-	t3, d2 = bits.Add64(t3, 0, d1)
-	t4, d3 = bits.Add64(t4, m>>1, d2)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = e0 + d3
-	s0, b0 := bits.Sub64(t0, 0xc99, 0)
-	s1, b1 := bits.Sub64(t1, 0x0, b0)
-	s2, b2 := bits.Sub64(t2, 0x0, b1)
-	s3, b3 := bits.Sub64(t3, 0x8000000000000000, b2)
-	_, b0 = bits.Sub64(t4, 0, b3)
-	keep := -b0
-	z[0] = s0 ^ keep&(s0^t0)
-	z[1] = s1 ^ keep&(s1^t1)
-	z[2] = s2 ^ keep&(s2^t2)
-	z[3] = s3 ^ keep&(s3^t3)
+	top += d2
+	t0, k0 := bits.Add64(t0, (6451-top)*6450, 0)
+	t1, k1 := bits.Add64(t1, 0, k0)
+	t2, k2 := bits.Add64(t2, 0, k1)
+	t3, k3 := bits.Add64(t3, 0, k2)
+	mask := -k3
+	t0, b0 := bits.Sub64(t0, mask&0xc99, 0)
+	t1, b1 := bits.Sub64(t1, 0, b0)
+	t2, b2 := bits.Sub64(t2, 0, b1)
+	t3, _ = bits.Sub64(t3, mask&0x8000000000000000, b2)
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
 
 }
 
 // square sets z = x^2.
 func (z *b256) square(x *b256) {
-	z.mul(x, x)
+	x0 := x[0]
+	x1 := x[1]
+	x2 := x[2]
+	x3 := x[3]
+	h1, l1 := bits.Mul64(x0, x1)
+	h2, l2 := bits.Mul64(x0, x2)
+	h3, l3 := bits.Mul64(x0, x3)
+	t1 := l1
+	t2 := l2
+	t3 := l3
+	t4 := h3
+	t2, c0 := bits.Add64(t2, h1, 0)
+	t3, c1 := bits.Add64(t3, h2, c0)
+	t4 += c1
+	h2, l2 = bits.Mul64(x1, x2)
+	h3, l3 = bits.Mul64(x1, x3)
+	t3, c0 = bits.Add64(t3, l2, 0)
+	t4, c1 = bits.Add64(t4, l3, c0)
+	t5 := c1
+	t4, d0 := bits.Add64(t4, h2, 0)
+	t5, _ = bits.Add64(t5, h3, d0)
+	h3, l3 = bits.Mul64(x2, x3)
+	t5, c0 = bits.Add64(t5, l3, 0)
+	t6 := c0
+	t6, _ = bits.Add64(t6, h3, 0)
+	t1, e0 := bits.Add64(t1, t1, 0)
+	t2, e1 := bits.Add64(t2, t2, e0)
+	t3, e2 := bits.Add64(t3, t3, e1)
+	t4, e3 := bits.Add64(t4, t4, e2)
+	t5, e4 := bits.Add64(t5, t5, e3)
+	t6, e5 := bits.Add64(t6, t6, e4)
+	t7 := e5
+	h0, l0 := bits.Mul64(x0, x0)
+	h1, l1 = bits.Mul64(x1, x1)
+	h2, l2 = bits.Mul64(x2, x2)
+	h3, l3 = bits.Mul64(x3, x3)
+	t0 := l0
+	t1, g0 := bits.Add64(t1, h0, 0)
+	t2, g1 := bits.Add64(t2, l1, g0)
+	t3, g2 := bits.Add64(t3, h1, g1)
+	t4, g3 := bits.Add64(t4, l2, g2)
+	t5, g4 := bits.Add64(t5, h2, g3)
+	t6, g5 := bits.Add64(t6, l3, g4)
+	t7, _ = bits.Add64(t7, h3, g5)
+	h0, l0 = bits.Mul64(^t4, 6450)
+	h1, l1 = bits.Mul64(^t5, 6450)
+	h2, l2 = bits.Mul64(^t6, 6450)
+	h3, l3 = bits.Mul64(^t7, 6450)
+	t0, c0 = bits.Add64(t0, l0, 0)
+	t1, c1 = bits.Add64(t1, l1, c0)
+	t2, c2 := bits.Add64(t2, l2, c1)
+	t3, c3 := bits.Add64(t3, l3, c2)
+	top := h3 + c3
+	t1, d0 = bits.Add64(t1, h0, 0)
+	t2, d1 := bits.Add64(t2, h1, d0)
+	t3, d2 := bits.Add64(t3, h2, d1)
+	top += d2
+	t0, k0 := bits.Add64(t0, (6451-top)*6450, 0)
+	t1, k1 := bits.Add64(t1, 0, k0)
+	t2, k2 := bits.Add64(t2, 0, k1)
+	t3, k3 := bits.Add64(t3, 0, k2)
+	mask := -k3
+	t0, b0 := bits.Sub64(t0, mask&0xc99, 0)
+	t1, b1 := bits.Sub64(t1, 0, b0)
+	t2, b2 := bits.Sub64(t2, 0, b1)
+	t3, _ = bits.Sub64(t3, mask&0x8000000000000000, b2)
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
+
 }
 
 // add sets z = x+y.
 func (z *b256) add(x, y *b256) {
-	t0, c0 := bits.Add64(x[0], y[0], 0)
-	t1, c1 := bits.Add64(x[1], y[1], c0)
-	t2, c2 := bits.Add64(x[2], y[2], c1)
-	t3, c3 := bits.Add64(x[3], y[3], c2)
-	t4 := c3
-	s0, b0 := bits.Sub64(t0, 0xc99, 0)
-	s1, b1 := bits.Sub64(t1, 0x0, b0)
-	s2, b2 := bits.Sub64(t2, 0x0, b1)
-	s3, b3 := bits.Sub64(t3, 0x8000000000000000, b2)
-	_, b0 = bits.Sub64(t4, 0, b3)
-	keep := -b0
-	z[0] = s0 ^ keep&(s0^t0)
-	z[1] = s1 ^ keep&(s1^t1)
-	z[2] = s2 ^ keep&(s2^t2)
-	z[3] = s3 ^ keep&(s3^t3)
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t0, c0 := bits.Add64(t0, y[0], 0)
+	t1, c1 := bits.Add64(t1, y[1], c0)
+	t2, c2 := bits.Add64(t2, y[2], c1)
+	t3, c3 := bits.Add64(t3, y[3], c2)
+	t0, k0 := bits.Sub64(t0, -c3&6450, 0)
+	t1, k1 := bits.Sub64(t1, 0, k0)
+	t2, k2 := bits.Sub64(t2, 0, k1)
+	t3, k3 := bits.Sub64(t3, 0, k2)
+	mask := -k3
+	t0, b0 := bits.Add64(t0, mask&0xc99, 0)
+	t1, b1 := bits.Add64(t1, 0, b0)
+	t2, b2 := bits.Add64(t2, 0, b1)
+	t3, _ = bits.Add64(t3, mask&0x8000000000000000, b2)
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
 
 }
 
 // sub sets z = x-y.
 func (z *b256) sub(x, y *b256) {
-	t0, b0 := bits.Sub64(x[0], y[0], 0)
-	t1, b1 := bits.Sub64(x[1], y[1], b0)
-	t2, b2 := bits.Sub64(x[2], y[2], b1)
-	t3, b3 := bits.Sub64(x[3], y[3], b2)
-	keep := -b3
-	t0, c0 := bits.Add64(t0, keep&0xc99, 0)
-	t1, c1 := bits.Add64(t1, 0, c0)
-	t2, c2 := bits.Add64(t2, 0, c1)
-	t3, _ = bits.Add64(t3, keep&0x8000000000000000, c2)
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t0, c0 := bits.Sub64(t0, y[0], 0)
+	t1, c1 := bits.Sub64(t1, y[1], c0)
+	t2, c2 := bits.Sub64(t2, y[2], c1)
+	t3, c3 := bits.Sub64(t3, y[3], c2)
+	t0, k0 := bits.Add64(t0, -c3&6450, 0)
+	t1, k1 := bits.Add64(t1, 0, k0)
+	t2, k2 := bits.Add64(t2, 0, k1)
+	t3, k3 := bits.Add64(t3, 0, k2)
+	mask := -k3
+	t0, b0 := bits.Sub64(t0, mask&0xc99, 0)
+	t1, b1 := bits.Sub64(t1, 0, b0)
+	t2, b2 := bits.Sub64(t2, 0, b1)
+	t3, _ = bits.Sub64(t3, mask&0x8000000000000000, b2)
 	z[0] = t0
 	z[1] = t1
 	z[2] = t2
@@ -204,10 +238,59 @@ func (z *b256) sub(x, y *b256) {
 // double sets z = 2x.
 func (z *b256) double(x *b256) { z.add(x, x) }
 
-// triple sets z = 3x; z and x must differ.
+// triple sets z = 3x.
 func (z *b256) triple(x *b256) {
-	z.add(x, x)
-	z.add(z, x)
+	x0 := x[0]
+	x1 := x[1]
+	x2 := x[2]
+	x3 := x[3]
+	t0 := x0
+	t1 := x1
+	t2 := x2
+	t3 := x3
+	t0, c0 := bits.Add64(t0, x0, 0)
+	t1, c1 := bits.Add64(t1, x1, c0)
+	t2, c2 := bits.Add64(t2, x2, c1)
+	t3, c3 := bits.Add64(t3, x3, c2)
+	over := c3
+	t0, d0 := bits.Add64(t0, x0, 0)
+	t1, d1 := bits.Add64(t1, x1, d0)
+	t2, d2 := bits.Add64(t2, x2, d1)
+	t3, d3 := bits.Add64(t3, x3, d2)
+	over += d3
+	t0, k0 := bits.Sub64(t0, over*6450, 0)
+	t1, k1 := bits.Sub64(t1, 0, k0)
+	t2, k2 := bits.Sub64(t2, 0, k1)
+	t3, k3 := bits.Sub64(t3, 0, k2)
+	mask := -k3
+	t0, b0 := bits.Add64(t0, mask&0xc99, 0)
+	t1, b1 := bits.Add64(t1, 0, b0)
+	t2, b2 := bits.Add64(t2, 0, b1)
+	t3, _ = bits.Add64(t3, mask&0x8000000000000000, b2)
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
+
+}
+
+// halve sets z = x/2.
+func (z *b256) halve(x *b256) {
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	odd := -(t0 & 1)
+	t0, c0 := bits.Add64(t0, odd&0xc99, 0)
+	t1, c1 := bits.Add64(t1, 0, c0)
+	t2, c2 := bits.Add64(t2, 0, c1)
+	t3, c3 := bits.Add64(t3, odd&0x8000000000000000, c2)
+	t4 := c3
+	z[0] = t0>>1 | t1<<63
+	z[1] = t1>>1 | t2<<63
+	z[2] = t2>>1 | t3<<63
+	z[3] = t3>>1 | t4<<63
+
 }
 
 // negate sets z = -x.
@@ -226,14 +309,12 @@ func (z *b256) choose(x *b256, mask uint64) {
 
 // set takes a number of the field's words, which need not be reduced.
 func (z *b256) set(n *number) {
-	x, y := b256(n[:4]), b256{0x27acdc4, 0x0, 0x0, 0x0}
-	z.mul(&y, &x)
+	*z = b256(n[:4])
 }
 
 // number gives the remainder below the prime.
 func (z *b256) number() (n number) {
-	var x b256
-	x.mul(z, &b256{1})
+	x := *z
 	p := b256Prime()
 	var r b256
 	var borrow uint64
@@ -246,28 +327,37 @@ func (z *b256) number() (n number) {
 	return n
 }
 
-// zero reports z = 0.
+// zero reports z = 0, for public values.
 func (z *b256) zero() bool {
-	n := z.number()
-	return n.zero()
+	return *z == b256{} || *z == b256Prime()
 }
 
 // invert sets z = 1/x, or 0 for 0, by Fermat's theorem: the steps follow the prime alone.
 func (z *b256) invert(x *b256) {
-	var powers [16]b256
-	powers[0] = b256One()
-	for i := range 15 {
-		powers[i+1].mul(&powers[i], x)
+	// Entry i is x^(2i+1).
+	var powers [8]b256
+	powers[0] = *x
+	var r b256
+	r.square(x)
+	for i := range 7 {
+		powers[i+1].mul(&powers[i], &r)
 	}
-	exponent := b256{0xc97, 0x0, 0x0, 0x8000000000000000}
-	r := b256One()
-	for i := 256 - 4; i >= 0; i -= 4 {
-		for range 4 {
-			r.square(&r)
-		}
-		r.mul(&r, &powers[exponent[i/64]>>(i%64)&15])
-	}
+	r = *x
+	r.squares(245)
+	r.mul(&r, &powers[1])
+	r.squares(6)
+	r.mul(&r, &powers[4])
+	r.squares(4)
+	r.mul(&r, &powers[3])
 	*z = r
+
+}
+
+// squares sets z = z^(2^n).
+func (z *b256) squares(n int) {
+	for range n {
+		z.square(z)
+	}
 }
 
 // b256Invert replaces every element by its inverse; none may be 0.
@@ -408,18 +498,15 @@ func (p *b256Complete) addEasy(q *b256Affine, b *b256) {
 	y3.add(&y3, &p.x)
 	z3.mul(b, &p.z)
 	x3.sub(&y3, &z3)
-	z3.double(&x3)
-	x3.add(&x3, &z3)
+	x3.triple(&x3)
 	z3.sub(&t1, &x3)
 	x3.add(&t1, &x3)
 	y3.mul(b, &y3)
 	t2.triple(&p.z)
 	y3.sub(&y3, &t2)
 	y3.sub(&y3, &t0)
-	t1.double(&y3)
-	y3.add(&t1, &y3)
-	t1.double(&t0)
-	t0.add(&t1, &t0)
+	y3.triple(&y3)
+	t0.triple(&t0)
 	t0.sub(&t0, &t2)
 	t1.mul(&t4, &y3)
 	t2.mul(&t0, &y3)
@@ -506,8 +593,7 @@ func (c *b256Curve) holds(p *b256Affine) bool {
 // large reports 4p != 0. Only then no multiple the lines hold is zero.
 func (c *b256Curve) large(p *b256Affine) bool {
 	q := b256Point{p.x, p.y, b256One()}
-	q.double(c)
-	q.double(c)
+	q.doubles(2, c)
 	return !q.z.zero()
 }
 
@@ -577,109 +663,139 @@ func (p *b256Point) digit(line []b256Affine, digit int8, c *b256Curve) {
 	p.add(&minus, c)
 }
 
-// double sets p = 2p: dbl-2001-b and dbl-2007-bl of the explicit-formulas database.
+// double sets p = 2p, the usual formulas with 4y^2 as the base of both products.
 func (p *b256Point) double(c *b256Curve) {
-	var xx, yy, zz, m, s, t b256
-	yy.square(&p.y)
+	var zz, m b256
 	zz.square(&p.z)
 	if c.easy {
-		s.mul(&p.x, &yy)
 		m.sub(&p.x, &zz)
-		t.add(&p.x, &zz)
-		t.mul(&m, &t)
-		m.triple(&t)
-		s.double(&s)
-		s.double(&s)
+		zz.add(&p.x, &zz)
+		m.mul(&m, &zz)
+		m.triple(&m)
 	} else {
-		s.mul(&p.x, &yy)
-		s.double(&s)
-		s.double(&s)
-		xx.square(&p.x)
-		m.triple(&xx)
-		t.square(&zz)
-		t.mul(&t, &c.a)
-		m.add(&m, &t)
+		m.square(&p.x)
+		m.triple(&m)
+		zz.square(&zz)
+		zz.mul(&zz, &c.a)
+		m.add(&m, &zz)
 	}
-	p.z.add(&p.y, &p.z)
-	p.z.square(&p.z)
-	p.z.sub(&p.z, &yy)
-	p.z.sub(&p.z, &zz)
-	p.x.square(&m)
-	t.double(&s)
-	p.x.sub(&p.x, &t)
-	s.sub(&s, &p.x)
-	p.y.mul(&m, &s)
-	yy.double(&yy)
-	yy.square(&yy)
-	yy.double(&yy)
-	p.y.sub(&p.y, &yy)
+	p.advance(&m)
 }
 
-// add adds q: madd-2007-bl, and its exceptions.
+// advance doubles by the tangent's numerator m = 3x^2 + az^4, and leaves 8y^4 in it.
+func (p *b256Point) advance(m *b256) {
+	var s, yy b256
+	yy.double(&p.y)
+	p.z.mul(&p.z, &yy)
+	yy.square(&yy)
+	s.mul(&p.x, &yy)
+	yy.square(&yy)
+	yy.halve(&yy)
+	p.x.square(m)
+	p.x.sub(&p.x, &s)
+	p.x.sub(&p.x, &s)
+	s.sub(&s, &p.x)
+	s.mul(m, &s)
+	p.y.sub(&s, &yy)
+	*m = yy
+}
+
+// doubles sets p = 2^n p. Off the easy curves it carries az^4 along, which each
+// doubling multiplies by 16y^4.
+func (p *b256Point) doubles(n int, c *b256Curve) {
+	if c.easy {
+		for range n {
+			p.double(c)
+		}
+		return
+	}
+	var w, m b256
+	w.square(&p.z)
+	w.square(&w)
+	w.mul(&w, &c.a)
+	for range n {
+		m.square(&p.x)
+		m.triple(&m)
+		m.add(&m, &w)
+		p.advance(&m)
+		m.double(&m)
+		w.mul(&w, &m)
+	}
+}
+
+// add adds q by the usual mixed formulas, and their exceptions.
 func (p *b256Point) add(q *b256Affine, c *b256Curve) {
 	if p.z.zero() {
 		*p = b256Point{q.x, q.y, b256One()}
 		return
 	}
-	var zz, h, hh, i, j, r, v b256
-	zz.square(&p.z)
-	h.mul(&q.x, &zz)
+	var h, r b256
+	h.square(&p.z)
+	r.mul(&p.z, &h)
+	h.mul(&h, &q.x)
 	h.sub(&h, &p.x)
-	r.mul(&p.z, &zz)
 	r.mul(&r, &q.y)
 	r.sub(&r, &p.y)
-	if h.zero() {
-		if r.zero() {
-			p.double(c)
-		} else {
-			*p = b256Point{}
-		}
-		return
+	switch {
+	case !h.zero():
+		p.chord(&h, &r)
+	case r.zero():
+		p.double(c)
+	default:
+		*p = b256Point{}
 	}
-	r.double(&r)
-	hh.square(&h)
-	i.double(&hh)
-	i.double(&i)
-	j.mul(&h, &i)
-	v.mul(&p.x, &i)
-	p.z.add(&p.z, &h)
-	p.z.square(&p.z)
-	p.z.sub(&p.z, &zz)
-	p.z.sub(&p.z, &hh)
-	p.x.square(&r)
-	p.x.sub(&p.x, &j)
-	i.double(&v)
-	p.x.sub(&p.x, &i)
+}
+
+// chord adds a point by its differences from p: h in x and r in y.
+func (p *b256Point) chord(h, r *b256) {
+	var v, cube b256
+	p.z.mul(&p.z, h)
+	cube.square(h)
+	v.mul(&p.x, &cube)
+	cube.mul(&cube, h)
+	p.x.square(r)
+	p.x.sub(&p.x, &cube)
+	p.x.sub(&p.x, &v)
+	p.x.sub(&p.x, &v)
 	v.sub(&v, &p.x)
-	v.mul(&r, &v)
-	j.mul(&p.y, &j)
-	j.double(&j)
-	p.y.sub(&v, &j)
+	v.mul(&v, r)
+	cube.mul(&cube, &p.y)
+	p.y.sub(&v, &cube)
 }
 
 // multiples makes a grid of the odd multiples of p; see grid.
 func (c *b256Curve) multiples(p *b256Affine, g grid) []b256Affine {
-	// First and second of each line: 2^(step*i) p and twice that.
-	ends := make([]b256Point, 2*g.lines)
+	points := make([]b256Point, 0, g.lines*g.entries)
 	next := b256Point{p.x, p.y, b256One()}
 	for i := range g.lines {
-		ends[2*i] = next
-		next.double(c)
-		ends[2*i+1] = next
-		for j := 1; i < g.lines-1 && j < g.step; j++ {
-			next.double(c)
+		if i > 0 {
+			next.doubles(g.step, c)
 		}
-	}
-	start := b256Plain(ends)
-	points := make([]b256Point, g.lines*g.entries)
-	for i := range g.lines {
-		next = b256Point{start[2*i].x, start[2*i].y, b256One()}
-		for j := range g.entries {
-			points[i*g.entries+j] = next
-			next.add(&start[2*i+1], c)
-		}
+		points = next.line(points, g.entries, c)
 	}
 	return b256Plain(points)
+}
+
+// line appends n odd multiples of p, none of them zero. It adds 2p on the isomorphic
+// curve where 2p has z = 1, which the addition does not notice, so that the one
+// division for all lines can wait.
+func (p *b256Point) line(points []b256Point, n int, c *b256Curve) []b256Point {
+	twice := *p
+	twice.double(c)
+	step := b256Affine{twice.x, twice.y}
+	next := *p
+	var power b256
+	power.square(&twice.z)
+	next.x.mul(&next.x, &power)
+	power.mul(&power, &twice.z)
+	next.y.mul(&next.y, &power)
+	for range n {
+		back := next
+		back.z.mul(&back.z, &twice.z)
+		points = append(points, back)
+		next.add(&step, c)
+	}
+	return points
 }
 
 // b256Plain divides by the z coordinates, which must not be 0, all at once.

@@ -8,16 +8,14 @@ import (
 )
 
 // b512 is an element of the field of 6703903964971298549787012499102923063739682910296196688861780721860882015036773488400937149083451713845015929093243025426876941405973284973216824503042159.
-// The words hold the element times 2^512, always below the prime.
+// Any value of the words is allowed and stands for its remainder.
 type b512 [8]uint64
 
 // b512Prime is the field's prime.
 func b512Prime() b512 { return b512{0x6f, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0, 0x8000000000000000} }
 
 // b512One is the element 1.
-func b512One() b512 {
-	return b512{0xffffffffffffff91, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0x7fffffffffffffff}
-}
+func b512One() b512 { return b512{0x1, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0} }
 
 // mul sets z = xy.
 func (z *b512) mul(x, y *b512) {
@@ -55,34 +53,6 @@ func (z *b512) mul(x, y *b512) {
 	t6, c5 := bits.Add64(t6, h5, c4)
 	t7, c6 := bits.Add64(t7, h6, c5)
 	t8 += c6
-	m := t0 * 0x4e6a171024e6a171
-	h0, l0 = bits.Mul64(m, 0x6f)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, 0, c2)
-	t4, c4 = bits.Add64(t4, 0, c3)
-	t5, c5 = bits.Add64(t5, 0, c4)
-	t6, c6 = bits.Add64(t6, 0, c5)
-	t7, c7 := bits.Add64(t7, m<<63, c6)
-	t8, e0 := bits.Add64(t8, c7, 0)
-	t1, d0 := bits.Add64(t1, h0, 0)
-	t2, d1 := bits.Add64(t2, 0, d0)
-	t3, d2 := bits.Add64(t3, 0, d1)
-	t4, d3 := bits.Add64(t4, 0, d2)
-	t5, d4 := bits.Add64(t5, 0, d3)
-	t6, d5 := bits.Add64(t6, 0, d4)
-	t7, d6 := bits.Add64(t7, 0, d5)
-	t8, d7 := bits.Add64(t8, m>>1, d6)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = t5
-	t5 = t6
-	t6 = t7
-	t7 = t8
-	t8 = e0 + d7
 	x0 = x[1]
 	h0, l0 = bits.Mul64(x0, y0)
 	h1, l1 = bits.Mul64(x0, y1)
@@ -92,51 +62,23 @@ func (z *b512) mul(x, y *b512) {
 	h5, l5 = bits.Mul64(x0, y5)
 	h6, l6 = bits.Mul64(x0, y6)
 	h7, l7 = bits.Mul64(x0, y7)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4, c4 = bits.Add64(t4, l4, c3)
-	t5, c5 = bits.Add64(t5, l5, c4)
-	t6, c6 = bits.Add64(t6, l6, c5)
-	t7, c7 = bits.Add64(t7, l7, c6)
-	t8 += c7
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, d3 = bits.Add64(t4, h3, d2)
-	t5, d4 = bits.Add64(t5, h4, d3)
-	t6, d5 = bits.Add64(t6, h5, d4)
-	t7, d6 = bits.Add64(t7, h6, d5)
-	t8, _ = bits.Add64(t8, h7, d6)
-	m = t0 * 0x4e6a171024e6a171
-	h0, l0 = bits.Mul64(m, 0x6f)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, 0, c2)
-	t4, c4 = bits.Add64(t4, 0, c3)
-	t5, c5 = bits.Add64(t5, 0, c4)
-	t6, c6 = bits.Add64(t6, 0, c5)
-	t7, c7 = bits.Add64(t7, m<<63, c6)
-	t8, e0 = bits.Add64(t8, c7, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, 0, d0)
-	t3, d2 = bits.Add64(t3, 0, d1)
-	t4, d3 = bits.Add64(t4, 0, d2)
-	t5, d4 = bits.Add64(t5, 0, d3)
-	t6, d5 = bits.Add64(t6, 0, d4)
-	t7, d6 = bits.Add64(t7, 0, d5)
-	t8, d7 = bits.Add64(t8, m>>1, d6)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = t5
-	t5 = t6
-	t6 = t7
-	t7 = t8
-	t8 = e0 + d7
+	t1, c0 = bits.Add64(t1, l0, 0)
+	t2, c1 = bits.Add64(t2, l1, c0)
+	t3, c2 = bits.Add64(t3, l2, c1)
+	t4, c3 = bits.Add64(t4, l3, c2)
+	t5, c4 = bits.Add64(t5, l4, c3)
+	t6, c5 = bits.Add64(t6, l5, c4)
+	t7, c6 = bits.Add64(t7, l6, c5)
+	t8, c7 := bits.Add64(t8, l7, c6)
+	t9 := c7
+	t2, d0 := bits.Add64(t2, h0, 0)
+	t3, d1 := bits.Add64(t3, h1, d0)
+	t4, d2 := bits.Add64(t4, h2, d1)
+	t5, d3 := bits.Add64(t5, h3, d2)
+	t6, d4 := bits.Add64(t6, h4, d3)
+	t7, d5 := bits.Add64(t7, h5, d4)
+	t8, d6 := bits.Add64(t8, h6, d5)
+	t9, _ = bits.Add64(t9, h7, d6)
 	x0 = x[2]
 	h0, l0 = bits.Mul64(x0, y0)
 	h1, l1 = bits.Mul64(x0, y1)
@@ -146,51 +88,23 @@ func (z *b512) mul(x, y *b512) {
 	h5, l5 = bits.Mul64(x0, y5)
 	h6, l6 = bits.Mul64(x0, y6)
 	h7, l7 = bits.Mul64(x0, y7)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4, c4 = bits.Add64(t4, l4, c3)
-	t5, c5 = bits.Add64(t5, l5, c4)
-	t6, c6 = bits.Add64(t6, l6, c5)
-	t7, c7 = bits.Add64(t7, l7, c6)
-	t8 += c7
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, d3 = bits.Add64(t4, h3, d2)
-	t5, d4 = bits.Add64(t5, h4, d3)
-	t6, d5 = bits.Add64(t6, h5, d4)
-	t7, d6 = bits.Add64(t7, h6, d5)
-	t8, _ = bits.Add64(t8, h7, d6)
-	m = t0 * 0x4e6a171024e6a171
-	h0, l0 = bits.Mul64(m, 0x6f)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, 0, c2)
-	t4, c4 = bits.Add64(t4, 0, c3)
-	t5, c5 = bits.Add64(t5, 0, c4)
-	t6, c6 = bits.Add64(t6, 0, c5)
-	t7, c7 = bits.Add64(t7, m<<63, c6)
-	t8, e0 = bits.Add64(t8, c7, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, 0, d0)
-	t3, d2 = bits.Add64(t3, 0, d1)
-	t4, d3 = bits.Add64(t4, 0, d2)
-	t5, d4 = bits.Add64(t5, 0, d3)
-	t6, d5 = bits.Add64(t6, 0, d4)
-	t7, d6 = bits.Add64(t7, 0, d5)
-	t8, d7 = bits.Add64(t8, m>>1, d6)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = t5
-	t5 = t6
-	t6 = t7
-	t7 = t8
-	t8 = e0 + d7
+	t2, c0 = bits.Add64(t2, l0, 0)
+	t3, c1 = bits.Add64(t3, l1, c0)
+	t4, c2 = bits.Add64(t4, l2, c1)
+	t5, c3 = bits.Add64(t5, l3, c2)
+	t6, c4 = bits.Add64(t6, l4, c3)
+	t7, c5 = bits.Add64(t7, l5, c4)
+	t8, c6 = bits.Add64(t8, l6, c5)
+	t9, c7 = bits.Add64(t9, l7, c6)
+	t10 := c7
+	t3, d0 = bits.Add64(t3, h0, 0)
+	t4, d1 = bits.Add64(t4, h1, d0)
+	t5, d2 = bits.Add64(t5, h2, d1)
+	t6, d3 = bits.Add64(t6, h3, d2)
+	t7, d4 = bits.Add64(t7, h4, d3)
+	t8, d5 = bits.Add64(t8, h5, d4)
+	t9, d6 = bits.Add64(t9, h6, d5)
+	t10, _ = bits.Add64(t10, h7, d6)
 	x0 = x[3]
 	h0, l0 = bits.Mul64(x0, y0)
 	h1, l1 = bits.Mul64(x0, y1)
@@ -200,51 +114,23 @@ func (z *b512) mul(x, y *b512) {
 	h5, l5 = bits.Mul64(x0, y5)
 	h6, l6 = bits.Mul64(x0, y6)
 	h7, l7 = bits.Mul64(x0, y7)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4, c4 = bits.Add64(t4, l4, c3)
-	t5, c5 = bits.Add64(t5, l5, c4)
-	t6, c6 = bits.Add64(t6, l6, c5)
-	t7, c7 = bits.Add64(t7, l7, c6)
-	t8 += c7
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, d3 = bits.Add64(t4, h3, d2)
-	t5, d4 = bits.Add64(t5, h4, d3)
-	t6, d5 = bits.Add64(t6, h5, d4)
-	t7, d6 = bits.Add64(t7, h6, d5)
-	t8, _ = bits.Add64(t8, h7, d6)
-	m = t0 * 0x4e6a171024e6a171
-	h0, l0 = bits.Mul64(m, 0x6f)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, 0, c2)
-	t4, c4 = bits.Add64(t4, 0, c3)
-	t5, c5 = bits.Add64(t5, 0, c4)
-	t6, c6 = bits.Add64(t6, 0, c5)
-	t7, c7 = bits.Add64(t7, m<<63, c6)
-	t8, e0 = bits.Add64(t8, c7, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, 0, d0)
-	t3, d2 = bits.Add64(t3, 0, d1)
-	t4, d3 = bits.Add64(t4, 0, d2)
-	t5, d4 = bits.Add64(t5, 0, d3)
-	t6, d5 = bits.Add64(t6, 0, d4)
-	t7, d6 = bits.Add64(t7, 0, d5)
-	t8, d7 = bits.Add64(t8, m>>1, d6)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = t5
-	t5 = t6
-	t6 = t7
-	t7 = t8
-	t8 = e0 + d7
+	t3, c0 = bits.Add64(t3, l0, 0)
+	t4, c1 = bits.Add64(t4, l1, c0)
+	t5, c2 = bits.Add64(t5, l2, c1)
+	t6, c3 = bits.Add64(t6, l3, c2)
+	t7, c4 = bits.Add64(t7, l4, c3)
+	t8, c5 = bits.Add64(t8, l5, c4)
+	t9, c6 = bits.Add64(t9, l6, c5)
+	t10, c7 = bits.Add64(t10, l7, c6)
+	t11 := c7
+	t4, d0 = bits.Add64(t4, h0, 0)
+	t5, d1 = bits.Add64(t5, h1, d0)
+	t6, d2 = bits.Add64(t6, h2, d1)
+	t7, d3 = bits.Add64(t7, h3, d2)
+	t8, d4 = bits.Add64(t8, h4, d3)
+	t9, d5 = bits.Add64(t9, h5, d4)
+	t10, d6 = bits.Add64(t10, h6, d5)
+	t11, _ = bits.Add64(t11, h7, d6)
 	x0 = x[4]
 	h0, l0 = bits.Mul64(x0, y0)
 	h1, l1 = bits.Mul64(x0, y1)
@@ -254,51 +140,23 @@ func (z *b512) mul(x, y *b512) {
 	h5, l5 = bits.Mul64(x0, y5)
 	h6, l6 = bits.Mul64(x0, y6)
 	h7, l7 = bits.Mul64(x0, y7)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4, c4 = bits.Add64(t4, l4, c3)
-	t5, c5 = bits.Add64(t5, l5, c4)
-	t6, c6 = bits.Add64(t6, l6, c5)
-	t7, c7 = bits.Add64(t7, l7, c6)
-	t8 += c7
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, d3 = bits.Add64(t4, h3, d2)
-	t5, d4 = bits.Add64(t5, h4, d3)
-	t6, d5 = bits.Add64(t6, h5, d4)
-	t7, d6 = bits.Add64(t7, h6, d5)
-	t8, _ = bits.Add64(t8, h7, d6)
-	m = t0 * 0x4e6a171024e6a171
-	h0, l0 = bits.Mul64(m, 0x6f)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, 0, c2)
-	t4, c4 = bits.Add64(t4, 0, c3)
-	t5, c5 = bits.Add64(t5, 0, c4)
-	t6, c6 = bits.Add64(t6, 0, c5)
-	t7, c7 = bits.Add64(t7, m<<63, c6)
-	t8, e0 = bits.Add64(t8, c7, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, 0, d0)
-	t3, d2 = bits.Add64(t3, 0, d1)
-	t4, d3 = bits.Add64(t4, 0, d2)
-	t5, d4 = bits.Add64(t5, 0, d3)
-	t6, d5 = bits.Add64(t6, 0, d4)
-	t7, d6 = bits.Add64(t7, 0, d5)
-	t8, d7 = bits.Add64(t8, m>>1, d6)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = t5
-	t5 = t6
-	t6 = t7
-	t7 = t8
-	t8 = e0 + d7
+	t4, c0 = bits.Add64(t4, l0, 0)
+	t5, c1 = bits.Add64(t5, l1, c0)
+	t6, c2 = bits.Add64(t6, l2, c1)
+	t7, c3 = bits.Add64(t7, l3, c2)
+	t8, c4 = bits.Add64(t8, l4, c3)
+	t9, c5 = bits.Add64(t9, l5, c4)
+	t10, c6 = bits.Add64(t10, l6, c5)
+	t11, c7 = bits.Add64(t11, l7, c6)
+	t12 := c7
+	t5, d0 = bits.Add64(t5, h0, 0)
+	t6, d1 = bits.Add64(t6, h1, d0)
+	t7, d2 = bits.Add64(t7, h2, d1)
+	t8, d3 = bits.Add64(t8, h3, d2)
+	t9, d4 = bits.Add64(t9, h4, d3)
+	t10, d5 = bits.Add64(t10, h5, d4)
+	t11, d6 = bits.Add64(t11, h6, d5)
+	t12, _ = bits.Add64(t12, h7, d6)
 	x0 = x[5]
 	h0, l0 = bits.Mul64(x0, y0)
 	h1, l1 = bits.Mul64(x0, y1)
@@ -308,51 +166,23 @@ func (z *b512) mul(x, y *b512) {
 	h5, l5 = bits.Mul64(x0, y5)
 	h6, l6 = bits.Mul64(x0, y6)
 	h7, l7 = bits.Mul64(x0, y7)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4, c4 = bits.Add64(t4, l4, c3)
-	t5, c5 = bits.Add64(t5, l5, c4)
-	t6, c6 = bits.Add64(t6, l6, c5)
-	t7, c7 = bits.Add64(t7, l7, c6)
-	t8 += c7
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, d3 = bits.Add64(t4, h3, d2)
-	t5, d4 = bits.Add64(t5, h4, d3)
-	t6, d5 = bits.Add64(t6, h5, d4)
-	t7, d6 = bits.Add64(t7, h6, d5)
-	t8, _ = bits.Add64(t8, h7, d6)
-	m = t0 * 0x4e6a171024e6a171
-	h0, l0 = bits.Mul64(m, 0x6f)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, 0, c2)
-	t4, c4 = bits.Add64(t4, 0, c3)
-	t5, c5 = bits.Add64(t5, 0, c4)
-	t6, c6 = bits.Add64(t6, 0, c5)
-	t7, c7 = bits.Add64(t7, m<<63, c6)
-	t8, e0 = bits.Add64(t8, c7, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, 0, d0)
-	t3, d2 = bits.Add64(t3, 0, d1)
-	t4, d3 = bits.Add64(t4, 0, d2)
-	t5, d4 = bits.Add64(t5, 0, d3)
-	t6, d5 = bits.Add64(t6, 0, d4)
-	t7, d6 = bits.Add64(t7, 0, d5)
-	t8, d7 = bits.Add64(t8, m>>1, d6)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = t5
-	t5 = t6
-	t6 = t7
-	t7 = t8
-	t8 = e0 + d7
+	t5, c0 = bits.Add64(t5, l0, 0)
+	t6, c1 = bits.Add64(t6, l1, c0)
+	t7, c2 = bits.Add64(t7, l2, c1)
+	t8, c3 = bits.Add64(t8, l3, c2)
+	t9, c4 = bits.Add64(t9, l4, c3)
+	t10, c5 = bits.Add64(t10, l5, c4)
+	t11, c6 = bits.Add64(t11, l6, c5)
+	t12, c7 = bits.Add64(t12, l7, c6)
+	t13 := c7
+	t6, d0 = bits.Add64(t6, h0, 0)
+	t7, d1 = bits.Add64(t7, h1, d0)
+	t8, d2 = bits.Add64(t8, h2, d1)
+	t9, d3 = bits.Add64(t9, h3, d2)
+	t10, d4 = bits.Add64(t10, h4, d3)
+	t11, d5 = bits.Add64(t11, h5, d4)
+	t12, d6 = bits.Add64(t12, h6, d5)
+	t13, _ = bits.Add64(t13, h7, d6)
 	x0 = x[6]
 	h0, l0 = bits.Mul64(x0, y0)
 	h1, l1 = bits.Mul64(x0, y1)
@@ -362,51 +192,23 @@ func (z *b512) mul(x, y *b512) {
 	h5, l5 = bits.Mul64(x0, y5)
 	h6, l6 = bits.Mul64(x0, y6)
 	h7, l7 = bits.Mul64(x0, y7)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4, c4 = bits.Add64(t4, l4, c3)
-	t5, c5 = bits.Add64(t5, l5, c4)
-	t6, c6 = bits.Add64(t6, l6, c5)
-	t7, c7 = bits.Add64(t7, l7, c6)
-	t8 += c7
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, d3 = bits.Add64(t4, h3, d2)
-	t5, d4 = bits.Add64(t5, h4, d3)
-	t6, d5 = bits.Add64(t6, h5, d4)
-	t7, d6 = bits.Add64(t7, h6, d5)
-	t8, _ = bits.Add64(t8, h7, d6)
-	m = t0 * 0x4e6a171024e6a171
-	h0, l0 = bits.Mul64(m, 0x6f)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, 0, c2)
-	t4, c4 = bits.Add64(t4, 0, c3)
-	t5, c5 = bits.Add64(t5, 0, c4)
-	t6, c6 = bits.Add64(t6, 0, c5)
-	t7, c7 = bits.Add64(t7, m<<63, c6)
-	t8, e0 = bits.Add64(t8, c7, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, 0, d0)
-	t3, d2 = bits.Add64(t3, 0, d1)
-	t4, d3 = bits.Add64(t4, 0, d2)
-	t5, d4 = bits.Add64(t5, 0, d3)
-	t6, d5 = bits.Add64(t6, 0, d4)
-	t7, d6 = bits.Add64(t7, 0, d5)
-	t8, d7 = bits.Add64(t8, m>>1, d6)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = t5
-	t5 = t6
-	t6 = t7
-	t7 = t8
-	t8 = e0 + d7
+	t6, c0 = bits.Add64(t6, l0, 0)
+	t7, c1 = bits.Add64(t7, l1, c0)
+	t8, c2 = bits.Add64(t8, l2, c1)
+	t9, c3 = bits.Add64(t9, l3, c2)
+	t10, c4 = bits.Add64(t10, l4, c3)
+	t11, c5 = bits.Add64(t11, l5, c4)
+	t12, c6 = bits.Add64(t12, l6, c5)
+	t13, c7 = bits.Add64(t13, l7, c6)
+	t14 := c7
+	t7, d0 = bits.Add64(t7, h0, 0)
+	t8, d1 = bits.Add64(t8, h1, d0)
+	t9, d2 = bits.Add64(t9, h2, d1)
+	t10, d3 = bits.Add64(t10, h3, d2)
+	t11, d4 = bits.Add64(t11, h4, d3)
+	t12, d5 = bits.Add64(t12, h5, d4)
+	t13, d6 = bits.Add64(t13, h6, d5)
+	t14, _ = bits.Add64(t14, h7, d6)
 	x0 = x[7]
 	h0, l0 = bits.Mul64(x0, y0)
 	h1, l1 = bits.Mul64(x0, y1)
@@ -416,6 +218,31 @@ func (z *b512) mul(x, y *b512) {
 	h5, l5 = bits.Mul64(x0, y5)
 	h6, l6 = bits.Mul64(x0, y6)
 	h7, l7 = bits.Mul64(x0, y7)
+	t7, c0 = bits.Add64(t7, l0, 0)
+	t8, c1 = bits.Add64(t8, l1, c0)
+	t9, c2 = bits.Add64(t9, l2, c1)
+	t10, c3 = bits.Add64(t10, l3, c2)
+	t11, c4 = bits.Add64(t11, l4, c3)
+	t12, c5 = bits.Add64(t12, l5, c4)
+	t13, c6 = bits.Add64(t13, l6, c5)
+	t14, c7 = bits.Add64(t14, l7, c6)
+	t15 := c7
+	t8, d0 = bits.Add64(t8, h0, 0)
+	t9, d1 = bits.Add64(t9, h1, d0)
+	t10, d2 = bits.Add64(t10, h2, d1)
+	t11, d3 = bits.Add64(t11, h3, d2)
+	t12, d4 = bits.Add64(t12, h4, d3)
+	t13, d5 = bits.Add64(t13, h5, d4)
+	t14, d6 = bits.Add64(t14, h6, d5)
+	t15, _ = bits.Add64(t15, h7, d6)
+	h0, l0 = bits.Mul64(^t8, 222)
+	h1, l1 = bits.Mul64(^t9, 222)
+	h2, l2 = bits.Mul64(^t10, 222)
+	h3, l3 = bits.Mul64(^t11, 222)
+	h4, l4 = bits.Mul64(^t12, 222)
+	h5, l5 = bits.Mul64(^t13, 222)
+	h6, l6 = bits.Mul64(^t14, 222)
+	h7, l7 = bits.Mul64(^t15, 222)
 	t0, c0 = bits.Add64(t0, l0, 0)
 	t1, c1 = bits.Add64(t1, l1, c0)
 	t2, c2 = bits.Add64(t2, l2, c1)
@@ -424,7 +251,7 @@ func (z *b512) mul(x, y *b512) {
 	t5, c5 = bits.Add64(t5, l5, c4)
 	t6, c6 = bits.Add64(t6, l6, c5)
 	t7, c7 = bits.Add64(t7, l7, c6)
-	t8 += c7
+	top := h7 + c7
 	t1, d0 = bits.Add64(t1, h0, 0)
 	t2, d1 = bits.Add64(t2, h1, d0)
 	t3, d2 = bits.Add64(t3, h2, d1)
@@ -432,112 +259,309 @@ func (z *b512) mul(x, y *b512) {
 	t5, d4 = bits.Add64(t5, h4, d3)
 	t6, d5 = bits.Add64(t6, h5, d4)
 	t7, d6 = bits.Add64(t7, h6, d5)
-	t8, _ = bits.Add64(t8, h7, d6)
-	m = t0 * 0x4e6a171024e6a171
-	h0, l0 = bits.Mul64(m, 0x6f)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, 0, c0)
-	t2, c2 = bits.Add64(t2, 0, c1)
-	t3, c3 = bits.Add64(t3, 0, c2)
-	t4, c4 = bits.Add64(t4, 0, c3)
-	t5, c5 = bits.Add64(t5, 0, c4)
-	t6, c6 = bits.Add64(t6, 0, c5)
-	t7, c7 = bits.Add64(t7, m<<63, c6)
-	t8, e0 = bits.Add64(t8, c7, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, 0, d0)
-	t3, d2 = bits.Add64(t3, 0, d1)
-	t4, d3 = bits.Add64(t4, 0, d2)
-	t5, d4 = bits.Add64(t5, 0, d3)
-	t6, d5 = bits.Add64(t6, 0, d4)
-	t7, d6 = bits.Add64(t7, 0, d5)
-	t8, d7 = bits.Add64(t8, m>>1, d6)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = t5
-	t5 = t6
-	t6 = t7
-	t7 = t8
-	t8 = e0 + d7
-	s0, b0 := bits.Sub64(t0, 0x6f, 0)
-	s1, b1 := bits.Sub64(t1, 0x0, b0)
-	s2, b2 := bits.Sub64(t2, 0x0, b1)
-	s3, b3 := bits.Sub64(t3, 0x0, b2)
-	s4, b4 := bits.Sub64(t4, 0x0, b3)
-	s5, b5 := bits.Sub64(t5, 0x0, b4)
-	s6, b6 := bits.Sub64(t6, 0x0, b5)
-	s7, b7 := bits.Sub64(t7, 0x8000000000000000, b6)
-	_, b0 = bits.Sub64(t8, 0, b7)
-	keep := -b0
-	z[0] = s0 ^ keep&(s0^t0)
-	z[1] = s1 ^ keep&(s1^t1)
-	z[2] = s2 ^ keep&(s2^t2)
-	z[3] = s3 ^ keep&(s3^t3)
-	z[4] = s4 ^ keep&(s4^t4)
-	z[5] = s5 ^ keep&(s5^t5)
-	z[6] = s6 ^ keep&(s6^t6)
-	z[7] = s7 ^ keep&(s7^t7)
+	top += d6
+	t0, k0 := bits.Add64(t0, (223-top)*222, 0)
+	t1, k1 := bits.Add64(t1, 0, k0)
+	t2, k2 := bits.Add64(t2, 0, k1)
+	t3, k3 := bits.Add64(t3, 0, k2)
+	t4, k4 := bits.Add64(t4, 0, k3)
+	t5, k5 := bits.Add64(t5, 0, k4)
+	t6, k6 := bits.Add64(t6, 0, k5)
+	t7, k7 := bits.Add64(t7, 0, k6)
+	mask := -k7
+	t0, b0 := bits.Sub64(t0, mask&0x6f, 0)
+	t1, b1 := bits.Sub64(t1, 0, b0)
+	t2, b2 := bits.Sub64(t2, 0, b1)
+	t3, b3 := bits.Sub64(t3, 0, b2)
+	t4, b4 := bits.Sub64(t4, 0, b3)
+	t5, b5 := bits.Sub64(t5, 0, b4)
+	t6, b6 := bits.Sub64(t6, 0, b5)
+	t7, _ = bits.Sub64(t7, mask&0x8000000000000000, b6)
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
+	z[4] = t4
+	z[5] = t5
+	z[6] = t6
+	z[7] = t7
 
 }
 
 // square sets z = x^2.
 func (z *b512) square(x *b512) {
-	z.mul(x, x)
+	x0 := x[0]
+	x1 := x[1]
+	x2 := x[2]
+	x3 := x[3]
+	x4 := x[4]
+	x5 := x[5]
+	x6 := x[6]
+	x7 := x[7]
+	h1, l1 := bits.Mul64(x0, x1)
+	h2, l2 := bits.Mul64(x0, x2)
+	h3, l3 := bits.Mul64(x0, x3)
+	h4, l4 := bits.Mul64(x0, x4)
+	h5, l5 := bits.Mul64(x0, x5)
+	h6, l6 := bits.Mul64(x0, x6)
+	h7, l7 := bits.Mul64(x0, x7)
+	t1 := l1
+	t2 := l2
+	t3 := l3
+	t4 := l4
+	t5 := l5
+	t6 := l6
+	t7 := l7
+	t8 := h7
+	t2, c0 := bits.Add64(t2, h1, 0)
+	t3, c1 := bits.Add64(t3, h2, c0)
+	t4, c2 := bits.Add64(t4, h3, c1)
+	t5, c3 := bits.Add64(t5, h4, c2)
+	t6, c4 := bits.Add64(t6, h5, c3)
+	t7, c5 := bits.Add64(t7, h6, c4)
+	t8 += c5
+	h2, l2 = bits.Mul64(x1, x2)
+	h3, l3 = bits.Mul64(x1, x3)
+	h4, l4 = bits.Mul64(x1, x4)
+	h5, l5 = bits.Mul64(x1, x5)
+	h6, l6 = bits.Mul64(x1, x6)
+	h7, l7 = bits.Mul64(x1, x7)
+	t3, c0 = bits.Add64(t3, l2, 0)
+	t4, c1 = bits.Add64(t4, l3, c0)
+	t5, c2 = bits.Add64(t5, l4, c1)
+	t6, c3 = bits.Add64(t6, l5, c2)
+	t7, c4 = bits.Add64(t7, l6, c3)
+	t8, c5 = bits.Add64(t8, l7, c4)
+	t9 := c5
+	t4, d0 := bits.Add64(t4, h2, 0)
+	t5, d1 := bits.Add64(t5, h3, d0)
+	t6, d2 := bits.Add64(t6, h4, d1)
+	t7, d3 := bits.Add64(t7, h5, d2)
+	t8, d4 := bits.Add64(t8, h6, d3)
+	t9, _ = bits.Add64(t9, h7, d4)
+	h3, l3 = bits.Mul64(x2, x3)
+	h4, l4 = bits.Mul64(x2, x4)
+	h5, l5 = bits.Mul64(x2, x5)
+	h6, l6 = bits.Mul64(x2, x6)
+	h7, l7 = bits.Mul64(x2, x7)
+	t5, c0 = bits.Add64(t5, l3, 0)
+	t6, c1 = bits.Add64(t6, l4, c0)
+	t7, c2 = bits.Add64(t7, l5, c1)
+	t8, c3 = bits.Add64(t8, l6, c2)
+	t9, c4 = bits.Add64(t9, l7, c3)
+	t10 := c4
+	t6, d0 = bits.Add64(t6, h3, 0)
+	t7, d1 = bits.Add64(t7, h4, d0)
+	t8, d2 = bits.Add64(t8, h5, d1)
+	t9, d3 = bits.Add64(t9, h6, d2)
+	t10, _ = bits.Add64(t10, h7, d3)
+	h4, l4 = bits.Mul64(x3, x4)
+	h5, l5 = bits.Mul64(x3, x5)
+	h6, l6 = bits.Mul64(x3, x6)
+	h7, l7 = bits.Mul64(x3, x7)
+	t7, c0 = bits.Add64(t7, l4, 0)
+	t8, c1 = bits.Add64(t8, l5, c0)
+	t9, c2 = bits.Add64(t9, l6, c1)
+	t10, c3 = bits.Add64(t10, l7, c2)
+	t11 := c3
+	t8, d0 = bits.Add64(t8, h4, 0)
+	t9, d1 = bits.Add64(t9, h5, d0)
+	t10, d2 = bits.Add64(t10, h6, d1)
+	t11, _ = bits.Add64(t11, h7, d2)
+	h5, l5 = bits.Mul64(x4, x5)
+	h6, l6 = bits.Mul64(x4, x6)
+	h7, l7 = bits.Mul64(x4, x7)
+	t9, c0 = bits.Add64(t9, l5, 0)
+	t10, c1 = bits.Add64(t10, l6, c0)
+	t11, c2 = bits.Add64(t11, l7, c1)
+	t12 := c2
+	t10, d0 = bits.Add64(t10, h5, 0)
+	t11, d1 = bits.Add64(t11, h6, d0)
+	t12, _ = bits.Add64(t12, h7, d1)
+	h6, l6 = bits.Mul64(x5, x6)
+	h7, l7 = bits.Mul64(x5, x7)
+	t11, c0 = bits.Add64(t11, l6, 0)
+	t12, c1 = bits.Add64(t12, l7, c0)
+	t13 := c1
+	t12, d0 = bits.Add64(t12, h6, 0)
+	t13, _ = bits.Add64(t13, h7, d0)
+	h7, l7 = bits.Mul64(x6, x7)
+	t13, c0 = bits.Add64(t13, l7, 0)
+	t14 := c0
+	t14, _ = bits.Add64(t14, h7, 0)
+	t1, e0 := bits.Add64(t1, t1, 0)
+	t2, e1 := bits.Add64(t2, t2, e0)
+	t3, e2 := bits.Add64(t3, t3, e1)
+	t4, e3 := bits.Add64(t4, t4, e2)
+	t5, e4 := bits.Add64(t5, t5, e3)
+	t6, e5 := bits.Add64(t6, t6, e4)
+	t7, e6 := bits.Add64(t7, t7, e5)
+	t8, e7 := bits.Add64(t8, t8, e6)
+	t9, e8 := bits.Add64(t9, t9, e7)
+	t10, e9 := bits.Add64(t10, t10, e8)
+	t11, e10 := bits.Add64(t11, t11, e9)
+	t12, e11 := bits.Add64(t12, t12, e10)
+	t13, e12 := bits.Add64(t13, t13, e11)
+	t14, e13 := bits.Add64(t14, t14, e12)
+	t15 := e13
+	h0, l0 := bits.Mul64(x0, x0)
+	h1, l1 = bits.Mul64(x1, x1)
+	h2, l2 = bits.Mul64(x2, x2)
+	h3, l3 = bits.Mul64(x3, x3)
+	h4, l4 = bits.Mul64(x4, x4)
+	h5, l5 = bits.Mul64(x5, x5)
+	h6, l6 = bits.Mul64(x6, x6)
+	h7, l7 = bits.Mul64(x7, x7)
+	t0 := l0
+	t1, g0 := bits.Add64(t1, h0, 0)
+	t2, g1 := bits.Add64(t2, l1, g0)
+	t3, g2 := bits.Add64(t3, h1, g1)
+	t4, g3 := bits.Add64(t4, l2, g2)
+	t5, g4 := bits.Add64(t5, h2, g3)
+	t6, g5 := bits.Add64(t6, l3, g4)
+	t7, g6 := bits.Add64(t7, h3, g5)
+	t8, g7 := bits.Add64(t8, l4, g6)
+	t9, g8 := bits.Add64(t9, h4, g7)
+	t10, g9 := bits.Add64(t10, l5, g8)
+	t11, g10 := bits.Add64(t11, h5, g9)
+	t12, g11 := bits.Add64(t12, l6, g10)
+	t13, g12 := bits.Add64(t13, h6, g11)
+	t14, g13 := bits.Add64(t14, l7, g12)
+	t15, _ = bits.Add64(t15, h7, g13)
+	h0, l0 = bits.Mul64(^t8, 222)
+	h1, l1 = bits.Mul64(^t9, 222)
+	h2, l2 = bits.Mul64(^t10, 222)
+	h3, l3 = bits.Mul64(^t11, 222)
+	h4, l4 = bits.Mul64(^t12, 222)
+	h5, l5 = bits.Mul64(^t13, 222)
+	h6, l6 = bits.Mul64(^t14, 222)
+	h7, l7 = bits.Mul64(^t15, 222)
+	t0, c0 = bits.Add64(t0, l0, 0)
+	t1, c1 = bits.Add64(t1, l1, c0)
+	t2, c2 = bits.Add64(t2, l2, c1)
+	t3, c3 = bits.Add64(t3, l3, c2)
+	t4, c4 = bits.Add64(t4, l4, c3)
+	t5, c5 = bits.Add64(t5, l5, c4)
+	t6, c6 := bits.Add64(t6, l6, c5)
+	t7, c7 := bits.Add64(t7, l7, c6)
+	top := h7 + c7
+	t1, d0 = bits.Add64(t1, h0, 0)
+	t2, d1 = bits.Add64(t2, h1, d0)
+	t3, d2 = bits.Add64(t3, h2, d1)
+	t4, d3 = bits.Add64(t4, h3, d2)
+	t5, d4 = bits.Add64(t5, h4, d3)
+	t6, d5 := bits.Add64(t6, h5, d4)
+	t7, d6 := bits.Add64(t7, h6, d5)
+	top += d6
+	t0, k0 := bits.Add64(t0, (223-top)*222, 0)
+	t1, k1 := bits.Add64(t1, 0, k0)
+	t2, k2 := bits.Add64(t2, 0, k1)
+	t3, k3 := bits.Add64(t3, 0, k2)
+	t4, k4 := bits.Add64(t4, 0, k3)
+	t5, k5 := bits.Add64(t5, 0, k4)
+	t6, k6 := bits.Add64(t6, 0, k5)
+	t7, k7 := bits.Add64(t7, 0, k6)
+	mask := -k7
+	t0, b0 := bits.Sub64(t0, mask&0x6f, 0)
+	t1, b1 := bits.Sub64(t1, 0, b0)
+	t2, b2 := bits.Sub64(t2, 0, b1)
+	t3, b3 := bits.Sub64(t3, 0, b2)
+	t4, b4 := bits.Sub64(t4, 0, b3)
+	t5, b5 := bits.Sub64(t5, 0, b4)
+	t6, b6 := bits.Sub64(t6, 0, b5)
+	t7, _ = bits.Sub64(t7, mask&0x8000000000000000, b6)
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
+	z[4] = t4
+	z[5] = t5
+	z[6] = t6
+	z[7] = t7
+
 }
 
 // add sets z = x+y.
 func (z *b512) add(x, y *b512) {
-	t0, c0 := bits.Add64(x[0], y[0], 0)
-	t1, c1 := bits.Add64(x[1], y[1], c0)
-	t2, c2 := bits.Add64(x[2], y[2], c1)
-	t3, c3 := bits.Add64(x[3], y[3], c2)
-	t4, c4 := bits.Add64(x[4], y[4], c3)
-	t5, c5 := bits.Add64(x[5], y[5], c4)
-	t6, c6 := bits.Add64(x[6], y[6], c5)
-	t7, c7 := bits.Add64(x[7], y[7], c6)
-	t8 := c7
-	s0, b0 := bits.Sub64(t0, 0x6f, 0)
-	s1, b1 := bits.Sub64(t1, 0x0, b0)
-	s2, b2 := bits.Sub64(t2, 0x0, b1)
-	s3, b3 := bits.Sub64(t3, 0x0, b2)
-	s4, b4 := bits.Sub64(t4, 0x0, b3)
-	s5, b5 := bits.Sub64(t5, 0x0, b4)
-	s6, b6 := bits.Sub64(t6, 0x0, b5)
-	s7, b7 := bits.Sub64(t7, 0x8000000000000000, b6)
-	_, b0 = bits.Sub64(t8, 0, b7)
-	keep := -b0
-	z[0] = s0 ^ keep&(s0^t0)
-	z[1] = s1 ^ keep&(s1^t1)
-	z[2] = s2 ^ keep&(s2^t2)
-	z[3] = s3 ^ keep&(s3^t3)
-	z[4] = s4 ^ keep&(s4^t4)
-	z[5] = s5 ^ keep&(s5^t5)
-	z[6] = s6 ^ keep&(s6^t6)
-	z[7] = s7 ^ keep&(s7^t7)
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t4 := x[4]
+	t5 := x[5]
+	t6 := x[6]
+	t7 := x[7]
+	t0, c0 := bits.Add64(t0, y[0], 0)
+	t1, c1 := bits.Add64(t1, y[1], c0)
+	t2, c2 := bits.Add64(t2, y[2], c1)
+	t3, c3 := bits.Add64(t3, y[3], c2)
+	t4, c4 := bits.Add64(t4, y[4], c3)
+	t5, c5 := bits.Add64(t5, y[5], c4)
+	t6, c6 := bits.Add64(t6, y[6], c5)
+	t7, c7 := bits.Add64(t7, y[7], c6)
+	t0, k0 := bits.Sub64(t0, -c7&222, 0)
+	t1, k1 := bits.Sub64(t1, 0, k0)
+	t2, k2 := bits.Sub64(t2, 0, k1)
+	t3, k3 := bits.Sub64(t3, 0, k2)
+	t4, k4 := bits.Sub64(t4, 0, k3)
+	t5, k5 := bits.Sub64(t5, 0, k4)
+	t6, k6 := bits.Sub64(t6, 0, k5)
+	t7, k7 := bits.Sub64(t7, 0, k6)
+	mask := -k7
+	t0, b0 := bits.Add64(t0, mask&0x6f, 0)
+	t1, b1 := bits.Add64(t1, 0, b0)
+	t2, b2 := bits.Add64(t2, 0, b1)
+	t3, b3 := bits.Add64(t3, 0, b2)
+	t4, b4 := bits.Add64(t4, 0, b3)
+	t5, b5 := bits.Add64(t5, 0, b4)
+	t6, b6 := bits.Add64(t6, 0, b5)
+	t7, _ = bits.Add64(t7, mask&0x8000000000000000, b6)
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
+	z[4] = t4
+	z[5] = t5
+	z[6] = t6
+	z[7] = t7
 
 }
 
 // sub sets z = x-y.
 func (z *b512) sub(x, y *b512) {
-	t0, b0 := bits.Sub64(x[0], y[0], 0)
-	t1, b1 := bits.Sub64(x[1], y[1], b0)
-	t2, b2 := bits.Sub64(x[2], y[2], b1)
-	t3, b3 := bits.Sub64(x[3], y[3], b2)
-	t4, b4 := bits.Sub64(x[4], y[4], b3)
-	t5, b5 := bits.Sub64(x[5], y[5], b4)
-	t6, b6 := bits.Sub64(x[6], y[6], b5)
-	t7, b7 := bits.Sub64(x[7], y[7], b6)
-	keep := -b7
-	t0, c0 := bits.Add64(t0, keep&0x6f, 0)
-	t1, c1 := bits.Add64(t1, 0, c0)
-	t2, c2 := bits.Add64(t2, 0, c1)
-	t3, c3 := bits.Add64(t3, 0, c2)
-	t4, c4 := bits.Add64(t4, 0, c3)
-	t5, c5 := bits.Add64(t5, 0, c4)
-	t6, c6 := bits.Add64(t6, 0, c5)
-	t7, _ = bits.Add64(t7, keep&0x8000000000000000, c6)
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t4 := x[4]
+	t5 := x[5]
+	t6 := x[6]
+	t7 := x[7]
+	t0, c0 := bits.Sub64(t0, y[0], 0)
+	t1, c1 := bits.Sub64(t1, y[1], c0)
+	t2, c2 := bits.Sub64(t2, y[2], c1)
+	t3, c3 := bits.Sub64(t3, y[3], c2)
+	t4, c4 := bits.Sub64(t4, y[4], c3)
+	t5, c5 := bits.Sub64(t5, y[5], c4)
+	t6, c6 := bits.Sub64(t6, y[6], c5)
+	t7, c7 := bits.Sub64(t7, y[7], c6)
+	t0, k0 := bits.Add64(t0, -c7&222, 0)
+	t1, k1 := bits.Add64(t1, 0, k0)
+	t2, k2 := bits.Add64(t2, 0, k1)
+	t3, k3 := bits.Add64(t3, 0, k2)
+	t4, k4 := bits.Add64(t4, 0, k3)
+	t5, k5 := bits.Add64(t5, 0, k4)
+	t6, k6 := bits.Add64(t6, 0, k5)
+	t7, k7 := bits.Add64(t7, 0, k6)
+	mask := -k7
+	t0, b0 := bits.Sub64(t0, mask&0x6f, 0)
+	t1, b1 := bits.Sub64(t1, 0, b0)
+	t2, b2 := bits.Sub64(t2, 0, b1)
+	t3, b3 := bits.Sub64(t3, 0, b2)
+	t4, b4 := bits.Sub64(t4, 0, b3)
+	t5, b5 := bits.Sub64(t5, 0, b4)
+	t6, b6 := bits.Sub64(t6, 0, b5)
+	t7, _ = bits.Sub64(t7, mask&0x8000000000000000, b6)
 	z[0] = t0
 	z[1] = t1
 	z[2] = t2
@@ -552,10 +576,99 @@ func (z *b512) sub(x, y *b512) {
 // double sets z = 2x.
 func (z *b512) double(x *b512) { z.add(x, x) }
 
-// triple sets z = 3x; z and x must differ.
+// triple sets z = 3x.
 func (z *b512) triple(x *b512) {
-	z.add(x, x)
-	z.add(z, x)
+	x0 := x[0]
+	x1 := x[1]
+	x2 := x[2]
+	x3 := x[3]
+	x4 := x[4]
+	x5 := x[5]
+	x6 := x[6]
+	x7 := x[7]
+	t0 := x0
+	t1 := x1
+	t2 := x2
+	t3 := x3
+	t4 := x4
+	t5 := x5
+	t6 := x6
+	t7 := x7
+	t0, c0 := bits.Add64(t0, x0, 0)
+	t1, c1 := bits.Add64(t1, x1, c0)
+	t2, c2 := bits.Add64(t2, x2, c1)
+	t3, c3 := bits.Add64(t3, x3, c2)
+	t4, c4 := bits.Add64(t4, x4, c3)
+	t5, c5 := bits.Add64(t5, x5, c4)
+	t6, c6 := bits.Add64(t6, x6, c5)
+	t7, c7 := bits.Add64(t7, x7, c6)
+	over := c7
+	t0, d0 := bits.Add64(t0, x0, 0)
+	t1, d1 := bits.Add64(t1, x1, d0)
+	t2, d2 := bits.Add64(t2, x2, d1)
+	t3, d3 := bits.Add64(t3, x3, d2)
+	t4, d4 := bits.Add64(t4, x4, d3)
+	t5, d5 := bits.Add64(t5, x5, d4)
+	t6, d6 := bits.Add64(t6, x6, d5)
+	t7, d7 := bits.Add64(t7, x7, d6)
+	over += d7
+	t0, k0 := bits.Sub64(t0, over*222, 0)
+	t1, k1 := bits.Sub64(t1, 0, k0)
+	t2, k2 := bits.Sub64(t2, 0, k1)
+	t3, k3 := bits.Sub64(t3, 0, k2)
+	t4, k4 := bits.Sub64(t4, 0, k3)
+	t5, k5 := bits.Sub64(t5, 0, k4)
+	t6, k6 := bits.Sub64(t6, 0, k5)
+	t7, k7 := bits.Sub64(t7, 0, k6)
+	mask := -k7
+	t0, b0 := bits.Add64(t0, mask&0x6f, 0)
+	t1, b1 := bits.Add64(t1, 0, b0)
+	t2, b2 := bits.Add64(t2, 0, b1)
+	t3, b3 := bits.Add64(t3, 0, b2)
+	t4, b4 := bits.Add64(t4, 0, b3)
+	t5, b5 := bits.Add64(t5, 0, b4)
+	t6, b6 := bits.Add64(t6, 0, b5)
+	t7, _ = bits.Add64(t7, mask&0x8000000000000000, b6)
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
+	z[4] = t4
+	z[5] = t5
+	z[6] = t6
+	z[7] = t7
+
+}
+
+// halve sets z = x/2.
+func (z *b512) halve(x *b512) {
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t4 := x[4]
+	t5 := x[5]
+	t6 := x[6]
+	t7 := x[7]
+	odd := -(t0 & 1)
+	t0, c0 := bits.Add64(t0, odd&0x6f, 0)
+	t1, c1 := bits.Add64(t1, 0, c0)
+	t2, c2 := bits.Add64(t2, 0, c1)
+	t3, c3 := bits.Add64(t3, 0, c2)
+	t4, c4 := bits.Add64(t4, 0, c3)
+	t5, c5 := bits.Add64(t5, 0, c4)
+	t6, c6 := bits.Add64(t6, 0, c5)
+	t7, c7 := bits.Add64(t7, odd&0x8000000000000000, c6)
+	t8 := c7
+	z[0] = t0>>1 | t1<<63
+	z[1] = t1>>1 | t2<<63
+	z[2] = t2>>1 | t3<<63
+	z[3] = t3>>1 | t4<<63
+	z[4] = t4>>1 | t5<<63
+	z[5] = t5>>1 | t6<<63
+	z[6] = t6>>1 | t7<<63
+	z[7] = t7>>1 | t8<<63
+
 }
 
 // negate sets z = -x.
@@ -578,14 +691,12 @@ func (z *b512) choose(x *b512, mask uint64) {
 
 // set takes a number of the field's words, which need not be reduced.
 func (z *b512) set(n *number) {
-	x, y := b512(n[:8]), b512{0xc084, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0}
-	z.mul(&y, &x)
+	*z = b512(n[:8])
 }
 
 // number gives the remainder below the prime.
 func (z *b512) number() (n number) {
-	var x b512
-	x.mul(z, &b512{1})
+	x := *z
 	p := b512Prime()
 	var r b512
 	var borrow uint64
@@ -602,28 +713,35 @@ func (z *b512) number() (n number) {
 	return n
 }
 
-// zero reports z = 0.
+// zero reports z = 0, for public values.
 func (z *b512) zero() bool {
-	n := z.number()
-	return n.zero()
+	return *z == b512{} || *z == b512Prime()
 }
 
 // invert sets z = 1/x, or 0 for 0, by Fermat's theorem: the steps follow the prime alone.
 func (z *b512) invert(x *b512) {
-	var powers [16]b512
-	powers[0] = b512One()
-	for i := range 15 {
-		powers[i+1].mul(&powers[i], x)
+	// Entry i is x^(2i+1).
+	var powers [8]b512
+	powers[0] = *x
+	var r b512
+	r.square(x)
+	for i := range 7 {
+		powers[i+1].mul(&powers[i], &r)
 	}
-	exponent := b512{0x6d, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0, 0x8000000000000000}
-	r := b512One()
-	for i := 512 - 4; i >= 0; i -= 4 {
-		for range 4 {
-			r.square(&r)
-		}
-		r.mul(&r, &powers[exponent[i/64]>>(i%64)&15])
-	}
+	r = *x
+	r.squares(508)
+	r.mul(&r, &powers[6])
+	r.squares(3)
+	r.mul(&r, &powers[2])
 	*z = r
+
+}
+
+// squares sets z = z^(2^n).
+func (z *b512) squares(n int) {
+	for range n {
+		z.square(z)
+	}
 }
 
 // b512Invert replaces every element by its inverse; none may be 0.
@@ -776,18 +894,15 @@ func (p *b512Complete) addEasy(q *b512Affine, b *b512) {
 	y3.add(&y3, &p.x)
 	z3.mul(b, &p.z)
 	x3.sub(&y3, &z3)
-	z3.double(&x3)
-	x3.add(&x3, &z3)
+	x3.triple(&x3)
 	z3.sub(&t1, &x3)
 	x3.add(&t1, &x3)
 	y3.mul(b, &y3)
 	t2.triple(&p.z)
 	y3.sub(&y3, &t2)
 	y3.sub(&y3, &t0)
-	t1.double(&y3)
-	y3.add(&t1, &y3)
-	t1.double(&t0)
-	t0.add(&t1, &t0)
+	y3.triple(&y3)
+	t0.triple(&t0)
 	t0.sub(&t0, &t2)
 	t1.mul(&t4, &y3)
 	t2.mul(&t0, &y3)
@@ -874,8 +989,7 @@ func (c *b512Curve) holds(p *b512Affine) bool {
 // large reports 4p != 0. Only then no multiple the lines hold is zero.
 func (c *b512Curve) large(p *b512Affine) bool {
 	q := b512Point{p.x, p.y, b512One()}
-	q.double(c)
-	q.double(c)
+	q.doubles(2, c)
 	return !q.z.zero()
 }
 
@@ -945,109 +1059,139 @@ func (p *b512Point) digit(line []b512Affine, digit int8, c *b512Curve) {
 	p.add(&minus, c)
 }
 
-// double sets p = 2p: dbl-2001-b and dbl-2007-bl of the explicit-formulas database.
+// double sets p = 2p, the usual formulas with 4y^2 as the base of both products.
 func (p *b512Point) double(c *b512Curve) {
-	var xx, yy, zz, m, s, t b512
-	yy.square(&p.y)
+	var zz, m b512
 	zz.square(&p.z)
 	if c.easy {
-		s.mul(&p.x, &yy)
 		m.sub(&p.x, &zz)
-		t.add(&p.x, &zz)
-		t.mul(&m, &t)
-		m.triple(&t)
-		s.double(&s)
-		s.double(&s)
+		zz.add(&p.x, &zz)
+		m.mul(&m, &zz)
+		m.triple(&m)
 	} else {
-		s.mul(&p.x, &yy)
-		s.double(&s)
-		s.double(&s)
-		xx.square(&p.x)
-		m.triple(&xx)
-		t.square(&zz)
-		t.mul(&t, &c.a)
-		m.add(&m, &t)
+		m.square(&p.x)
+		m.triple(&m)
+		zz.square(&zz)
+		zz.mul(&zz, &c.a)
+		m.add(&m, &zz)
 	}
-	p.z.add(&p.y, &p.z)
-	p.z.square(&p.z)
-	p.z.sub(&p.z, &yy)
-	p.z.sub(&p.z, &zz)
-	p.x.square(&m)
-	t.double(&s)
-	p.x.sub(&p.x, &t)
-	s.sub(&s, &p.x)
-	p.y.mul(&m, &s)
-	yy.double(&yy)
-	yy.square(&yy)
-	yy.double(&yy)
-	p.y.sub(&p.y, &yy)
+	p.advance(&m)
 }
 
-// add adds q: madd-2007-bl, and its exceptions.
+// advance doubles by the tangent's numerator m = 3x^2 + az^4, and leaves 8y^4 in it.
+func (p *b512Point) advance(m *b512) {
+	var s, yy b512
+	yy.double(&p.y)
+	p.z.mul(&p.z, &yy)
+	yy.square(&yy)
+	s.mul(&p.x, &yy)
+	yy.square(&yy)
+	yy.halve(&yy)
+	p.x.square(m)
+	p.x.sub(&p.x, &s)
+	p.x.sub(&p.x, &s)
+	s.sub(&s, &p.x)
+	s.mul(m, &s)
+	p.y.sub(&s, &yy)
+	*m = yy
+}
+
+// doubles sets p = 2^n p. Off the easy curves it carries az^4 along, which each
+// doubling multiplies by 16y^4.
+func (p *b512Point) doubles(n int, c *b512Curve) {
+	if c.easy {
+		for range n {
+			p.double(c)
+		}
+		return
+	}
+	var w, m b512
+	w.square(&p.z)
+	w.square(&w)
+	w.mul(&w, &c.a)
+	for range n {
+		m.square(&p.x)
+		m.triple(&m)
+		m.add(&m, &w)
+		p.advance(&m)
+		m.double(&m)
+		w.mul(&w, &m)
+	}
+}
+
+// add adds q by the usual mixed formulas, and their exceptions.
 func (p *b512Point) add(q *b512Affine, c *b512Curve) {
 	if p.z.zero() {
 		*p = b512Point{q.x, q.y, b512One()}
 		return
 	}
-	var zz, h, hh, i, j, r, v b512
-	zz.square(&p.z)
-	h.mul(&q.x, &zz)
+	var h, r b512
+	h.square(&p.z)
+	r.mul(&p.z, &h)
+	h.mul(&h, &q.x)
 	h.sub(&h, &p.x)
-	r.mul(&p.z, &zz)
 	r.mul(&r, &q.y)
 	r.sub(&r, &p.y)
-	if h.zero() {
-		if r.zero() {
-			p.double(c)
-		} else {
-			*p = b512Point{}
-		}
-		return
+	switch {
+	case !h.zero():
+		p.chord(&h, &r)
+	case r.zero():
+		p.double(c)
+	default:
+		*p = b512Point{}
 	}
-	r.double(&r)
-	hh.square(&h)
-	i.double(&hh)
-	i.double(&i)
-	j.mul(&h, &i)
-	v.mul(&p.x, &i)
-	p.z.add(&p.z, &h)
-	p.z.square(&p.z)
-	p.z.sub(&p.z, &zz)
-	p.z.sub(&p.z, &hh)
-	p.x.square(&r)
-	p.x.sub(&p.x, &j)
-	i.double(&v)
-	p.x.sub(&p.x, &i)
+}
+
+// chord adds a point by its differences from p: h in x and r in y.
+func (p *b512Point) chord(h, r *b512) {
+	var v, cube b512
+	p.z.mul(&p.z, h)
+	cube.square(h)
+	v.mul(&p.x, &cube)
+	cube.mul(&cube, h)
+	p.x.square(r)
+	p.x.sub(&p.x, &cube)
+	p.x.sub(&p.x, &v)
+	p.x.sub(&p.x, &v)
 	v.sub(&v, &p.x)
-	v.mul(&r, &v)
-	j.mul(&p.y, &j)
-	j.double(&j)
-	p.y.sub(&v, &j)
+	v.mul(&v, r)
+	cube.mul(&cube, &p.y)
+	p.y.sub(&v, &cube)
 }
 
 // multiples makes a grid of the odd multiples of p; see grid.
 func (c *b512Curve) multiples(p *b512Affine, g grid) []b512Affine {
-	// First and second of each line: 2^(step*i) p and twice that.
-	ends := make([]b512Point, 2*g.lines)
+	points := make([]b512Point, 0, g.lines*g.entries)
 	next := b512Point{p.x, p.y, b512One()}
 	for i := range g.lines {
-		ends[2*i] = next
-		next.double(c)
-		ends[2*i+1] = next
-		for j := 1; i < g.lines-1 && j < g.step; j++ {
-			next.double(c)
+		if i > 0 {
+			next.doubles(g.step, c)
 		}
-	}
-	start := b512Plain(ends)
-	points := make([]b512Point, g.lines*g.entries)
-	for i := range g.lines {
-		next = b512Point{start[2*i].x, start[2*i].y, b512One()}
-		for j := range g.entries {
-			points[i*g.entries+j] = next
-			next.add(&start[2*i+1], c)
-		}
+		points = next.line(points, g.entries, c)
 	}
 	return b512Plain(points)
+}
+
+// line appends n odd multiples of p, none of them zero. It adds 2p on the isomorphic
+// curve where 2p has z = 1, which the addition does not notice, so that the one
+// division for all lines can wait.
+func (p *b512Point) line(points []b512Point, n int, c *b512Curve) []b512Point {
+	twice := *p
+	twice.double(c)
+	step := b512Affine{twice.x, twice.y}
+	next := *p
+	var power b512
+	power.square(&twice.z)
+	next.x.mul(&next.x, &power)
+	power.mul(&power, &twice.z)
+	next.y.mul(&next.y, &power)
+	for range n {
+		back := next
+		back.z.mul(&back.z, &twice.z)
+		points = append(points, back)
+		next.add(&step, c)
+	}
+	return points
 }
 
 // b512Plain divides by the z coordinates, which must not be 0, all at once.

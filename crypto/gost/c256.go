@@ -41,6 +41,48 @@ func (z *c256) mul(x, y *c256) {
 	t2, c1 := bits.Add64(t2, h1, c0)
 	t3, c2 := bits.Add64(t3, h2, c1)
 	t4 += c2
+	x0 = x[1]
+	h0, l0 = bits.Mul64(x0, y0)
+	h1, l1 = bits.Mul64(x0, y1)
+	h2, l2 = bits.Mul64(x0, y2)
+	h3, l3 = bits.Mul64(x0, y3)
+	t1, c0 = bits.Add64(t1, l0, 0)
+	t2, c1 = bits.Add64(t2, l1, c0)
+	t3, c2 = bits.Add64(t3, l2, c1)
+	t4, c3 := bits.Add64(t4, l3, c2)
+	t5 := c3
+	t2, d0 := bits.Add64(t2, h0, 0)
+	t3, d1 := bits.Add64(t3, h1, d0)
+	t4, d2 := bits.Add64(t4, h2, d1)
+	t5, _ = bits.Add64(t5, h3, d2)
+	x0 = x[2]
+	h0, l0 = bits.Mul64(x0, y0)
+	h1, l1 = bits.Mul64(x0, y1)
+	h2, l2 = bits.Mul64(x0, y2)
+	h3, l3 = bits.Mul64(x0, y3)
+	t2, c0 = bits.Add64(t2, l0, 0)
+	t3, c1 = bits.Add64(t3, l1, c0)
+	t4, c2 = bits.Add64(t4, l2, c1)
+	t5, c3 = bits.Add64(t5, l3, c2)
+	t6 := c3
+	t3, d0 = bits.Add64(t3, h0, 0)
+	t4, d1 = bits.Add64(t4, h1, d0)
+	t5, d2 = bits.Add64(t5, h2, d1)
+	t6, _ = bits.Add64(t6, h3, d2)
+	x0 = x[3]
+	h0, l0 = bits.Mul64(x0, y0)
+	h1, l1 = bits.Mul64(x0, y1)
+	h2, l2 = bits.Mul64(x0, y2)
+	h3, l3 = bits.Mul64(x0, y3)
+	t3, c0 = bits.Add64(t3, l0, 0)
+	t4, c1 = bits.Add64(t4, l1, c0)
+	t5, c2 = bits.Add64(t5, l2, c1)
+	t6, c3 = bits.Add64(t6, l3, c2)
+	t7 := c3
+	t4, d0 = bits.Add64(t4, h0, 0)
+	t5, d1 = bits.Add64(t5, h1, d0)
+	t6, d2 = bits.Add64(t6, h2, d1)
+	t7, _ = bits.Add64(t7, h3, d2)
 	m := t0 * 0xdf6e6c2c727c176d
 	h0, l0 = bits.Mul64(m, 0x7998f7b9022d759b)
 	h1, l1 = bits.Mul64(m, 0xcf846e86789051d3)
@@ -49,165 +91,251 @@ func (z *c256) mul(x, y *c256) {
 	t0, c0 = bits.Add64(t0, l0, 0)
 	t1, c1 = bits.Add64(t1, l1, c0)
 	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 := bits.Add64(t3, l3, c2)
-	t4, e0 := bits.Add64(t4, c3, 0)
-	t1, d0 := bits.Add64(t1, h0, 0)
-	t2, d1 := bits.Add64(t2, h1, d0)
-	t3, d2 := bits.Add64(t3, h2, d1)
+	t3, c3 = bits.Add64(t3, l3, c2)
+	t4, e0 := bits.Add64(t4, 0, c3)
+	t1, d0 = bits.Add64(t1, h0, 0)
+	t2, d1 = bits.Add64(t2, h1, d0)
+	t3, d2 = bits.Add64(t3, h2, d1)
 	t4, d3 := bits.Add64(t4, h3, d2)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = e0 + d3
-	x0 = x[1]
-	h0, l0 = bits.Mul64(x0, y0)
-	h1, l1 = bits.Mul64(x0, y1)
-	h2, l2 = bits.Mul64(x0, y2)
-	h3, l3 = bits.Mul64(x0, y3)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4 += c3
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, _ = bits.Add64(t4, h3, d2)
-	m = t0 * 0xdf6e6c2c727c176d
+	over := e0 + d3
+	m = t1 * 0xdf6e6c2c727c176d
 	h0, l0 = bits.Mul64(m, 0x7998f7b9022d759b)
 	h1, l1 = bits.Mul64(m, 0xcf846e86789051d3)
 	h2, l2 = bits.Mul64(m, 0xab1ec85e6b41c8aa)
 	h3, l3 = bits.Mul64(m, 0x9b9f605f5a858107)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4, e0 = bits.Add64(t4, c3, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, d3 = bits.Add64(t4, h3, d2)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = e0 + d3
-	x0 = x[2]
-	h0, l0 = bits.Mul64(x0, y0)
-	h1, l1 = bits.Mul64(x0, y1)
-	h2, l2 = bits.Mul64(x0, y2)
-	h3, l3 = bits.Mul64(x0, y3)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4 += c3
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, _ = bits.Add64(t4, h3, d2)
-	m = t0 * 0xdf6e6c2c727c176d
+	t1, c0 = bits.Add64(t1, l0, 0)
+	t2, c1 = bits.Add64(t2, l1, c0)
+	t3, c2 = bits.Add64(t3, l2, c1)
+	t4, c3 = bits.Add64(t4, l3, c2)
+	t5, e0 = bits.Add64(t5, over, c3)
+	t2, d0 = bits.Add64(t2, h0, 0)
+	t3, d1 = bits.Add64(t3, h1, d0)
+	t4, d2 = bits.Add64(t4, h2, d1)
+	t5, d3 = bits.Add64(t5, h3, d2)
+	over = e0 + d3
+	m = t2 * 0xdf6e6c2c727c176d
 	h0, l0 = bits.Mul64(m, 0x7998f7b9022d759b)
 	h1, l1 = bits.Mul64(m, 0xcf846e86789051d3)
 	h2, l2 = bits.Mul64(m, 0xab1ec85e6b41c8aa)
 	h3, l3 = bits.Mul64(m, 0x9b9f605f5a858107)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4, e0 = bits.Add64(t4, c3, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, d3 = bits.Add64(t4, h3, d2)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = e0 + d3
-	x0 = x[3]
-	h0, l0 = bits.Mul64(x0, y0)
-	h1, l1 = bits.Mul64(x0, y1)
-	h2, l2 = bits.Mul64(x0, y2)
-	h3, l3 = bits.Mul64(x0, y3)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4 += c3
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, _ = bits.Add64(t4, h3, d2)
-	m = t0 * 0xdf6e6c2c727c176d
+	t2, c0 = bits.Add64(t2, l0, 0)
+	t3, c1 = bits.Add64(t3, l1, c0)
+	t4, c2 = bits.Add64(t4, l2, c1)
+	t5, c3 = bits.Add64(t5, l3, c2)
+	t6, e0 = bits.Add64(t6, over, c3)
+	t3, d0 = bits.Add64(t3, h0, 0)
+	t4, d1 = bits.Add64(t4, h1, d0)
+	t5, d2 = bits.Add64(t5, h2, d1)
+	t6, d3 = bits.Add64(t6, h3, d2)
+	over = e0 + d3
+	m = t3 * 0xdf6e6c2c727c176d
 	h0, l0 = bits.Mul64(m, 0x7998f7b9022d759b)
 	h1, l1 = bits.Mul64(m, 0xcf846e86789051d3)
 	h2, l2 = bits.Mul64(m, 0xab1ec85e6b41c8aa)
 	h3, l3 = bits.Mul64(m, 0x9b9f605f5a858107)
-	t0, c0 = bits.Add64(t0, l0, 0)
-	t1, c1 = bits.Add64(t1, l1, c0)
-	t2, c2 = bits.Add64(t2, l2, c1)
-	t3, c3 = bits.Add64(t3, l3, c2)
-	t4, e0 = bits.Add64(t4, c3, 0)
-	t1, d0 = bits.Add64(t1, h0, 0)
-	t2, d1 = bits.Add64(t2, h1, d0)
-	t3, d2 = bits.Add64(t3, h2, d1)
-	t4, d3 = bits.Add64(t4, h3, d2)
-	t0 = t1
-	t1 = t2
-	t2 = t3
-	t3 = t4
-	t4 = e0 + d3
-	s0, b0 := bits.Sub64(t0, 0x7998f7b9022d759b, 0)
-	s1, b1 := bits.Sub64(t1, 0xcf846e86789051d3, b0)
-	s2, b2 := bits.Sub64(t2, 0xab1ec85e6b41c8aa, b1)
-	s3, b3 := bits.Sub64(t3, 0x9b9f605f5a858107, b2)
-	_, b0 = bits.Sub64(t4, 0, b3)
+	t3, c0 = bits.Add64(t3, l0, 0)
+	t4, c1 = bits.Add64(t4, l1, c0)
+	t5, c2 = bits.Add64(t5, l2, c1)
+	t6, c3 = bits.Add64(t6, l3, c2)
+	t7, e0 = bits.Add64(t7, over, c3)
+	t4, d0 = bits.Add64(t4, h0, 0)
+	t5, d1 = bits.Add64(t5, h1, d0)
+	t6, d2 = bits.Add64(t6, h2, d1)
+	t7, d3 = bits.Add64(t7, h3, d2)
+	over = e0 + d3
+	t0 = t4
+	t1 = t5
+	t2 = t6
+	t3 = t7
+	top := over
+	s0 := t0
+	s1 := t1
+	s2 := t2
+	s3 := t3
+	t0, b0 := bits.Sub64(t0, 0x7998f7b9022d759b, 0)
+	t1, b1 := bits.Sub64(t1, 0xcf846e86789051d3, b0)
+	t2, b2 := bits.Sub64(t2, 0xab1ec85e6b41c8aa, b1)
+	t3, b3 := bits.Sub64(t3, 0x9b9f605f5a858107, b2)
+	_, b0 = bits.Sub64(top, 0, b3)
 	keep := -b0
-	z[0] = s0 ^ keep&(s0^t0)
-	z[1] = s1 ^ keep&(s1^t1)
-	z[2] = s2 ^ keep&(s2^t2)
-	z[3] = s3 ^ keep&(s3^t3)
+	z[0] = t0 ^ keep&(t0^s0)
+	z[1] = t1 ^ keep&(t1^s1)
+	z[2] = t2 ^ keep&(t2^s2)
+	z[3] = t3 ^ keep&(t3^s3)
 
 }
 
 // square sets z = x^2.
 func (z *c256) square(x *c256) {
-	z.mul(x, x)
+	x0 := x[0]
+	x1 := x[1]
+	x2 := x[2]
+	x3 := x[3]
+	h1, l1 := bits.Mul64(x0, x1)
+	h2, l2 := bits.Mul64(x0, x2)
+	h3, l3 := bits.Mul64(x0, x3)
+	t1 := l1
+	t2 := l2
+	t3 := l3
+	t4 := h3
+	t2, c0 := bits.Add64(t2, h1, 0)
+	t3, c1 := bits.Add64(t3, h2, c0)
+	t4 += c1
+	h2, l2 = bits.Mul64(x1, x2)
+	h3, l3 = bits.Mul64(x1, x3)
+	t3, c0 = bits.Add64(t3, l2, 0)
+	t4, c1 = bits.Add64(t4, l3, c0)
+	t5 := c1
+	t4, d0 := bits.Add64(t4, h2, 0)
+	t5, _ = bits.Add64(t5, h3, d0)
+	h3, l3 = bits.Mul64(x2, x3)
+	t5, c0 = bits.Add64(t5, l3, 0)
+	t6 := c0
+	t6, _ = bits.Add64(t6, h3, 0)
+	t1, e0 := bits.Add64(t1, t1, 0)
+	t2, e1 := bits.Add64(t2, t2, e0)
+	t3, e2 := bits.Add64(t3, t3, e1)
+	t4, e3 := bits.Add64(t4, t4, e2)
+	t5, e4 := bits.Add64(t5, t5, e3)
+	t6, e5 := bits.Add64(t6, t6, e4)
+	t7 := e5
+	h0, l0 := bits.Mul64(x0, x0)
+	h1, l1 = bits.Mul64(x1, x1)
+	h2, l2 = bits.Mul64(x2, x2)
+	h3, l3 = bits.Mul64(x3, x3)
+	t0 := l0
+	t1, g0 := bits.Add64(t1, h0, 0)
+	t2, g1 := bits.Add64(t2, l1, g0)
+	t3, g2 := bits.Add64(t3, h1, g1)
+	t4, g3 := bits.Add64(t4, l2, g2)
+	t5, g4 := bits.Add64(t5, h2, g3)
+	t6, g5 := bits.Add64(t6, l3, g4)
+	t7, _ = bits.Add64(t7, h3, g5)
+	m := t0 * 0xdf6e6c2c727c176d
+	h0, l0 = bits.Mul64(m, 0x7998f7b9022d759b)
+	h1, l1 = bits.Mul64(m, 0xcf846e86789051d3)
+	h2, l2 = bits.Mul64(m, 0xab1ec85e6b41c8aa)
+	h3, l3 = bits.Mul64(m, 0x9b9f605f5a858107)
+	t0, c0 = bits.Add64(t0, l0, 0)
+	t1, c1 = bits.Add64(t1, l1, c0)
+	t2, c2 := bits.Add64(t2, l2, c1)
+	t3, c3 := bits.Add64(t3, l3, c2)
+	t4, e0 = bits.Add64(t4, 0, c3)
+	t1, d0 = bits.Add64(t1, h0, 0)
+	t2, d1 := bits.Add64(t2, h1, d0)
+	t3, d2 := bits.Add64(t3, h2, d1)
+	t4, d3 := bits.Add64(t4, h3, d2)
+	over := e0 + d3
+	m = t1 * 0xdf6e6c2c727c176d
+	h0, l0 = bits.Mul64(m, 0x7998f7b9022d759b)
+	h1, l1 = bits.Mul64(m, 0xcf846e86789051d3)
+	h2, l2 = bits.Mul64(m, 0xab1ec85e6b41c8aa)
+	h3, l3 = bits.Mul64(m, 0x9b9f605f5a858107)
+	t1, c0 = bits.Add64(t1, l0, 0)
+	t2, c1 = bits.Add64(t2, l1, c0)
+	t3, c2 = bits.Add64(t3, l2, c1)
+	t4, c3 = bits.Add64(t4, l3, c2)
+	t5, e0 = bits.Add64(t5, over, c3)
+	t2, d0 = bits.Add64(t2, h0, 0)
+	t3, d1 = bits.Add64(t3, h1, d0)
+	t4, d2 = bits.Add64(t4, h2, d1)
+	t5, d3 = bits.Add64(t5, h3, d2)
+	over = e0 + d3
+	m = t2 * 0xdf6e6c2c727c176d
+	h0, l0 = bits.Mul64(m, 0x7998f7b9022d759b)
+	h1, l1 = bits.Mul64(m, 0xcf846e86789051d3)
+	h2, l2 = bits.Mul64(m, 0xab1ec85e6b41c8aa)
+	h3, l3 = bits.Mul64(m, 0x9b9f605f5a858107)
+	t2, c0 = bits.Add64(t2, l0, 0)
+	t3, c1 = bits.Add64(t3, l1, c0)
+	t4, c2 = bits.Add64(t4, l2, c1)
+	t5, c3 = bits.Add64(t5, l3, c2)
+	t6, e0 = bits.Add64(t6, over, c3)
+	t3, d0 = bits.Add64(t3, h0, 0)
+	t4, d1 = bits.Add64(t4, h1, d0)
+	t5, d2 = bits.Add64(t5, h2, d1)
+	t6, d3 = bits.Add64(t6, h3, d2)
+	over = e0 + d3
+	m = t3 * 0xdf6e6c2c727c176d
+	h0, l0 = bits.Mul64(m, 0x7998f7b9022d759b)
+	h1, l1 = bits.Mul64(m, 0xcf846e86789051d3)
+	h2, l2 = bits.Mul64(m, 0xab1ec85e6b41c8aa)
+	h3, l3 = bits.Mul64(m, 0x9b9f605f5a858107)
+	t3, c0 = bits.Add64(t3, l0, 0)
+	t4, c1 = bits.Add64(t4, l1, c0)
+	t5, c2 = bits.Add64(t5, l2, c1)
+	t6, c3 = bits.Add64(t6, l3, c2)
+	t7, e0 = bits.Add64(t7, over, c3)
+	t4, d0 = bits.Add64(t4, h0, 0)
+	t5, d1 = bits.Add64(t5, h1, d0)
+	t6, d2 = bits.Add64(t6, h2, d1)
+	t7, d3 = bits.Add64(t7, h3, d2)
+	over = e0 + d3
+	t0 = t4
+	t1 = t5
+	t2 = t6
+	t3 = t7
+	top := over
+	s0 := t0
+	s1 := t1
+	s2 := t2
+	s3 := t3
+	t0, b0 := bits.Sub64(t0, 0x7998f7b9022d759b, 0)
+	t1, b1 := bits.Sub64(t1, 0xcf846e86789051d3, b0)
+	t2, b2 := bits.Sub64(t2, 0xab1ec85e6b41c8aa, b1)
+	t3, b3 := bits.Sub64(t3, 0x9b9f605f5a858107, b2)
+	_, b0 = bits.Sub64(top, 0, b3)
+	keep := -b0
+	z[0] = t0 ^ keep&(t0^s0)
+	z[1] = t1 ^ keep&(t1^s1)
+	z[2] = t2 ^ keep&(t2^s2)
+	z[3] = t3 ^ keep&(t3^s3)
+
 }
 
 // add sets z = x+y.
 func (z *c256) add(x, y *c256) {
-	t0, c0 := bits.Add64(x[0], y[0], 0)
-	t1, c1 := bits.Add64(x[1], y[1], c0)
-	t2, c2 := bits.Add64(x[2], y[2], c1)
-	t3, c3 := bits.Add64(x[3], y[3], c2)
-	t4 := c3
-	s0, b0 := bits.Sub64(t0, 0x7998f7b9022d759b, 0)
-	s1, b1 := bits.Sub64(t1, 0xcf846e86789051d3, b0)
-	s2, b2 := bits.Sub64(t2, 0xab1ec85e6b41c8aa, b1)
-	s3, b3 := bits.Sub64(t3, 0x9b9f605f5a858107, b2)
-	_, b0 = bits.Sub64(t4, 0, b3)
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t0, c0 := bits.Add64(t0, y[0], 0)
+	t1, c1 := bits.Add64(t1, y[1], c0)
+	t2, c2 := bits.Add64(t2, y[2], c1)
+	t3, c3 := bits.Add64(t3, y[3], c2)
+	top := c3
+	s0 := t0
+	s1 := t1
+	s2 := t2
+	s3 := t3
+	t0, b0 := bits.Sub64(t0, 0x7998f7b9022d759b, 0)
+	t1, b1 := bits.Sub64(t1, 0xcf846e86789051d3, b0)
+	t2, b2 := bits.Sub64(t2, 0xab1ec85e6b41c8aa, b1)
+	t3, b3 := bits.Sub64(t3, 0x9b9f605f5a858107, b2)
+	_, b0 = bits.Sub64(top, 0, b3)
 	keep := -b0
-	z[0] = s0 ^ keep&(s0^t0)
-	z[1] = s1 ^ keep&(s1^t1)
-	z[2] = s2 ^ keep&(s2^t2)
-	z[3] = s3 ^ keep&(s3^t3)
+	z[0] = t0 ^ keep&(t0^s0)
+	z[1] = t1 ^ keep&(t1^s1)
+	z[2] = t2 ^ keep&(t2^s2)
+	z[3] = t3 ^ keep&(t3^s3)
 
 }
 
 // sub sets z = x-y.
 func (z *c256) sub(x, y *c256) {
-	t0, b0 := bits.Sub64(x[0], y[0], 0)
-	t1, b1 := bits.Sub64(x[1], y[1], b0)
-	t2, b2 := bits.Sub64(x[2], y[2], b1)
-	t3, b3 := bits.Sub64(x[3], y[3], b2)
-	keep := -b3
-	t0, c0 := bits.Add64(t0, keep&0x7998f7b9022d759b, 0)
-	t1, c1 := bits.Add64(t1, keep&0xcf846e86789051d3, c0)
-	t2, c2 := bits.Add64(t2, keep&0xab1ec85e6b41c8aa, c1)
-	t3, _ = bits.Add64(t3, keep&0x9b9f605f5a858107, c2)
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	t0, c0 := bits.Sub64(t0, y[0], 0)
+	t1, c1 := bits.Sub64(t1, y[1], c0)
+	t2, c2 := bits.Sub64(t2, y[2], c1)
+	t3, c3 := bits.Sub64(t3, y[3], c2)
+	mask := -c3
+	t0, d0 := bits.Add64(t0, mask&0x7998f7b9022d759b, 0)
+	t1, d1 := bits.Add64(t1, mask&0xcf846e86789051d3, d0)
+	t2, d2 := bits.Add64(t2, mask&0xab1ec85e6b41c8aa, d1)
+	t3, _ = bits.Add64(t3, mask&0x9b9f605f5a858107, d2)
 	z[0] = t0
 	z[1] = t1
 	z[2] = t2
@@ -218,10 +346,31 @@ func (z *c256) sub(x, y *c256) {
 // double sets z = 2x.
 func (z *c256) double(x *c256) { z.add(x, x) }
 
-// triple sets z = 3x; z and x must differ.
+// triple sets z = 3x.
 func (z *c256) triple(x *c256) {
+	t := *x
 	z.add(x, x)
-	z.add(z, x)
+	z.add(z, &t)
+
+}
+
+// halve sets z = x/2.
+func (z *c256) halve(x *c256) {
+	t0 := x[0]
+	t1 := x[1]
+	t2 := x[2]
+	t3 := x[3]
+	odd := -(t0 & 1)
+	t0, c0 := bits.Add64(t0, odd&0x7998f7b9022d759b, 0)
+	t1, c1 := bits.Add64(t1, odd&0xcf846e86789051d3, c0)
+	t2, c2 := bits.Add64(t2, odd&0xab1ec85e6b41c8aa, c1)
+	t3, c3 := bits.Add64(t3, odd&0x9b9f605f5a858107, c2)
+	t4 := c3
+	z[0] = t0>>1 | t1<<63
+	z[1] = t1>>1 | t2<<63
+	z[2] = t2>>1 | t3<<63
+	z[3] = t3>>1 | t4<<63
+
 }
 
 // negate sets z = -x.
@@ -260,28 +409,133 @@ func (z *c256) number() (n number) {
 	return n
 }
 
-// zero reports z = 0.
+// zero reports z = 0, for public values.
 func (z *c256) zero() bool {
-	n := z.number()
-	return n.zero()
+	return *z == c256{}
 }
 
 // invert sets z = 1/x, or 0 for 0, by Fermat's theorem: the steps follow the prime alone.
 func (z *c256) invert(x *c256) {
-	var powers [16]c256
-	powers[0] = c256One()
-	for i := range 15 {
-		powers[i+1].mul(&powers[i], x)
+	// Entry i is x^(2i+1).
+	var powers [8]c256
+	powers[0] = *x
+	var r c256
+	r.square(x)
+	for i := range 7 {
+		powers[i+1].mul(&powers[i], &r)
 	}
-	exponent := c256{0x7998f7b9022d7599, 0xcf846e86789051d3, 0xab1ec85e6b41c8aa, 0x9b9f605f5a858107}
-	r := c256One()
-	for i := 256 - 4; i >= 0; i -= 4 {
-		for range 4 {
-			r.square(&r)
-		}
-		r.mul(&r, &powers[exponent[i/64]>>(i%64)&15])
-	}
+	r = *x
+	r.squares(6)
+	r.mul(&r, &powers[6])
+	r.squares(2)
+	r.mul(&r, &powers[1])
+	r.squares(6)
+	r.mul(&r, &powers[7])
+	r.squares(4)
+	r.mul(&r, &powers[5])
+	r.squares(10)
+	r.mul(&r, &powers[5])
+	r.squares(3)
+	r.mul(&r, &powers[3])
+	r.squares(5)
+	r.mul(&r, &powers[5])
+	r.squares(4)
+	r.mul(&r, &powers[2])
+	r.squares(8)
+	r.mul(&r, &powers[5])
+	r.squares(7)
+	r.mul(&r, &powers[0])
+	r.squares(9)
+	r.mul(&r, &powers[7])
+	r.squares(4)
+	r.mul(&r, &powers[2])
+	r.squares(3)
+	r.mul(&r, &powers[1])
+	r.squares(7)
+	r.mul(&r, &powers[7])
+	r.squares(3)
+	r.mul(&r, &powers[1])
+	r.squares(3)
+	r.mul(&r, &powers[0])
+	r.squares(8)
+	r.mul(&r, &powers[5])
+	r.squares(2)
+	r.mul(&r, &powers[1])
+	r.squares(6)
+	r.mul(&r, &powers[6])
+	r.squares(5)
+	r.mul(&r, &powers[6])
+	r.squares(8)
+	r.mul(&r, &powers[3])
+	r.squares(3)
+	r.mul(&r, &powers[0])
+	r.squares(6)
+	r.mul(&r, &powers[2])
+	r.squares(4)
+	r.mul(&r, &powers[2])
+	r.squares(3)
+	r.mul(&r, &powers[1])
+	r.squares(6)
+	r.mul(&r, &powers[7])
+	r.squares(1)
+	r.mul(&r, &powers[0])
+	r.squares(5)
+	r.mul(&r, &powers[0])
+	r.squares(7)
+	r.mul(&r, &powers[6])
+	r.squares(4)
+	r.mul(&r, &powers[6])
+	r.squares(6)
+	r.mul(&r, &powers[1])
+	r.squares(6)
+	r.mul(&r, &powers[7])
+	r.squares(7)
+	r.mul(&r, &powers[4])
+	r.squares(8)
+	r.mul(&r, &powers[2])
+	r.squares(6)
+	r.mul(&r, &powers[3])
+	r.squares(5)
+	r.mul(&r, &powers[4])
+	r.squares(4)
+	r.mul(&r, &powers[5])
+	r.squares(2)
+	r.mul(&r, &powers[1])
+	r.squares(4)
+	r.mul(&r, &powers[1])
+	r.squares(4)
+	r.mul(&r, &powers[1])
+	r.squares(7)
+	r.mul(&r, &powers[7])
+	r.squares(5)
+	r.mul(&r, &powers[7])
+	r.squares(4)
+	r.mul(&r, &powers[3])
+	r.squares(3)
+	r.mul(&r, &powers[0])
+	r.squares(7)
+	r.mul(&r, &powers[0])
+	r.squares(7)
+	r.mul(&r, &powers[5])
+	r.squares(5)
+	r.mul(&r, &powers[5])
+	r.squares(3)
+	r.mul(&r, &powers[2])
+	r.squares(3)
+	r.mul(&r, &powers[1])
+	r.squares(4)
+	r.mul(&r, &powers[1])
+	r.squares(3)
+	r.mul(&r, &powers[0])
 	*z = r
+
+}
+
+// squares sets z = z^(2^n).
+func (z *c256) squares(n int) {
+	for range n {
+		z.square(z)
+	}
 }
 
 // c256Invert replaces every element by its inverse; none may be 0.
@@ -422,18 +676,15 @@ func (p *c256Complete) addEasy(q *c256Affine, b *c256) {
 	y3.add(&y3, &p.x)
 	z3.mul(b, &p.z)
 	x3.sub(&y3, &z3)
-	z3.double(&x3)
-	x3.add(&x3, &z3)
+	x3.triple(&x3)
 	z3.sub(&t1, &x3)
 	x3.add(&t1, &x3)
 	y3.mul(b, &y3)
 	t2.triple(&p.z)
 	y3.sub(&y3, &t2)
 	y3.sub(&y3, &t0)
-	t1.double(&y3)
-	y3.add(&t1, &y3)
-	t1.double(&t0)
-	t0.add(&t1, &t0)
+	y3.triple(&y3)
+	t0.triple(&t0)
 	t0.sub(&t0, &t2)
 	t1.mul(&t4, &y3)
 	t2.mul(&t0, &y3)
@@ -520,8 +771,7 @@ func (c *c256Curve) holds(p *c256Affine) bool {
 // large reports 4p != 0. Only then no multiple the lines hold is zero.
 func (c *c256Curve) large(p *c256Affine) bool {
 	q := c256Point{p.x, p.y, c256One()}
-	q.double(c)
-	q.double(c)
+	q.doubles(2, c)
 	return !q.z.zero()
 }
 
@@ -591,109 +841,139 @@ func (p *c256Point) digit(line []c256Affine, digit int8, c *c256Curve) {
 	p.add(&minus, c)
 }
 
-// double sets p = 2p: dbl-2001-b and dbl-2007-bl of the explicit-formulas database.
+// double sets p = 2p, the usual formulas with 4y^2 as the base of both products.
 func (p *c256Point) double(c *c256Curve) {
-	var xx, yy, zz, m, s, t c256
-	yy.square(&p.y)
+	var zz, m c256
 	zz.square(&p.z)
 	if c.easy {
-		s.mul(&p.x, &yy)
 		m.sub(&p.x, &zz)
-		t.add(&p.x, &zz)
-		t.mul(&m, &t)
-		m.triple(&t)
-		s.double(&s)
-		s.double(&s)
+		zz.add(&p.x, &zz)
+		m.mul(&m, &zz)
+		m.triple(&m)
 	} else {
-		s.mul(&p.x, &yy)
-		s.double(&s)
-		s.double(&s)
-		xx.square(&p.x)
-		m.triple(&xx)
-		t.square(&zz)
-		t.mul(&t, &c.a)
-		m.add(&m, &t)
+		m.square(&p.x)
+		m.triple(&m)
+		zz.square(&zz)
+		zz.mul(&zz, &c.a)
+		m.add(&m, &zz)
 	}
-	p.z.add(&p.y, &p.z)
-	p.z.square(&p.z)
-	p.z.sub(&p.z, &yy)
-	p.z.sub(&p.z, &zz)
-	p.x.square(&m)
-	t.double(&s)
-	p.x.sub(&p.x, &t)
-	s.sub(&s, &p.x)
-	p.y.mul(&m, &s)
-	yy.double(&yy)
-	yy.square(&yy)
-	yy.double(&yy)
-	p.y.sub(&p.y, &yy)
+	p.advance(&m)
 }
 
-// add adds q: madd-2007-bl, and its exceptions.
+// advance doubles by the tangent's numerator m = 3x^2 + az^4, and leaves 8y^4 in it.
+func (p *c256Point) advance(m *c256) {
+	var s, yy c256
+	yy.double(&p.y)
+	p.z.mul(&p.z, &yy)
+	yy.square(&yy)
+	s.mul(&p.x, &yy)
+	yy.square(&yy)
+	yy.halve(&yy)
+	p.x.square(m)
+	p.x.sub(&p.x, &s)
+	p.x.sub(&p.x, &s)
+	s.sub(&s, &p.x)
+	s.mul(m, &s)
+	p.y.sub(&s, &yy)
+	*m = yy
+}
+
+// doubles sets p = 2^n p. Off the easy curves it carries az^4 along, which each
+// doubling multiplies by 16y^4.
+func (p *c256Point) doubles(n int, c *c256Curve) {
+	if c.easy {
+		for range n {
+			p.double(c)
+		}
+		return
+	}
+	var w, m c256
+	w.square(&p.z)
+	w.square(&w)
+	w.mul(&w, &c.a)
+	for range n {
+		m.square(&p.x)
+		m.triple(&m)
+		m.add(&m, &w)
+		p.advance(&m)
+		m.double(&m)
+		w.mul(&w, &m)
+	}
+}
+
+// add adds q by the usual mixed formulas, and their exceptions.
 func (p *c256Point) add(q *c256Affine, c *c256Curve) {
 	if p.z.zero() {
 		*p = c256Point{q.x, q.y, c256One()}
 		return
 	}
-	var zz, h, hh, i, j, r, v c256
-	zz.square(&p.z)
-	h.mul(&q.x, &zz)
+	var h, r c256
+	h.square(&p.z)
+	r.mul(&p.z, &h)
+	h.mul(&h, &q.x)
 	h.sub(&h, &p.x)
-	r.mul(&p.z, &zz)
 	r.mul(&r, &q.y)
 	r.sub(&r, &p.y)
-	if h.zero() {
-		if r.zero() {
-			p.double(c)
-		} else {
-			*p = c256Point{}
-		}
-		return
+	switch {
+	case !h.zero():
+		p.chord(&h, &r)
+	case r.zero():
+		p.double(c)
+	default:
+		*p = c256Point{}
 	}
-	r.double(&r)
-	hh.square(&h)
-	i.double(&hh)
-	i.double(&i)
-	j.mul(&h, &i)
-	v.mul(&p.x, &i)
-	p.z.add(&p.z, &h)
-	p.z.square(&p.z)
-	p.z.sub(&p.z, &zz)
-	p.z.sub(&p.z, &hh)
-	p.x.square(&r)
-	p.x.sub(&p.x, &j)
-	i.double(&v)
-	p.x.sub(&p.x, &i)
+}
+
+// chord adds a point by its differences from p: h in x and r in y.
+func (p *c256Point) chord(h, r *c256) {
+	var v, cube c256
+	p.z.mul(&p.z, h)
+	cube.square(h)
+	v.mul(&p.x, &cube)
+	cube.mul(&cube, h)
+	p.x.square(r)
+	p.x.sub(&p.x, &cube)
+	p.x.sub(&p.x, &v)
+	p.x.sub(&p.x, &v)
 	v.sub(&v, &p.x)
-	v.mul(&r, &v)
-	j.mul(&p.y, &j)
-	j.double(&j)
-	p.y.sub(&v, &j)
+	v.mul(&v, r)
+	cube.mul(&cube, &p.y)
+	p.y.sub(&v, &cube)
 }
 
 // multiples makes a grid of the odd multiples of p; see grid.
 func (c *c256Curve) multiples(p *c256Affine, g grid) []c256Affine {
-	// First and second of each line: 2^(step*i) p and twice that.
-	ends := make([]c256Point, 2*g.lines)
+	points := make([]c256Point, 0, g.lines*g.entries)
 	next := c256Point{p.x, p.y, c256One()}
 	for i := range g.lines {
-		ends[2*i] = next
-		next.double(c)
-		ends[2*i+1] = next
-		for j := 1; i < g.lines-1 && j < g.step; j++ {
-			next.double(c)
+		if i > 0 {
+			next.doubles(g.step, c)
 		}
-	}
-	start := c256Plain(ends)
-	points := make([]c256Point, g.lines*g.entries)
-	for i := range g.lines {
-		next = c256Point{start[2*i].x, start[2*i].y, c256One()}
-		for j := range g.entries {
-			points[i*g.entries+j] = next
-			next.add(&start[2*i+1], c)
-		}
+		points = next.line(points, g.entries, c)
 	}
 	return c256Plain(points)
+}
+
+// line appends n odd multiples of p, none of them zero. It adds 2p on the isomorphic
+// curve where 2p has z = 1, which the addition does not notice, so that the one
+// division for all lines can wait.
+func (p *c256Point) line(points []c256Point, n int, c *c256Curve) []c256Point {
+	twice := *p
+	twice.double(c)
+	step := c256Affine{twice.x, twice.y}
+	next := *p
+	var power c256
+	power.square(&twice.z)
+	next.x.mul(&next.x, &power)
+	power.mul(&power, &twice.z)
+	next.y.mul(&next.y, &power)
+	for range n {
+		back := next
+		back.z.mul(&back.z, &twice.z)
+		points = append(points, back)
+		next.add(&step, c)
+	}
+	return points
 }
 
 // c256Plain divides by the z coordinates, which must not be 0, all at once.

@@ -6,7 +6,7 @@ import "math/bits"
 // scalars: each digit reads a whole line of 2^(combWidth-1) points. fixedWidth and
 // pointWidth are for checks: wider for G, whose table is made once, than for a key.
 const (
-	combWidth  = 4
+	combWidth  = 5
 	combLine   = 1 << (combWidth - 1)
 	fixedWidth = 8
 	pointWidth = 5

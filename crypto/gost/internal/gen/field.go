@@ -12,13 +12,20 @@ import (
 //go:embed field.tmpl
 var fieldTemplate string
 
+// How products come back to the field's words. A prime near a power of two folds:
+// the upper half of a product, times a small number, is added to the lower half.
+const (
+	under      = "under"      // p = 2^Bits - Gap
+	half       = "half"       // 2p = 2^Bits + Gap
+	montgomery = "montgomery" // any other prime
+)
+
 // field is a prime and what the template needs to know of it.
 type field struct {
 	Name  string // of the element's type and of the file
 	Words int
-	// Fold is c of a prime 2^(64 Words) - c: a product's upper half is multiplied
-	// by c and added to the lower one. Zero means Montgomery's reduction.
-	Fold  uint64
+	Way   string
+	Gap   uint64
 	Prime *big.Int
 }
 
@@ -26,11 +33,11 @@ type field struct {
 func fields() []*field {
 	general, _ := new(big.Int).SetString("9b9f605f5a858107ab1ec85e6b41c8aacf846e86789051d37998f7b9022d759b", 16)
 	return []*field{
-		{Name: "a256", Words: 4, Fold: 617, Prime: near(256, -617)},
-		{Name: "b256", Words: 4, Prime: near(255, 0xc99)},
-		{Name: "c256", Words: 4, Prime: general},
-		{Name: "a512", Words: 8, Fold: 569, Prime: near(512, -569)},
-		{Name: "b512", Words: 8, Prime: near(511, 111)},
+		{Name: "a256", Words: 4, Way: under, Gap: 617, Prime: near(256, -617)},
+		{Name: "b256", Words: 4, Way: half, Gap: 2 * 0xc99, Prime: near(255, 0xc99)},
+		{Name: "c256", Words: 4, Way: montgomery, Prime: general},
+		{Name: "a512", Words: 8, Way: under, Gap: 569, Prime: near(512, -569)},
+		{Name: "b512", Words: 8, Way: half, Gap: 2 * 111, Prime: near(511, 111)},
 	}
 }
 
@@ -56,14 +63,12 @@ func (f *field) arithmetic() ([]byte, error) {
 // Bits is the length of the prime's words.
 func (f *field) Bits() int { return 64 * f.Words }
 
+// Folds reports that an element stands as it is, not in Montgomery's form.
+func (f *field) Folds() bool { return f.Way != montgomery }
+
 // Range is 0 to Words-1.
-func (f *field) Range() []int { return count(f.Words) }
-
-// Upper is 1 to Words-1.
-func (f *field) Upper() []int { return count(f.Words)[1:] }
-
-func count(n int) []int {
-	out := make([]int, n)
+func (f *field) Range() []int {
+	out := make([]int, f.Words)
 	for i := range out {
 		out[i] = i
 	}
@@ -73,14 +78,9 @@ func count(n int) []int {
 // Limbs is the prime in words.
 func (f *field) Limbs() string { return f.literal(f.Prime) }
 
-// Exponent is the prime less two, by which an element is inverted.
-func (f *field) Exponent() string {
-	return f.literal(new(big.Int).Sub(f.Prime, big.NewInt(2)))
-}
-
 // One is what stands for 1 inside.
 func (f *field) One() string {
-	if f.Fold > 0 {
+	if f.Folds() {
 		return f.literal(big.NewInt(1))
 	}
 	return f.literal(new(big.Int).Mod(near(uint(f.Bits()), 0), f.Prime))
@@ -90,9 +90,6 @@ func (f *field) One() string {
 func (f *field) Square() string {
 	return f.literal(new(big.Int).Mod(near(uint(2*f.Bits()), 0), f.Prime))
 }
-
-// limb is word i of the prime.
-func (f *field) limb(i int) uint64 { return limbs(f.Prime, f.Words)[i] }
 
 // literal prints a number as words, the least significant first.
 func (f *field) literal(n *big.Int) string {

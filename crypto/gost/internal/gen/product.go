@@ -2,171 +2,148 @@ package gen
 
 import (
 	"fmt"
-	"strings"
+	"math/big"
 )
 
-// program is a straight run of statements on words. It remembers which names
-// stand, so that each is declared once and assigned afterwards.
-type program struct {
-	text  strings.Builder
-	known map[string]bool
-}
-
-func newProgram() *program { return &program{known: map[string]bool{"_": true}} }
-
-// set writes "names = value", declaring what is new.
-func (p *program) set(names, value string, args ...any) {
-	op := "="
-	for name := range strings.SplitSeq(names, ", ") {
-		if !p.known[name] {
-			p.known[name] = true
-			op = ":="
-		}
-	}
-	fmt.Fprintf(&p.text, "%s %s %s\n", names, op, fmt.Sprintf(value, args...))
-}
-
-// line writes a statement as it is.
-func (p *program) line(format string, args ...any) {
-	fmt.Fprintf(&p.text, format+"\n", args...)
-}
-
-// term is one word to be added to the word t of that index.
-type term struct {
-	at   int
-	word string
-}
-
-// chain adds terms, the lowest first and without gaps, to the words t, and returns
-// the name of the carry out, "" if the last sum cannot overflow.
-func (p *program) chain(name string, last bool, terms ...term) string {
-	carry := "0"
-	for i, t := range terms {
-		out := fmt.Sprintf("%s%d", name, i)
-		if last && i == len(terms)-1 {
-			out = "_"
-		}
-		p.set(fmt.Sprintf("t%d, %s", t.at, out), "bits.Add64(t%d, %s, %s)", t.at, t.word, carry)
-		carry = out
-	}
-	return carry
-}
-
-// Mul is the body of a multiplication z = xy.
+// Mul is the body of z = xy.
 func (f *field) Mul() string {
-	p := newProgram()
-	for i := range f.Words {
-		p.set(fmt.Sprintf("y%d", i), "y[%d]", i)
+	p, n := newProgram(), f.Words
+	p.load("y", "y", n)
+	for i := range n {
+		p.set("x0", "x[%d]", i)
+		for j := range n {
+			p.multiply(j, "x0", fmt.Sprintf("y%d", j))
+		}
+		p.row(i, 0, n)
 	}
-	if f.Fold == 0 {
-		f.montgomery(p)
-		return p.text.String()
-	}
-	for i := range f.Words {
-		f.row(p, i)
-	}
-	f.fold(p)
+	f.shrink(p)
 	return p.text.String()
 }
 
-// row adds x[i]*y to the words t from i on; t has no word i+Words before.
-func (f *field) row(p *program, i int) {
-	n := f.Words
-	p.set("x0", "x[%d]", i)
-	low, high := make([]term, n), make([]term, n)
-	for j := range n {
-		p.set(fmt.Sprintf("h%d, l%d", j, j), "bits.Mul64(x0, y%d)", j)
-		low[j] = term{i + j, fmt.Sprintf("l%d", j)}
-		high[j] = term{i + j + 1, fmt.Sprintf("h%d", j)}
-	}
-	if i == 0 {
-		p.set("t0", "l0")
-		for j := 1; j < n; j++ {
-			p.set(fmt.Sprintf("t%d", j), "l%d", j)
-		}
-		p.set(fmt.Sprintf("t%d", n), "h%d", n-1)
-		carry := p.chain("c", false, high[:n-1]...)
-		p.line("t%d += %s", n, carry)
-		return
-	}
-	p.set(fmt.Sprintf("t%d", i+n), "%s", p.chain("c", false, low...))
-	p.chain("d", true, high...)
-}
-
-// Square is the body of z = x^2: each mixed product once, doubled, and the squares.
+// Sqr is the body of z = x^2: each mixed product once, doubled, and the squares.
 func (f *field) Sqr() string {
-	if f.Fold == 0 {
-		return ""
-	}
 	p, n := newProgram(), f.Words
-	for i := range n {
-		p.set(fmt.Sprintf("x%d", i), "x[%d]", i)
-	}
+	p.load("x", "x", n)
 	for i := range n - 1 {
-		f.mixed(p, i)
+		for j := i + 1; j < n; j++ {
+			p.multiply(j, fmt.Sprintf("x%d", i), fmt.Sprintf("x%d", j))
+		}
+		p.row(i, i+1, n)
 	}
-	carry := "0"
+	var twice, squares []term
 	for k := 1; k < 2*n-1; k++ {
-		p.set(fmt.Sprintf("t%d, e%d", k, k), "bits.Add64(t%d, t%d, %s)", k, k, carry)
-		carry = fmt.Sprintf("e%d", k)
+		twice = append(twice, term{k, fmt.Sprintf("t%d", k)})
 	}
-	p.set(fmt.Sprintf("t%d", 2*n-1), "%s", carry)
-	terms := make([]term, 0, 2*n)
+	p.set(fmt.Sprintf("t%d", 2*n-1), "%s", p.add("e", twice...))
 	for i := range n {
-		p.set(fmt.Sprintf("h%d, l%d", i, i), "bits.Mul64(x%d, x%d)", i, i)
-		terms = append(terms, term{2 * i, fmt.Sprintf("l%d", i)}, term{2*i + 1, fmt.Sprintf("h%d", i)})
+		p.multiply(i, fmt.Sprintf("x%d", i), fmt.Sprintf("x%d", i))
+		squares = append(squares, term{2 * i, fmt.Sprintf("l%d", i)}, term{2*i + 1, fmt.Sprintf("h%d", i)})
 	}
 	p.set("t0", "l0")
-	p.chain("g", true, terms[1:]...)
-	f.fold(p)
+	p.addLast("g", squares[1:]...)
+	f.shrink(p)
 	return p.text.String()
 }
 
-// mixed adds x[i]*x[j] for all j above i to the words t.
-func (f *field) mixed(p *program, i int) {
-	n := f.Words
-	var low, high []term
-	for j := i + 1; j < n; j++ {
-		p.set(fmt.Sprintf("h%d, l%d", j, j), "bits.Mul64(x%d, x%d)", i, j)
-		low = append(low, term{i + j, fmt.Sprintf("l%d", j)})
-		high = append(high, term{i + j + 1, fmt.Sprintf("h%d", j)})
-	}
+// row adds the products from to n of row i to the words t, which end before i+n.
+func (p *program) row(i, from, n int) {
 	if i > 0 {
-		p.set(fmt.Sprintf("t%d", i+n), "%s", p.chain("c", false, low...))
-		p.chain("d", true, high...)
+		p.set(fmt.Sprintf("t%d", i+n), "%s", p.add("c", lows(i, from, n)...))
+		p.addLast("d", highs(i+1, from, n)...)
 		return
 	}
-	for _, t := range low {
+	for _, t := range lows(0, from, n) {
 		p.set(fmt.Sprintf("t%d", t.at), "%s", t.word)
 	}
 	p.set(fmt.Sprintf("t%d", n), "h%d", n-1)
-	if n > 2 {
-		p.line("t%d += %s", n, p.chain("c", false, high[:len(high)-1]...))
+	p.line("t%d += %s", n, p.add("c", highs(1, from, n-1)...))
+}
+
+// shrink brings the words t, twice as many, down to the field's in z.
+func (f *field) shrink(p *program) {
+	switch f.Way {
+	case montgomery:
+		f.montgomery(p)
+	case under:
+		f.fold(p)
+	case half:
+		f.complement(p)
 	}
 }
 
-// fold brings the words t, twice as many, below 2^Bits: once with the upper half
-// times c, once with the word above that, once with the last carry. After a carry
-// out of the second step the number is so small that the third cannot carry.
+// fold: 2^Bits is Gap. The upper half times Gap, the word above that times Gap, the
+// last carry times Gap. After that carry the number is so small that there is
+// none again.
 func (f *field) fold(p *program) {
 	n := f.Words
-	low, high := make([]term, n), make([]term, n-1)
 	for i := range n {
-		p.set(fmt.Sprintf("u%d, v%d", i, i), "bits.Mul64(t%d, %d)", n+i, f.Fold)
-		low[i] = term{i, fmt.Sprintf("v%d", i)}
-		if i < n-1 {
-			high[i] = term{i + 1, fmt.Sprintf("u%d", i)}
+		p.multiply(i, fmt.Sprintf("t%d", n+i), fmt.Sprint(f.Gap))
+	}
+	p.set("top", "h%d + %s", n-1, p.add("c", lows(0, 0, n)...))
+	p.line("top += %s", p.add("d", highs(1, 0, n-1)...))
+	once := append([]term{{0, fmt.Sprintf("top*%d", f.Gap)}}, rest(1, n)...)
+	p.line("t0 += -%s & %d", p.add("k", once...), f.Gap)
+	p.store(n)
+}
+
+// complement: 2^Bits is -Gap. With the upper half H inverted to N = 2^Bits-1-H,
+// -Gap*H is Gap*N + Gap + Gap^2, a sum without a minus; the word above it is at most
+// Gap, so taking Gap times that leaves the constant positive. Where the last sum
+// carries, one prime less fits.
+func (f *field) complement(p *program) {
+	n := f.Words
+	for i := range n {
+		p.multiply(i, fmt.Sprintf("^t%d", n+i), fmt.Sprint(f.Gap))
+	}
+	p.set("top", "h%d + %s", n-1, p.add("c", lows(0, 0, n)...))
+	p.line("top += %s", p.add("d", highs(1, 0, n-1)...))
+	once := append([]term{{0, fmt.Sprintf("(%d-top)*%d", f.Gap+1, f.Gap)}}, rest(1, n)...)
+	p.set("mask", "-%s", p.add("k", once...))
+	p.subLast("b", f.masked("mask", f.Prime)...)
+	p.store(n)
+}
+
+// montgomery clears the lower half word by word with multiples of the prime and
+// leaves the upper one, the product over 2^Bits, below 2p until the last step.
+func (f *field) montgomery(p *program) {
+	n, prime := f.Words, limbs(f.Prime, f.Words)
+	inverse := prime[0]
+	for range 5 {
+		inverse *= 2 - prime[0]*inverse
+	}
+	for i := range n {
+		p.set("m", "t%d * %#x", i, -inverse)
+		for j, w := range prime {
+			p.multiply(j, "m", fmt.Sprintf("%#x", w))
 		}
+		over := "0"
+		if i > 0 {
+			over = "over"
+		}
+		carry := p.add("c", lows(i, 0, n)...)
+		p.set(fmt.Sprintf("t%d, e0", i+n), "bits.Add64(t%d, %s, %s)", i+n, over, carry)
+		p.set("over", "e0 + %s", p.add("d", highs(i+1, 0, n)...))
 	}
-	p.line("u%d += %s", n-1, p.chain("c", false, low...))
-	p.line("u%d += %s", n-1, p.chain("d", false, high...))
-	rest := []term{{0, fmt.Sprintf("u%d*%d", n-1, f.Fold)}}
-	for i := 1; i < n; i++ {
-		rest = append(rest, term{i, "0"})
+	for j := range n {
+		p.line("t%d = t%d", j, n+j)
 	}
-	carry := p.chain("k", false, rest...)
-	p.line("z[0] = t0 + -%s&%d", carry, f.Fold)
-	for i := 1; i < n; i++ {
-		p.line("z[%d] = t%d", i, i)
+	p.set("top", "over")
+	f.once(p)
+}
+
+// once takes the prime from top and the words t where they are not below it.
+func (f *field) once(p *program) {
+	n, all := f.Words, new(big.Int).Set(f.Prime)
+	for j := range n {
+		p.set(fmt.Sprintf("s%d", j), "t%d", j)
+	}
+	var terms []term
+	for j, w := range limbs(all, n) {
+		terms = append(terms, term{j, fmt.Sprintf("%#x", w)})
+	}
+	p.set("_, b0", "bits.Sub64(top, 0, %s)", p.sub("b", terms...))
+	p.line("keep := -b0")
+	for j := range n {
+		p.line("z[%d] = t%d ^ keep&(t%d^s%d)", j, j, j, j)
 	}
 }
