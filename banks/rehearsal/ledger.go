@@ -119,12 +119,3 @@ func (l *ledger) add(sync bool, values ...any) error {
 	}
 	return nil
 }
-
-// replaceFile writes a small file in one step.
-func replaceFile(path string, data []byte) error {
-	temp := path + ".tmp"
-	if err := os.WriteFile(temp, data, 0o640); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
-}

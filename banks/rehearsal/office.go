@@ -15,6 +15,9 @@ import (
 	"sync"
 	"time"
 
+	"bankconnector/banks/rehearsal/host"
+	"bankconnector/banks/rehearsal/letter"
+	"bankconnector/banks/rehearsal/turns"
 	"bankconnector/crypto/cms"
 	"bankconnector/formats"
 	"bankconnector/formats/envelope"
@@ -29,39 +32,27 @@ const lateness = 3 * time.Second
 // marker is the suffix by which a client that cannot rename says "finished".
 const marker = ".done"
 
-// errClosed ends the work of an office whose rehearsal was closed.
-var errClosed = errors.New("rehearsal closed")
-
-// office is the back office of one bank. One goroutine does its work; the fields of
-// the first group belong to it alone. The folder wakes it when a file is ready, so an
+// office is the back office of one bank. One goroutine does its work; all fields down
+// to state belong to it alone. The folder wakes it when a file is ready, so an
 // idle bank costs nothing.
 type office struct {
+	*turns.Worker
+
 	config   *Config
-	bank     Bank
+	bank     *Bank
 	habits   habits
 	dir      string
-	gauge    *gauge
-	slots    chan struct{} // bounds how many offices work at once
-	stranger *cms.Signer   // signs for wrong-signer
-	foreign  string        // BIC for foreign-reply
+	reader   letter.Reader
+	stranger *cms.Signer // signs for wrong-signer
+	foreign  string      // BIC for foreign-reply
 
 	received, receipts, sent *ledger
 	state                    memory
 
-	mu     sync.Mutex // guards what follows
-	signal chan struct{}
-	dirty  bool // a file may wait in to-bank
-	work   bool // a pass is running
-	active bool // counted in gauge
-	ready  []task
-	timers map[*time.Timer]bool
-	open   map[string]int // files of to-bank being written
+	mu     sync.Mutex     // guards what follows
+	writes map[string]int // files of to-bank being written
 	torn   map[string]bool
-	err    error // why the office stands still
 }
-
-// task is one thing to do for a reply, now or later.
-type task func(ctx context.Context) error
 
 // arrival is one file that was taken into the archive.
 type arrival struct {
@@ -76,7 +67,7 @@ func (a arrival) file() string { return fmt.Sprintf("%08d_%s", a.number, a.name)
 // another one.
 func (o *office) neighbours(banks []Bank, i int) error {
 	o.stranger, o.foreign = o.config.Stranger, "044525000"
-	if other := banks[(i+1)%len(banks)]; len(banks) > 1 {
+	if other := &banks[(i+1)%len(banks)]; len(banks) > 1 {
 		o.stranger, o.foreign = cmp.Or(o.stranger, other.Signer), other.Sample.BIC
 	}
 	if o.habits[quirkWrongSigner] && o.stranger == nil {
@@ -85,158 +76,70 @@ func (o *office) neighbours(banks []Bank, i int) error {
 	return nil
 }
 
-// run works until ctx ends.
+// run works until ctx ends, or until something fails: then the memory may disagree
+// with the disk, which the next Start reads again.
 func (o *office) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-o.signal:
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case o.slots <- struct{}{}:
-		}
-		tasks := o.begin()
-		err := o.pass(ctx, tasks)
-		<-o.slots
-		if ctx.Err() != nil {
-			return
-		}
-		if o.end(err); err != nil {
-			// The memory may disagree with the disk now. The next Start reads the disk again.
-			o.config.Log.LogAttrs(ctx, slog.LevelError, "back office stands still", slog.String("bank", o.bank.Sample.BIC), slog.Any("err", err))
-			return
-		}
+	o.Run(ctx, o.pass)
+	if err := o.Err(); err != nil {
+		o.config.Log.LogAttrs(ctx, slog.LevelError, "back office stands still", slog.String("bank", o.bank.Sample.BIC), slog.Any("err", err))
 	}
 }
 
-func (o *office) begin() []task {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	tasks := o.ready
-	o.ready, o.dirty, o.work = nil, false, true
-	return tasks
-}
+// now is the time that goes into ledgers and manifests.
+func (o *office) now() time.Time { return o.config.Now().UTC().Truncate(time.Millisecond) }
 
-func (o *office) end(err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.work, o.err = false, err
-	o.settle()
-}
-
-// settle counts the office in or out. The caller holds mu.
-func (o *office) settle() {
-	active := o.err == nil && (o.dirty || o.work || len(o.ready) > 0 || len(o.timers) > 0)
-	if active != o.active {
-		o.active = active
-		o.gauge.add(map[bool]int{true: 1, false: -1}[active])
-	}
-}
-
-// wake makes the office look into to-bank.
-func (o *office) wake() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.dirty = true
-	o.ring()
-}
-
-// ring starts a pass. The caller holds mu.
-func (o *office) ring() {
-	o.settle()
-	select {
-	case o.signal <- struct{}{}:
-	default:
-	}
-}
-
-// later puts a task into a pass after d.
-func (o *office) later(d time.Duration, t task) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if d <= 0 {
-		o.ready = append(o.ready, t)
-		o.ring()
-		return
-	}
-	var timer *time.Timer
-	timer = time.AfterFunc(d, func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if o.timers[timer] {
-			delete(o.timers, timer)
-			o.ready = append(o.ready, t)
-			o.ring()
-		}
-	})
-	o.timers[timer] = true
-	o.settle()
-}
+// local is a time of the ledger by the calendar that dates documents.
+func (o *office) local(at time.Time) time.Time { return at.In(o.config.Now().Location()) }
 
 func (o *office) failure() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.err == nil {
-		return nil
+	if err := o.Err(); err != nil {
+		return fmt.Errorf("bank %s: %w", o.bank.Sample.BIC, err)
 	}
-	return fmt.Errorf("bank %s: %w", o.bank.Sample.BIC, o.err)
+	return nil
 }
 
 // close is called after run has returned.
 func (o *office) close() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for t := range o.timers {
-		t.Stop()
-	}
-	clear(o.timers)
-	o.err = errClosed
-	o.settle()
+	o.Stop()
 	return errors.Join(o.received.Close(), o.receipts.Close(), o.sent.Close())
 }
 
-// opened keeps a file that is being written from being taken.
-func (o *office) opened(name string) {
+// Opened keeps a file that is being written from being taken.
+func (o *office) Opened(name string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.open[name]++
+	o.writes[name]++
 	delete(o.torn, name)
 }
 
-// closed lets a file that was written to its end be taken, if its name is final.
-func (o *office) closed(name string, end ending) {
+// Closed lets a file that was written to its end be taken, if its name is final.
+func (o *office) Closed(name string, end host.Ending) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.open[name]--; o.open[name] <= 0 {
-		delete(o.open, name)
+	if o.writes[name]--; o.writes[name] <= 0 {
+		delete(o.writes, name)
 	}
 	switch {
-	case end == endTorn:
+	case end == host.Torn:
 		o.torn[name] = true
-	case end == endWhole && o.final(name) != "":
-		o.dirty = true
-		o.ring()
+	case end == host.Whole && o.final(name) != "":
+		o.Wake()
 	}
 }
 
-// moved is the usual way in which a file arrives.
-func (o *office) moved(name string) {
+// Moved is the usual way in which a file arrives.
+func (o *office) Moved(name string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.torn, name)
-	if o.final(name) != "" {
-		o.dirty = true
-		o.ring()
+	if delete(o.torn, name); o.final(name) != "" {
+		o.Wake()
 	}
 }
 
-// taken is where duplicate-replies puts a reply back.
-func (o *office) taken(name string) {
-	if base := path.Base(name); o.habits[quirkDuplicates] && path.Dir(name) == fromBank {
-		o.later(o.config.late()/10, func(context.Context) error { return o.repeat(base) })
+// Taken is where duplicate-replies puts a reply back.
+func (o *office) Taken(name string) {
+	if base := path.Base(name); o.habits[quirkDuplicates] && path.Dir(name) == host.FromBank {
+		o.Later(0, func(context.Context) error { return o.repeat(base) })
 	}
 }
 
@@ -244,7 +147,7 @@ func (o *office) taken(name string) {
 // own for a bank that understands renames, that of the marker's file for one that
 // does not.
 func (o *office) final(name string) string {
-	name, ok := strings.CutPrefix(name, toBank+"/")
+	name, ok := strings.CutPrefix(name, host.ToBank+"/")
 	if o.habits[quirkNoRename] && ok {
 		name, ok = strings.CutSuffix(name, marker)
 	}
@@ -257,7 +160,7 @@ func (o *office) final(name string) string {
 
 // pass takes what waits in to-bank, records it, and does the tasks that are due,
 // those of the files just taken among them.
-func (o *office) pass(ctx context.Context, tasks []task) error {
+func (o *office) pass(ctx context.Context, tasks []turns.Task) error {
 	found, err := o.scan()
 	if err != nil {
 		return fmt.Errorf("scan to-bank: %w", err)
@@ -275,7 +178,7 @@ func (o *office) pass(ctx context.Context, tasks []task) error {
 
 // scan lists the files that are ready, by name, no more than a batch of them.
 func (o *office) scan() ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(o.dir, "root", toBank))
+	entries, err := os.ReadDir(filepath.Join(o.dir, "root", host.ToBank))
 	if err != nil {
 		return nil, err
 	}
@@ -289,17 +192,17 @@ func (o *office) scan() ([]string, error) {
 	defer o.mu.Unlock()
 	var found []string
 	for name := range there {
-		final := o.final(toBank + "/" + name)
-		in := toBank + "/" + final
-		if final == "" || o.open[in] > 0 || o.torn[in] {
+		final := o.final(host.ToBank + "/" + name)
+		in := host.ToBank + "/" + final
+		if final == "" || o.writes[in] > 0 || o.torn[in] {
 			continue
 		}
 		found = append(found, final)
 	}
 	slices.Sort(found)
 	if len(found) > batch {
-		found, o.dirty = found[:batch], true
-		o.ring()
+		found = found[:batch]
+		o.Wake()
 	}
 	return found, nil
 }
@@ -311,13 +214,13 @@ func (o *office) take(ctx context.Context, found []string) error {
 	o.state.backlog = nil
 	for _, name := range found {
 		a := arrival{o.state.arrivals + 1, name}
-		err := os.Rename(filepath.Join(o.dir, "root", toBank, name), filepath.Join(o.dir, "archive", a.file()))
+		err := os.Rename(filepath.Join(o.dir, "root", host.ToBank, name), filepath.Join(o.dir, "archive", a.file()))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		// A crash here leaves the file in the archive without a line: the next start judges it.
 		if o.habits[quirkNoRename] {
-			if err := os.Remove(filepath.Join(o.dir, "root", toBank, name+marker)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := os.Remove(filepath.Join(o.dir, "root", host.ToBank, name+marker)); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}
 		}
@@ -368,7 +271,7 @@ func (o *office) record(ctx context.Context, list []arrival) error {
 		return err
 	}
 	for _, j := range todo {
-		o.schedule(j.line, o.plan(j.line, j.doc))
+		o.schedule(j.line, o.plan(j))
 	}
 	return nil
 }

@@ -3,6 +3,9 @@ package rehearsal
 import (
 	"fmt"
 	"strings"
+	"time"
+
+	"bankconnector/banks/rehearsal/host"
 )
 
 // Quirk is the name of one way in which a simulated bank misbehaves, or differs
@@ -59,7 +62,7 @@ func Quirks() []QuirkInfo {
 		{Name: quirkUnsigned, RU: "ответы без подписей", EN: "replies carry no signatures"},
 		{Name: quirkWrongSigner, RU: "ответы подписаны чужим сертификатом", EN: "replies are signed with somebody else's certificate"},
 		{Name: quirkForeign, RU: "ответы называют БИК другого банка", EN: "replies name another bank's BIC"},
-		{Name: quirkHalfFile, RU: "рядом лежит брошенный .part, а ответ сначала виден наполовину и дописывается через две секунды", EN: "an abandoned .part lies about, and a reply is visible half written and completed two seconds later"},
+		{Name: quirkHalfFile, RU: "рядом лежит брошенный .part, а ответ сначала виден наполовину и дописывается через три секунды", EN: "an abandoned .part lies about, and a reply is visible half written and completed three seconds later"},
 		{Name: quirkSecondReport, RU: "через три секунды после уведомления приходит ещё одно, окончательное", EN: "three seconds after a report a further, final one follows"},
 	}
 }
@@ -83,4 +86,20 @@ func newHabits(list []Quirk) (habits, error) {
 		h[q] = true
 	}
 	return h, nil
+}
+
+// slowness is the pause of a slow bank before each request.
+const slowness = 10 * time.Millisecond
+
+// server picks the habits that concern the server, not the back office.
+func (h habits) server() host.Habits {
+	s := host.Habits{
+		Mute: h[quirkMute], Down: h[quirkDown], NoPosixRename: h[quirkNoPosixRename], NoRename: h[quirkNoRename],
+		NoFsync: h[quirkNoFsync], Clobber: h[quirkClobber], NoListHome: h[quirkNoListHome],
+		ReadonlyFromBank: h[quirkReadonly], CrashRename: h[quirkCrashRename], DropRename: h[quirkDropRename],
+	}
+	if h[quirkSlow] {
+		s.Pause = slowness
+	}
+	return s
 }

@@ -28,6 +28,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,9 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
 
+	"bankconnector/banks/rehearsal/host"
+	"bankconnector/banks/rehearsal/letter"
+	"bankconnector/banks/rehearsal/turns"
 	"bankconnector/crypto/cms"
 	"bankconnector/formats"
 )
@@ -50,13 +54,18 @@ import (
 type Config struct {
 	Dir          string           // holds banks/; one rehearsal at a time
 	Seed         int64            // draws the answers, together with each document's key
-	Now          func() time.Time // the clock
+	Now          func() time.Time // the clock, in the zone whose calendar dates the documents
 	Log          *slog.Logger     // nil = silent
 	Listen       string           // address to listen on, "" = 127.0.0.1
 	ReplyDelay   time.Duration    // from the arrival of a document to its report or answer
 	FinalReports bool             // never "executed in part": the first report is the last
 	Stranger     *cms.Signer      // signs for the quirk wrong-signer; nil = another bank of the rehearsal
+
+	hook  func(bic, step string) error // tests end the world here
+	delay time.Duration                // of the quirks that are late, 0 = lateness
 }
+
+func (c *Config) late() time.Duration { return cmp.Or(c.delay, lateness) }
 
 // Bank is one bank as the caller made it: identity, keys and habits.
 type Bank struct {
@@ -74,10 +83,11 @@ type Bank struct {
 // Rehearsal is a set of running banks.
 type Rehearsal struct {
 	lock    *os.File
-	gauge   *gauge
-	servers map[string]*server
+	queue   *turns.Queue
+	servers map[string]*host.Server
 	offices []*office
 	stop    context.CancelFunc
+	unhook  func() bool
 	wait    sync.WaitGroup
 	once    sync.Once
 	err     error
@@ -86,8 +96,8 @@ type Rehearsal struct {
 // bicPattern also keeps a bank inside its folder.
 var bicPattern = regexp.MustCompile(`^[0-9]{9}$`)
 
-// Start brings all banks up; they serve when it returns. The end of ctx stops them
-// as Close does, only without waiting.
+// Start brings all banks up; they serve when it returns, and banks is theirs from then
+// on. The end of ctx stops them as Close does, only without waiting.
 func Start(ctx context.Context, c Config, banks []Bank) (*Rehearsal, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -102,58 +112,61 @@ func Start(ctx context.Context, c Config, banks []Bank) (*Rehearsal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start rehearsal: %w", err)
 	}
-	ctx, stop := context.WithCancel(ctx)
-	r := &Rehearsal{lock: lock, gauge: newGauge(), servers: map[string]*server{}, stop: stop}
-	slots := make(chan struct{}, 2*runtime.GOMAXPROCS(0))
+	parent := ctx
+	ctx, stop := context.WithCancel(parent)
+	r := &Rehearsal{lock: lock, queue: turns.NewQueue(2 * runtime.GOMAXPROCS(0)), servers: map[string]*host.Server{}, stop: stop}
 	for i := range banks {
-		if err := r.open(ctx, &c, banks, i, slots); err != nil {
+		if err := r.open(ctx, &c, banks, i); err != nil {
 			return nil, errors.Join(fmt.Errorf("start rehearsal: bank %q: %w", banks[i].Sample.BIC, err), r.Close())
 		}
 	}
 	for _, o := range r.offices {
-		o.wake()
+		o.Wake()
 		r.wait.Go(func() { o.run(ctx) })
 	}
 	for _, s := range r.servers {
-		s.serve()
+		s.Serve()
 	}
+	r.unhook = context.AfterFunc(parent, func() { _ = r.Close() })
 	return r, nil
 }
 
 // open prepares one bank: its folders, its ledgers, its listener.
-func (r *Rehearsal) open(ctx context.Context, c *Config, banks []Bank, i int, slots chan struct{}) error {
-	b := banks[i]
+func (r *Rehearsal) open(ctx context.Context, c *Config, banks []Bank, i int) error {
+	b := &banks[i]
 	if !bicPattern.MatchString(b.Sample.BIC) || r.servers[b.Sample.BIC] != nil {
 		return errors.New("the BIC must be nine digits, once")
 	}
-	if b.HostKey == nil || b.Signer == nil {
-		return errors.New("needs a host key and a signer")
+	if b.Signer == nil {
+		return errors.New("needs a signer")
 	}
 	h, err := newHabits(b.Quirks)
 	if err != nil {
 		return err
 	}
 	dir := filepath.Join(c.Dir, "banks", b.Sample.BIC)
-	for _, name := range []string{"root/" + toBank, "root/" + fromBank, "archive", "outbox", "sent"} {
+	for _, name := range []string{"archive", "outbox", "sent", "root/" + host.ToBank, "root/" + host.FromBank} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o750); err != nil {
 			return err
 		}
 	}
-	o := &office{config: c, bank: b, habits: h, dir: dir, gauge: r.gauge, slots: slots}
+	o := &office{Worker: r.queue.Worker(), config: c, bank: b, habits: h, dir: dir, reader: letter.Reader{BIC: b.Sample.BIC, Policy: &b.Verify}}
 	if err := o.neighbours(banks, i); err != nil {
 		return err
 	}
-	if err := o.open(); err != nil {
+	if err := o.load(); err != nil {
 		return err
 	}
 	r.offices = append(r.offices, o)
-	root, err := os.OpenRoot(filepath.Join(dir, "root"))
+	s, err := host.Open(ctx, host.Options{
+		Name: b.Sample.BIC, Dir: dir, HostKey: b.HostKey, Authorized: b.Authorized, User: b.User, Password: b.Password,
+		Listen: c.Listen, Port: b.Port, Habits: h.server(), Watch: o, Log: c.Log,
+	})
 	if err != nil {
 		return err
 	}
-	s := newServer(b, h, &folder{root: root, habits: h, watch: o}, c.Log)
 	r.servers[b.Sample.BIC] = s
-	return s.listen(ctx, dir, c.Listen, b.Port)
+	return nil
 }
 
 // lockFolder makes sure that no second rehearsal works on the same files. The lock
@@ -172,7 +185,7 @@ func lockFolder(dir string) (*os.File, error) {
 // Addr returns host:port of a bank, "" if there is no such bank.
 func (r *Rehearsal) Addr(bic string) string {
 	if s := r.servers[bic]; s != nil {
-		return s.addr
+		return s.Addr()
 	}
 	return ""
 }
@@ -181,7 +194,7 @@ func (r *Rehearsal) Addr(bic string) string {
 // ledger and all its replies are in from-bank, delayed ones too. It returns what went
 // wrong in the back offices, or the error of ctx.
 func (r *Rehearsal) Idle(ctx context.Context) error {
-	if err := r.gauge.zero(ctx); err != nil {
+	if err := r.queue.Idle(ctx); err != nil {
 		return fmt.Errorf("wait for the rehearsal banks: %w", err)
 	}
 	var errs []error
@@ -195,10 +208,12 @@ func (r *Rehearsal) Idle(ctx context.Context) error {
 // it is at, and frees the folder. What was not answered is answered after the next Start.
 func (r *Rehearsal) Close() error {
 	r.once.Do(func() {
-		r.stop()
+		if r.stop(); r.unhook != nil {
+			r.unhook()
+		}
 		var errs []error
 		for _, s := range r.servers {
-			errs = append(errs, s.close())
+			errs = append(errs, s.Close())
 		}
 		r.wait.Wait()
 		for _, o := range r.offices {
@@ -207,40 +222,4 @@ func (r *Rehearsal) Close() error {
 		r.err = errors.Join(append(errs, r.lock.Close())...)
 	})
 	return r.err
-}
-
-// gauge counts the back offices that have work.
-type gauge struct {
-	mu   sync.Mutex
-	n    int
-	idle chan struct{} // closed while n is 0
-}
-
-func newGauge() *gauge {
-	g := &gauge{idle: make(chan struct{})}
-	close(g.idle)
-	return g
-}
-
-func (g *gauge) add(d int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.n == 0 {
-		g.idle = make(chan struct{})
-	}
-	if g.n += d; g.n == 0 {
-		close(g.idle)
-	}
-}
-
-func (g *gauge) zero(ctx context.Context) error {
-	g.mu.Lock()
-	idle := g.idle
-	g.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
