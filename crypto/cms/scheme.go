@@ -1,0 +1,128 @@
+package cms
+
+import (
+	"slices"
+
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
+
+	"bankconnector/crypto/cms/message"
+	"bankconnector/crypto/pki"
+)
+
+// scheme is how a signature value is made: the kind of key ("ecdsa" for either curve), the hash, and for PSS the salt.
+type scheme struct {
+	key    pki.Algorithm
+	digest pki.Digest
+	pss    bool
+	salt   int
+}
+
+func (s scheme) verify(k pki.PublicKey, digest, sig []byte) bool {
+	if !s.pss {
+		return k.Verify(s.digest, digest, sig)
+	}
+	v, ok := k.(interface {
+		VerifyPSS(h pki.Digest, digest, sig []byte, salt int) bool
+	})
+	return ok && v.VerifyPSS(s.digest, digest, sig, s.salt)
+}
+
+// scheme judges the two algorithm identifiers of a signer together: each allowed, and fitting the other.
+// Where RFC 5652 leaves freedom: the signature algorithm may be the bare key OID (GOST, RSA) or the one with digest.
+func (p *Policy) scheme(m *message.Message, si *message.Signer) (scheme, *pki.Refusal) {
+	var s scheme
+	h, known := digestOf(si.Digest.OID)
+	switch {
+	case known && h == "":
+		return s, refuse("weak-digest", "digest algorithm %s is broken or withdrawn", si.Digest.OID)
+	case !known:
+		return s, refuse("algorithm", "digest algorithm %s is not supported", si.Digest.OID)
+	case !si.Digest.Plain():
+		return s, refuse("algorithm", "digest algorithm %s with parameters", si.Digest.OID)
+	}
+	if !slices.ContainsFunc(m.Digests, func(a message.Algorithm) bool { return a.OID == si.Digest.OID }) {
+		return s, refuse("algorithm", "digestAlgorithms does not list %s, which the signer used", si.Digest.OID)
+	}
+	s.digest = h
+	if si.Signature.OID == oidPSS {
+		if !p.PSS {
+			return s, refuse("rsa-pss", "the signature is RSASSA-PSS")
+		}
+		s.key, s.pss = pki.RSA, true
+		return s, s.readPSS(si.Signature.Params)
+	}
+	var digest pki.Digest
+	if s.key, digest = signatureOf(si.Signature.OID); s.key == "" {
+		return s, refuse("algorithm", "signature algorithm %s is not supported", si.Signature.OID)
+	}
+	if digest == "" && s.key == pki.RSA {
+		digest = h // rsaEncryption goes with any hash of SHA-2
+	}
+	if digest != h || h.New().Size() < 32 || s.key == pki.RSA && (h == pki.Streebog256 || h == pki.Streebog512) {
+		return s, refuse("algorithm", "signature algorithm %s does not go with digest algorithm %s", si.Signature.OID, si.Digest.OID)
+	}
+	if !si.Signature.Plain() {
+		return s, refuse("algorithm", "signature algorithm %s with parameters", si.Signature.OID)
+	}
+	return s, nil
+}
+
+// signatureOf tells the key and the hash of a signature OID; the hash is "" where any may be.
+func signatureOf(id string) (pki.Algorithm, pki.Digest) {
+	switch id {
+	case oidGOST256, "1.2.643.7.1.1.3.2":
+		return pki.GOST256, pki.Streebog256
+	case oidGOST512, "1.2.643.7.1.1.3.3":
+		return pki.GOST512, pki.Streebog512
+	case oidRSA:
+		return pki.RSA, ""
+	case "1.2.840.113549.1.1.11":
+		return pki.RSA, pki.SHA256
+	case "1.2.840.113549.1.1.12":
+		return pki.RSA, pki.SHA384
+	case "1.2.840.113549.1.1.13":
+		return pki.RSA, pki.SHA512
+	case "1.2.840.10045.4.3.2":
+		return "ecdsa", pki.SHA256
+	case "1.2.840.10045.4.3.3":
+		return "ecdsa", pki.SHA384
+	case "1.2.840.10045.4.3.4":
+		return "ecdsa", pki.SHA512
+	default:
+		return "", ""
+	}
+}
+
+// readPSS reads RSASSA-PSS-params (RFC 4055 section 3.1). The hash must be the signer's, MGF1 must use the same, the
+// salt must be as long as the hash or longer, the trailer the usual one.
+func (s *scheme) readPSS(params []byte) *pki.Refusal {
+	bad := func(what string) *pki.Refusal { return refuse("algorithm", "RSASSA-PSS: %s", what) }
+	in := cryptobyte.String(params)
+	var seq, hash, mask, salt cryptobyte.String
+	var p1, p2, p3 bool
+	if !in.ReadASN1(&seq, der.SEQUENCE) || !in.Empty() ||
+		!seq.ReadOptionalASN1(&hash, &p1, der.Tag(0).Constructed().ContextSpecific()) ||
+		!seq.ReadOptionalASN1(&mask, &p2, der.Tag(1).Constructed().ContextSpecific()) ||
+		!seq.ReadOptionalASN1(&salt, &p3, der.Tag(2).Constructed().ContextSpecific()) || !seq.Empty() {
+		return bad("malformed parameters")
+	}
+	if !p1 || !p2 || !p3 {
+		return refuse("weak-digest", "RSASSA-PSS: the defaults of its parameters mean SHA-1")
+	}
+	h, ok1 := message.ReadAlgorithm(&hash)
+	m, ok2 := message.ReadAlgorithm(&mask)
+	inner := cryptobyte.String(m.Params)
+	g, ok3 := message.ReadAlgorithm(&inner)
+	if !ok1 || !ok2 || !ok3 || !hash.Empty() || !mask.Empty() || !inner.Empty() || !salt.ReadASN1Integer(&s.salt) || !salt.Empty() {
+		return bad("malformed parameters")
+	}
+	want := digestOID(s.digest)
+	if h.OID != want || g.OID != want || m.OID != oidMGF1 || !h.Plain() || !g.Plain() {
+		return bad("its hashes are not the signer's digest algorithm")
+	}
+	if s.salt < s.digest.New().Size() || s.salt > 512 {
+		return bad("the salt is too short or too long")
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package cms
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
+
+	"bankconnector/crypto/cms/message"
+	"bankconnector/crypto/pki"
+)
+
+// lastDay is how long before the end of its certificate a Signer stops signing: what it signs must outlive its journey.
+const lastDay = 24 * time.Hour
+
+// Signer makes detached CAdES-BES signatures under one certificate. Every signature, wherever it was made, is verified
+// by Policy.Verify against that certificate before it is handed out. It is safe for concurrent use when what it signs
+// with is.
+type Signer struct {
+	// Margin is how long before the end of the certificate, or of its privateKeyUsagePeriod, Sign refuses to go on.
+	// NewSigner and the others set it to 24 hours; 0 signs until the end. Set it before the first use.
+	Margin time.Duration
+
+	cert  *pki.Certificate
+	raw   RawSigner
+	whole WholeSigner
+	own   *Policy
+}
+
+// RawSigner signs a digest with a key that this program does not hold (a PKCS#11 token). It returns the signature value
+// as it stands in a CMS: for GOST s||r big-endian, for RSA PKCS#1 v1.5 over h, for ECDSA a DER SEQUENCE.
+type RawSigner func(ctx context.Context, h pki.Digest, digest []byte) ([]byte, error)
+
+// WholeSigner makes a whole detached CMS over content outside this program (cryptcp, csptest): DER, BER, PEM or base64.
+type WholeSigner func(ctx context.Context, content []byte) ([]byte, error)
+
+// NewSigner signs with a key in memory. It refuses a key that is not the certificate's. rand must be a source of secret
+// randomness.
+func NewSigner(cert *pki.Certificate, key pki.PrivateKey, rand io.Reader) (*Signer, error) {
+	if cert == nil || key == nil {
+		return nil, errors.New("make signer: no certificate or no key")
+	}
+	if !cert.Matches(key.Public()) {
+		return nil, fmt.Errorf("make signer: the key does not belong to %s", cert)
+	}
+	return NewSignerFunc(cert, func(_ context.Context, h pki.Digest, digest []byte) ([]byte, error) {
+		return key.Sign(rand, h, digest)
+	})
+}
+
+// NewSignerFunc signs with a key elsewhere, which raw reaches; attributes and message are made here.
+func NewSignerFunc(cert *pki.Certificate, raw RawSigner) (*Signer, error) {
+	return newSigner(cert, &Signer{raw: raw})
+}
+
+// NewSignerWhole takes signatures made by another program. What comes back is re-written as DER; without reports that
+// the program leaves signingCertificateV2 out (csptest does), which is then not demanded.
+func NewSignerWhole(cert *pki.Certificate, whole WholeSigner, without bool) (*Signer, error) {
+	s, err := newSigner(cert, &Signer{whole: whole})
+	if err == nil {
+		s.own.BER, s.own.PSS, s.own.LooseBag, s.own.SigningCertificateOptional = true, true, true, without
+	}
+	return s, err
+}
+
+func newSigner(cert *pki.Certificate, s *Signer) (*Signer, error) {
+	if cert == nil || s.raw == nil && s.whole == nil {
+		return nil, errors.New("make signer: no certificate or nothing to sign with")
+	}
+	s.cert, s.Margin = cert, lastDay
+	s.own = &Policy{Signers: []Pin{{Certificate: cert}}}
+	return s, nil
+}
+
+// Certificate is what the signatures are made under.
+func (s *Signer) Certificate() *pki.Certificate { return s.cert }
+
+// Until is when Sign stops: the end of the certificate or of the key's usage period, less Margin.
+func (s *Signer) Until() time.Time {
+	end := s.cert.X509.NotAfter
+	if _, until := s.cert.KeyPeriod(); !until.IsZero() && until.Before(end) {
+		end = until
+	}
+	return end.Add(-s.Margin)
+}
+
+// Sign makes a detached CAdES-BES signature over content in DER, with signingTime at. It refuses when the certificate
+// is not valid at that time or ends within Margin, and when what was made does not verify; nothing is then returned.
+func (s *Signer) Sign(ctx context.Context, content []byte, at time.Time) ([]byte, error) {
+	if at.After(s.Until()) {
+		return nil, fmt.Errorf("sign: %s: signing with it stopped at %s; put the next certificate in force", s.cert, bound(s.Until()))
+	}
+	var sig []byte
+	var err error
+	if s.whole != nil {
+		sig, err = s.foreign(ctx, content)
+	} else {
+		sig, err = s.build(ctx, content, at)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	if v := s.own.Verify(content, sig, at); !v.Valid() {
+		return nil, fmt.Errorf("sign: the signature just made is not good (%s: %s); it was thrown away", v.Code, v.Detail)
+	}
+	return sig, nil
+}
+
+// foreign has another program sign and rewrites the result as DER.
+func (s *Signer) foreign(ctx context.Context, content []byte) ([]byte, error) {
+	out, err := s.whole(ctx, bytes.Clone(content))
+	if err != nil {
+		return nil, err
+	}
+	body, refusal := message.DER(out)
+	if refusal != nil {
+		return nil, fmt.Errorf("read the signature made outside: %w", refusal)
+	}
+	return body, nil
+}
+
+func (s *Signer) build(ctx context.Context, content []byte, at time.Time) ([]byte, error) {
+	h := s.cert.Key.Algorithm().Digest()
+	attrs, err := s.attributes(h, h.Sum(content), at)
+	if err != nil {
+		return nil, err
+	}
+	value, err := s.raw(ctx, h, h.Sum(message.Encode(0x31, attrs)))
+	if err != nil {
+		return nil, err
+	}
+	var b cryptobyte.Builder
+	seq := func(b *cryptobyte.Builder, body func(*cryptobyte.Builder)) { b.AddASN1(der.SEQUENCE, body) }
+	seq(&b, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(oid(oidSignedData))
+		b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
+			seq(b, func(b *cryptobyte.Builder) {
+				b.AddASN1Int64(1)
+				b.AddASN1(der.SET, func(b *cryptobyte.Builder) { addAlgorithm(b, digestOID(h), false) })
+				seq(b, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oid(oidData)) })
+				b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(s.cert.Raw) })
+				b.AddASN1(der.SET, func(b *cryptobyte.Builder) {
+					seq(b, func(b *cryptobyte.Builder) {
+						b.AddASN1Int64(1)
+						s.addID(b)
+						addAlgorithm(b, digestOID(h), false)
+						b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
+						s.addScheme(b)
+						b.AddASN1OctetString(value)
+					})
+				})
+			})
+		})
+	})
+	return b.Bytes()
+}
+
+// attributes are contentType, signingTime, messageDigest and signingCertificateV2, in DER order (RFC 5126 section 5.7).
+func (s *Signer) attributes(h pki.Digest, sum []byte, at time.Time) ([]byte, error) {
+	values := []struct {
+		id  string
+		add func(b *cryptobyte.Builder)
+	}{
+		{oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oid(oidData)) }},
+		{oidSigningTime, func(b *cryptobyte.Builder) {
+			if at = at.UTC().Truncate(time.Second); at.Year() < 2050 {
+				b.AddASN1UTCTime(at)
+			} else {
+				b.AddASN1GeneralizedTime(at)
+			}
+		}},
+		{oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(sum) }},
+		{oidSigningCert2, func(b *cryptobyte.Builder) { s.addBinding(b, h) }},
+	}
+	var all [][]byte
+	for _, v := range values {
+		var b cryptobyte.Builder
+		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(oid(v.id))
+			b.AddASN1(der.SET, v.add)
+		})
+		one, err := b.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	slices.SortFunc(all, bytes.Compare)
+	return bytes.Join(all, nil), nil
+}
+
+func (s *Signer) addBinding(b *cryptobyte.Builder, h pki.Digest) {
+	seq := func(b *cryptobyte.Builder, body func(*cryptobyte.Builder)) { b.AddASN1(der.SEQUENCE, body) }
+	seq(b, func(b *cryptobyte.Builder) {
+		seq(b, func(b *cryptobyte.Builder) {
+			seq(b, func(b *cryptobyte.Builder) {
+				if h != pki.SHA256 { // the default is left out (RFC 5035, X.690 11.5)
+					addAlgorithm(b, digestOID(h), false)
+				}
+				b.AddASN1OctetString(s.cert.Sum(h))
+				seq(b, func(b *cryptobyte.Builder) {
+					seq(b, func(b *cryptobyte.Builder) {
+						b.AddASN1(der.Tag(4).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(s.cert.X509.RawIssuer) })
+					})
+					b.AddASN1BigInt(s.cert.X509.SerialNumber)
+				})
+			})
+		})
+	})
+}
+
+func (s *Signer) addID(b *cryptobyte.Builder) {
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddBytes(s.cert.X509.RawIssuer)
+		b.AddASN1BigInt(s.cert.X509.SerialNumber)
+	})
+}
+
+// addScheme names the signature algorithm as banks' tools expect it: the bare key OID for GOST and RSA.
+func (s *Signer) addScheme(b *cryptobyte.Builder) {
+	switch s.cert.Key.Algorithm() {
+	case pki.GOST256:
+		addAlgorithm(b, oidGOST256, false)
+	case pki.GOST512:
+		addAlgorithm(b, oidGOST512, false)
+	case pki.RSA:
+		addAlgorithm(b, oidRSA, true)
+	case pki.ECDSAP384:
+		addAlgorithm(b, "1.2.840.10045.4.3.3", false)
+	default:
+		addAlgorithm(b, "1.2.840.10045.4.3.2", false)
+	}
+}
+
+func addAlgorithm(b *cryptobyte.Builder, id string, null bool) {
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(oid(id))
+		if null {
+			b.AddASN1NULL()
+		}
+	})
+}

@@ -1,0 +1,243 @@
+package trust
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
+
+	"bankconnector/crypto/pki"
+)
+
+// clockSkew is how far an authority's clock may run ahead of ours.
+const clockSkew = 5 * time.Minute
+
+// Revocations is what is known about revocation: CRLs and OCSP answers, given by Add, proven when they are first used.
+// It remembers the highest CRL number proven for each authority and does not go back behind it (crl-rollback).
+// The zero value is empty and ready; it is safe for concurrent use.
+type Revocations struct {
+	mu     sync.Mutex
+	crls   map[string][]*crl // by the issuer's name in DER
+	ocsp   []*answer
+	floors map[string]*big.Int // highest proven crlNumber by the issuer's key
+}
+
+type crl struct {
+	list      *x509.RevocationList
+	algorithm []byte
+	revoked   map[string]time.Time // by serial number
+	problem   *pki.Refusal         // why it may not be used although it is signed
+	proven    map[string]*pki.Refusal
+}
+
+// Add takes a CRL (DER, or PEM with any number of them) or an OCSP response (DER). An error means the octets cannot be
+// read; whether they are current, genuine and about the right certificate is judged at use.
+func (r *Revocations) Add(data []byte) error {
+	if len(data) > 0 && data[0] == 0x30 {
+		return r.add(data)
+	}
+	n := 0
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "X509 CRL" {
+			return fmt.Errorf("read crl: block %d is %q, want X509 CRL", n+1, block.Type)
+		}
+		if err := r.add(block.Bytes); err != nil {
+			return err
+		}
+		n++
+	}
+	if n == 0 {
+		return fmt.Errorf("read crl: %w", refuse("crl-critical", "neither DER nor PEM"))
+	}
+	return nil
+}
+
+func (r *Revocations) add(raw []byte) error {
+	if isAnswer(raw) {
+		a, err := parseAnswer(raw)
+		if err != nil {
+			return fmt.Errorf("read ocsp response: %w", err)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.ocsp = append(r.ocsp, a)
+		return nil
+	}
+	c, err := parseCRL(raw)
+	if err != nil {
+		return fmt.Errorf("read crl: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.crls == nil {
+		r.crls = make(map[string][]*crl)
+	}
+	name := string(c.list.RawIssuer)
+	r.crls[name] = append(r.crls[name], c)
+	return nil
+}
+
+func parseCRL(raw []byte) (*crl, error) {
+	list, err := x509.ParseRevocationList(bytes.Clone(raw))
+	if err != nil {
+		return nil, err
+	}
+	s := cryptobyte.String(list.Raw)
+	var whole, algorithm cryptobyte.String
+	if !s.ReadASN1(&whole, der.SEQUENCE) || !s.Empty() || !whole.SkipASN1(der.SEQUENCE) || !whole.ReadASN1Element(&algorithm, der.SEQUENCE) {
+		return nil, refuse("crl-critical", "malformed CRL")
+	}
+	c := &crl{list: list, algorithm: algorithm, revoked: make(map[string]time.Time), proven: make(map[string]*pki.Refusal)}
+	c.problem = checkExtensions(list)
+	for _, e := range list.RevokedCertificateEntries {
+		c.revoked[e.SerialNumber.String()] = e.RevocationTime
+		for _, x := range e.Extensions {
+			if x.Critical {
+				c.problem = refuse("crl-critical", "an entry of the CRL of %q has the critical extension %s", list.Issuer, x.Id)
+			}
+		}
+	}
+	return c, nil
+}
+
+// checkExtensions refuses partial, delta and indirect lists and every unknown critical extension (RFC 5280 section 5.2):
+// silence of such a list about a certificate proves nothing.
+func checkExtensions(list *x509.RevocationList) *pki.Refusal {
+	for _, e := range list.Extensions {
+		switch id := e.Id.String(); {
+		case id == "2.5.29.27", id == "2.5.29.28": // deltaCRLIndicator, issuingDistributionPoint
+			return refuse("crl-critical", "the CRL of %q is a delta or covers only a part (extension %s)", list.Issuer, id)
+		case e.Critical && id != "2.5.29.20" && id != "2.5.29.35":
+			return refuse("crl-critical", "the CRL of %q has the critical extension %s", list.Issuer, id)
+		}
+	}
+	return nil
+}
+
+// Floors gives the highest proven CRL number for each authority (by the SHA-256 of its certificate), to be kept over a
+// restart and given to SetFloors.
+func (r *Revocations) Floors() map[string]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make(map[string]string, len(r.floors))
+	for k, v := range r.floors {
+		all[k] = v.String()
+	}
+	return all
+}
+
+// SetFloors raises the floors to those of an earlier run; a lower one changes nothing.
+func (r *Revocations) SetFloors(floors map[string]string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, v := range floors {
+		n, ok := new(big.Int).SetString(v, 10)
+		if !ok {
+			return fmt.Errorf("set crl floors: %q is not a number", v)
+		}
+		r.raise(k, n)
+	}
+	return nil
+}
+
+func (r *Revocations) raise(issuer string, n *big.Int) {
+	if r.floors == nil {
+		r.floors = make(map[string]*big.Int)
+	}
+	if n != nil && (r.floors[issuer] == nil || n.Cmp(r.floors[issuer]) > 0) {
+		r.floors[issuer] = n
+	}
+}
+
+// check tells what is known about c, issued by issuer, at a moment: nil when a current and genuine CRL or OCSP answer
+// says it stands. A revocation that any genuine list tells counts, even one that is stale or rolled back.
+func (r *Revocations) check(c, issuer *pki.Certificate, at time.Time) *pki.Refusal {
+	if r == nil {
+		return refuse("no-crl", "nothing is known about the revocation of %s", c)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	refusal := r.checkCRLs(c, issuer, at)
+	if refusal == nil || refusal.Code == "revoked" {
+		if said := r.checkOCSP(c, issuer, at); said != nil && said.Code == "revoked" {
+			return said
+		}
+		return refusal
+	}
+	switch said := r.checkOCSP(c, issuer, at); {
+	case said == nil:
+		return nil
+	case said.Code == "revoked", refusal.Code == "no-crl":
+		return said
+	default:
+		return refusal
+	}
+}
+
+func (r *Revocations) checkCRLs(c, issuer *pki.Certificate, at time.Time) *pki.Refusal {
+	refusal := refuse("no-crl", "no CRL of %q", issuer.Subject().Text)
+	good := false
+	serial := c.X509.SerialNumber.String()
+	var genuine []*crl
+	for _, l := range r.crls[string(issuer.X509.RawSubject)] {
+		if bad := l.prove(issuer); bad != nil {
+			refusal = bad
+			continue
+		}
+		genuine = append(genuine, l)
+		if l.problem == nil {
+			r.raise(issuer.Fingerprint(), l.list.Number)
+		}
+	}
+	for _, l := range genuine {
+		if when, listed := l.revoked[serial]; listed && !when.After(at) && l.problem == nil {
+			return refuse("revoked", "%s was revoked at %s", c, stamp(when))
+		}
+		if bad := r.usable(l, issuer, at); bad != nil {
+			refusal = bad
+		} else {
+			good = true
+		}
+	}
+	if good {
+		return nil
+	}
+	return refusal
+}
+
+func (l *crl) prove(issuer *pki.Certificate) *pki.Refusal {
+	key := issuer.Fingerprint()
+	if known, ok := l.proven[key]; ok {
+		return known
+	}
+	var refusal *pki.Refusal
+	if u := issuer.X509.KeyUsage; u != 0 && u&x509.KeyUsageCRLSign == 0 {
+		refusal = refuse("crl-signature", "%s may not sign CRLs", issuer)
+	} else if bad := issuer.Verifies(l.algorithm, l.list.RawTBSRevocationList, l.list.Signature); bad != nil {
+		refusal = refuse("crl-signature", "the CRL of %q does not verify under the key of %s: %s", l.list.Issuer, issuer, bad.Detail)
+	}
+	l.proven[key] = refusal
+	return refusal
+}
+
+// usable judges a genuine CRL as proof that what it does not list stands at a moment.
+func (r *Revocations) usable(l *crl, issuer *pki.Certificate, at time.Time) *pki.Refusal {
+	list := l.list
+	switch floor := r.floors[issuer.Fingerprint()]; {
+	case l.problem != nil:
+		return l.problem
+	case list.NextUpdate.IsZero():
+		return refuse("crl-stale", "the CRL of %q does not say when the next one comes", list.Issuer)
+	case at.After(list.NextUpdate):
+		return refuse("crl-stale", "the CRL of %q was to be replaced by %s", list.Issuer, stamp(list.NextUpdate))
+	case floor != nil && (list.Number == nil || list.Number.Cmp(floor) < 0):
+		return refuse("crl-rollback", "the CRL of %q has number %v, number %v was seen before", list.Issuer, list.Number, floor)
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+// Package trust decides whether a certificate may be relied on at a moment: its own fitness to sign, its chain to a
+// pinned root (RFC 5280 section 6), and what the authorities said about revocation (CRL and OCSP, RFC 5280 and 6960),
+// with the same rules for GOST, RSA and ECDSA.
+//
+// It does not fetch anything and believes nothing that came along with a message: roots, intermediates, CRLs and OCSP
+// answers are given by the caller; intermediates from a message only help to find a path. Time is an argument.
+// It may call crypto/pki.
+package trust
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"sync"
+	"time"
+
+	"bankconnector/crypto/pki"
+)
+
+const (
+	maxPath     = 4  // leaf, two intermediates, root
+	maxAttempts = 32 // signatures verified while one path is looked for
+	maxProven   = 4096
+)
+
+func refuse(code, format string, args ...any) *pki.Refusal {
+	return &pki.Refusal{Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Store holds the authorities that are relied on. Fill the fields before the first use and leave them alone after;
+// a Store is then safe for concurrent use and remembers which certificate was proven under which.
+type Store struct {
+	Roots         []*pki.Certificate // trusted as they are; their own signature is not looked at
+	Intermediates []*pki.Certificate // help to find the path
+	Revocations   *Revocations       // nil: nothing is known
+
+	// RevocationOptional accepts a certificate whose status cannot be told. A known revocation still refuses.
+	RevocationOptional bool
+	// KeyPeriodOptional ignores privateKeyUsagePeriod.
+	KeyPeriodOptional bool
+
+	mu     sync.Mutex
+	proven map[[2]string]*pki.Refusal // child and issuer by their octets, to what their signature proved
+}
+
+// CheckSigner judges the certificate of a signer by itself at a moment: extensions, key usage, validity, and the usage
+// period of the private key. It gives nil or one of critical-extension, key-usage, validity, key-period.
+func CheckSigner(c *pki.Certificate, at time.Time, keyPeriodOptional bool) *pki.Refusal {
+	if refusal := checkCritical(c); refusal != nil {
+		return refusal
+	}
+	if u := c.X509.KeyUsage; u != 0 && u&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
+		return refuse("key-usage", "%s allows neither digitalSignature nor nonRepudiation", c)
+	}
+	if refusal := checkValidity(c, at); refusal != nil {
+		return refusal
+	}
+	if keyPeriodOptional {
+		return nil
+	}
+	return checkPeriod(c, at)
+}
+
+// checkCritical refuses every critical extension whose meaning is not applied here (RFC 5280 section 4.2). Name and
+// policy constraints are among them: no Russian authority uses them, and to half-apply them would be worse.
+func checkCritical(c *pki.Certificate) *pki.Refusal {
+	for _, e := range c.X509.Extensions {
+		if !e.Critical {
+			continue
+		}
+		switch id := e.Id.String(); id {
+		case "2.5.29.15", "2.5.29.16", "2.5.29.17", "2.5.29.19", "2.5.29.32", "2.5.29.37":
+			// keyUsage, privateKeyUsagePeriod, subjectAltName, basicConstraints, certificatePolicies, extKeyUsage
+		default:
+			return refuse("critical-extension", "%s has the unknown critical extension %s", c, id)
+		}
+	}
+	return nil
+}
+
+func checkValidity(c *pki.Certificate, at time.Time) *pki.Refusal {
+	switch {
+	case at.Before(c.X509.NotBefore):
+		return refuse("validity", "%s is not valid yet at %s", c, stamp(at))
+	case at.After(c.X509.NotAfter):
+		return refuse("validity", "%s is no longer valid at %s", c, stamp(at))
+	}
+	return nil
+}
+
+func checkPeriod(c *pki.Certificate, at time.Time) *pki.Refusal {
+	from, until := c.KeyPeriod()
+	if !from.IsZero() && at.Before(from) || !until.IsZero() && at.After(until) {
+		return refuse("key-period", "the private key of %s may be used %s to %s, not at %s", c, stamp(from), stamp(until), stamp(at))
+	}
+	return nil
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "any time"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// Chain finds and proves a path from leaf to a root at a moment, the leaf first and the root last, and asks for the
+// revocation status of every certificate below the root. extra are certificates that came with a message: they may
+// stand in the middle of a path and nowhere else. The refusal is that of the most promising path: issuer-not-ca,
+// issuer-signature, path-length, validity, critical-extension, key-period, revoked, no-crl, crl-..., ocsp-..., limits.
+func (s *Store) Chain(leaf *pki.Certificate, extra []*pki.Certificate, at time.Time) ([]*pki.Certificate, *pki.Refusal) {
+	w := walk{store: s, extra: extra, at: at, budget: maxAttempts}
+	return w.extend([]*pki.Certificate{leaf})
+}
+
+type walk struct {
+	store  *Store
+	extra  []*pki.Certificate
+	at     time.Time
+	budget int
+}
+
+// extend grows a proven path upwards by one certificate in every possible way and takes the first that reaches a root.
+func (w *walk) extend(path []*pki.Certificate) ([]*pki.Certificate, *pki.Refusal) {
+	last := path[len(path)-1]
+	for _, r := range w.store.Roots {
+		if bytes.Equal(r.Raw, last.Raw) {
+			return path, w.revocation(path)
+		}
+	}
+	if len(path) == maxPath {
+		return nil, refuse("path-length", "no root within %d certificates", maxPath)
+	}
+	var first *pki.Refusal
+	for _, issuer := range w.candidates(path) {
+		refusal := w.checkIssuer(path, issuer)
+		if refusal == nil {
+			var whole []*pki.Certificate
+			if whole, refusal = w.extend(append(path[:len(path):len(path)], issuer)); refusal == nil {
+				return whole, nil
+			}
+		}
+		if first == nil || first.Code == "issuer-signature" {
+			first = refusal // another key under the same name is the least telling reason
+		}
+	}
+	if first == nil {
+		first = refuse("issuer-not-ca", "%s was issued by %q, which is not among the known authorities", last, last.Issuer().Text)
+	}
+	return nil, first
+}
+
+// candidates are the certificates that bear the name of the issuer of the last one in the path (compared octet by octet).
+func (w *walk) candidates(path []*pki.Certificate) []*pki.Certificate {
+	last := path[len(path)-1]
+	var all []*pki.Certificate
+	for _, group := range [][]*pki.Certificate{w.store.Roots, w.store.Intermediates, w.extra} {
+		for _, c := range group {
+			if bytes.Equal(c.X509.RawSubject, last.X509.RawIssuer) && !within(path, c) {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+func within(path []*pki.Certificate, c *pki.Certificate) bool {
+	for _, p := range path {
+		if bytes.Equal(p.Raw, c.Raw) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkIssuer judges issuer as the authority over the last certificate of the path (RFC 5280 section 6.1.4).
+func (w *walk) checkIssuer(path []*pki.Certificate, issuer *pki.Certificate) *pki.Refusal {
+	last := path[len(path)-1]
+	x := issuer.X509
+	if !x.BasicConstraintsValid || !x.IsCA || x.KeyUsage != 0 && x.KeyUsage&x509.KeyUsageCertSign == 0 {
+		return refuse("issuer-not-ca", "%s was issued by %s, which is not an authority", last, issuer)
+	}
+	if x.MaxPathLen > 0 || x.MaxPathLenZero {
+		between := 0
+		for _, c := range path[1:] {
+			if !bytes.Equal(c.X509.RawSubject, c.X509.RawIssuer) {
+				between++
+			}
+		}
+		if between > x.MaxPathLen {
+			return refuse("path-length", "%s allows %d authorities below it, the path has %d", issuer, x.MaxPathLen, between)
+		}
+	}
+	if refusal := checkCritical(issuer); refusal != nil {
+		return refusal
+	}
+	if refusal := checkValidity(issuer, w.at); refusal != nil {
+		return refusal
+	}
+	if !w.store.KeyPeriodOptional { // an authority's key may only have signed within its period
+		if refusal := checkPeriod(issuer, last.X509.NotBefore); refusal != nil {
+			return refusal
+		}
+	}
+	return w.prove(last, issuer)
+}
+
+// prove verifies that issuer's key signed child, once for each pair.
+func (w *walk) prove(child, issuer *pki.Certificate) *pki.Refusal {
+	s, pair := w.store, [2]string{child.Fingerprint(), issuer.Fingerprint()}
+	s.mu.Lock()
+	known, ok := s.proven[pair]
+	s.mu.Unlock()
+	if ok {
+		return known
+	}
+	if w.budget--; w.budget < 0 {
+		return refuse("limits", "no path found within %d attempts", maxAttempts)
+	}
+	refusal := child.SignedBy(issuer)
+	if refusal != nil {
+		refusal = refuse(refusal.Code, "%s under the key of %s: %s", child, issuer, refusal.Detail)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proven == nil || len(s.proven) >= maxProven {
+		s.proven = make(map[[2]string]*pki.Refusal)
+	}
+	s.proven[pair] = refusal
+	return refusal
+}
+
+// revocation asks about every certificate of a finished path but the root.
+func (w *walk) revocation(path []*pki.Certificate) *pki.Refusal {
+	for i := range len(path) - 1 {
+		refusal := w.store.Revocations.check(path[i], path[i+1], w.at)
+		if refusal != nil && (refusal.Code == "revoked" || !w.store.RevocationOptional) {
+			return refusal
+		}
+	}
+	return nil
+}
