@@ -25,6 +25,7 @@ type rule struct {
 var rules = []rule{
 	{"doors", checkDoors},
 	{"guests", checkGuests},
+	{"modules", checkModules},
 	{"sizes", checkSizes},
 	{"comments", checkComments},
 	{"state", checkState},

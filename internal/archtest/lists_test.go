@@ -137,3 +137,30 @@ func TestPermits(t *testing.T) {
 		})
 	}
 }
+
+func TestModules(t *testing.T) {
+	const gomod = "module bankconnector\n\nrequire (\n\tgolang.org/x/text v0.1.0\n\tgolang.org/x/text/deep v0.1.0 // indirect\n)\n\nrequire go.uber.org/goleak v1.0.0\n"
+	const head = "| module | licence | reason | used in |\n|---|---|---|---|\n"
+	code := map[string]string{
+		"banks/a.go":      "package banks\nimport _ \"golang.org/x/text/deep/er\"\n",
+		"banks/a_test.go": "package banks\nimport _ \"go.uber.org/goleak\"\n",
+		moduleFile:        gomod,
+	}
+	tests := map[string]struct {
+		lines string
+		want  []string
+	}{
+		"all explained": {"| `go.uber.org/goleak` | MIT | why | tests |\n| `golang.org/x/text/deep` | BSD | why | banks |\n", nil},
+		"one missing":   {"| `go.uber.org/goleak` | MIT | why | tests |\n", []string{"golang.org/x/text/deep is imported"}},
+		"one too many": {
+			"| `go.uber.org/goleak` | MIT | why | tests |\n| `golang.org/x/text/deep` | BSD | why | banks |\n| `golang.org/x/text` | BSD | why | banks |\n",
+			[]string{"golang.org/x/text is explained and nothing imports it"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			code[reasonFile] = head + tt.lines
+			wants(t, brokenIn(t, "modules", code), tt.want...)
+		})
+	}
+}

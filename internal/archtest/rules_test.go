@@ -25,7 +25,7 @@ func TestDoors(t *testing.T) {
 		"test opens testkit":      {"banks/a_test.go", file("banks", "bankconnector/internal/testkit"), nil},
 		"outer test opens itself": {"banks/a_test.go", file("banks_test", "bankconnector/banks"), nil},
 		"closed door":             {"banks/mailbox/a.go", file("mailbox", "bankconnector/formats"), []string{"banks/mailbox/a.go:3: banks/mailbox may not open formats: its doors are banks"}},
-		"calls up":                {"connector/journal/a.go", file("journal", "bankconnector/connector/flow"), []string{"connector/journal may not open connector/flow: its doors are none"}},
+		"calls up":                {"schedule/a.go", file("schedule", "bankconnector/connector/flow"), []string{"schedule may not open connector/flow: its doors are none"}},
 		"nobody opens main":       {"connector/install/a.go", file("install", "bankconnector/connector"), []string{"may not open connector:"}},
 		"only main opens install": {"bench/a.go", file("bench", "bankconnector/connector/install"), []string{"may not open connector/install"}},
 		"product opens testkit":   {"connector/a.go", file("main", "bankconnector/internal/testkit"), []string{"may not open internal/testkit"}},
@@ -35,8 +35,14 @@ func TestDoors(t *testing.T) {
 			"connector/util/a.go", file("util"),
 			[]string{"connector/util: is not a room of the house"},
 		},
-		"Go file in crypto": {"crypto/a.go", file("crypto"), []string{"no Go file stands here"}},
-		"unknown target":    {"connector/a.go", file("main", "bankconnector/other"), []string{"may not open other"}},
+		"Go file in crypto":             {"crypto/a.go", file("crypto"), []string{"no Go file stands here"}},
+		"room opens its inner room":     {"connector/journal/a.go", file("journal", "bankconnector/connector/journal/sqlite"), nil},
+		"inner room opens another":      {"connector/journal/proof/a.go", file("proof", "bankconnector/connector/journal/sqlite"), nil},
+		"inner room opens what its may": {"banks/mailbox/line/a.go", file("line", "bankconnector/banks"), nil},
+		"inner room opens its room":     {"banks/mailbox/line/a.go", file("line", "bankconnector/banks/mailbox"), []string{"banks/mailbox/line may not open banks/mailbox: its doors are banks, banks/mailbox/wire"}},
+		"inner room opens what may not": {"banks/mailbox/line/a.go", file("line", "bankconnector/formats"), []string{"may not open formats"}},
+		"inner room of another":         {"connector/a.go", file("main", "bankconnector/connector/journal/sqlite"), []string{"may not open connector/journal/sqlite"}},
+		"unknown target":                {"connector/a.go", file("main", "bankconnector/other"), []string{"may not open other"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -54,6 +60,7 @@ func TestGuests(t *testing.T) {
 		"in a test":            {"connector/flow/a_test.go", "github.com/pkg/sftp", nil},
 		"part of a module":     {"schedule/a.go", "github.com/robfig/cron/v3", nil},
 		"of no interest":       {"banks/a.go", "golang.org/x/text/unicode/norm", nil},
+		"in an inner room":     {"connector/journal/sqlite/a.go", "github.com/mattn/go-sqlite3", nil},
 		"sftp elsewhere":       {"connector/flow/a.go", "github.com/pkg/sftp", []string{"only banks/mailbox, banks/rehearsal, internal/testkit may import github.com/pkg/sftp"}},
 		"SQLite elsewhere":     {"connector/status/a.go", "github.com/mattn/go-sqlite3", []string{"only connector/journal may import"}},
 		"cron in a test":       {"banks/a_test.go", "github.com/robfig/cron/v3", []string{"only schedule may import"}},
