@@ -132,7 +132,7 @@ func (v *verification) shape() error {
 	}
 	changed, err := sqlite.Differences(v.c, record.Migrations())
 	if err != nil {
-		return err
+		v.r.problem("%v", err)
 	}
 	if len(changed) > 0 {
 		v.r.problem("schema was changed: %s", strings.Join(changed, ", "))
@@ -308,11 +308,22 @@ func difference(names []string, want, got sqlite.Fields) string {
 		return fmt.Sprintf("row %v is missing", want[:2])
 	}
 	for i := range want {
-		if want[i] != got[i] {
+		if !same(want[i], got[i]) {
 			return fmt.Sprintf("row %v has %s %v, the events say %v", want[:2], names[i], got[i], want[i])
 		}
 	}
 	return ""
+}
+
+// same compares two values of a strict table; what cannot stand in one, a blob
+// put in by force, is never the same.
+func same(want, got any) bool {
+	switch want.(type) {
+	case nil, int64, string:
+		return want == got
+	default:
+		return false
+	}
 }
 
 // store asks for every file that the journal names.

@@ -51,15 +51,23 @@ const (
 )
 
 // Write opens an existing file for writing. The -wal and -shm files stay when
-// the connection closes, so that readers who may not create them can read a
-// file at rest. Settings that do not hold are an error (see Assert).
+// the connection closes and get the group of the file, so that readers who may
+// not create them can read, live or at rest. Settings that do not hold are
+// found by Assert.
 func Write(path string) (*Conn, error) {
 	c, err := dial(address(path, writeQuery))
 	if err != nil {
 		return nil, err
 	}
-	if err = c.harden(); err == nil {
+	err = c.harden()
+	if err == nil {
 		err = c.raw.SetFileControlInt("main", sqlite3.SQLITE_FCNTL_PERSIST_WAL, 1)
+	}
+	if err == nil {
+		_, err = c.One("SELECT count(*) FROM sqlite_schema") // makes -wal and -shm
+	}
+	if err == nil {
+		err = shareGroup(path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -67,24 +75,40 @@ func Write(path string) (*Conn, error) {
 	return c, nil
 }
 
-// Read opens a file as an auditor does. A file without a -wal is at rest, or
-// a copy: it is opened as immutable, so that nothing is made beside it.
+// Read opens a file as an auditor does, live or at rest. A file alone, without
+// what WAL keeps beside it, is a copy: it is opened as immutable, so that
+// nothing is made beside it and its folder need not be writable.
 func Read(path string) (*Conn, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
 	query := readQuery
-	if info, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+	if alone(path) {
 		query += "&immutable=1"
 	}
 	c, err := dial(address(path, query))
 	if err != nil {
 		return nil, err
 	}
-	if err := c.harden(); err != nil {
-		return nil, errors.Join(err, c.Close())
+	err = c.harden()
+	if err == nil {
+		_, err = c.One("SELECT count(*) FROM sqlite_schema")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w (a copy needs its -wal beside it, in a folder that can be written, "+
+			"or must be made by journal backup)", path, err), c.Close())
 	}
 	return c, nil
+}
+
+// alone tells a file that no commits can be waiting beside.
+func alone(path string) bool {
+	wal, err := os.Stat(path + "-wal")
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	_, shm := os.Stat(path + "-shm")
+	return err == nil && wal.Size() == 0 && errors.Is(shm, fs.ErrNotExist)
 }
 
 // Scratch makes a database to be thrown away: nothing in it survives a crash.

@@ -37,7 +37,43 @@ func Prepare(path string) error {
 		return err
 	}
 	// The process's umask may have taken the group's bit.
-	return errors.Join(f.Chmod(fileMode), f.Close())
+	err = f.Chmod(fileMode)
+	if err == nil {
+		err = inGroupOf(filepath.Dir(path), NewName(path))
+	}
+	return errors.Join(err, f.Close())
+}
+
+// shareGroup gives what WAL keeps beside the file its group and mode. SQLite
+// does so itself only when it runs as root or in a folder with the setgid bit.
+func shareGroup(path string) error {
+	for _, tail := range []string{"-wal", "-shm"} {
+		if err := inGroupOf(path, path+tail); err != nil {
+			return err
+		}
+		if err := os.Chmod(path+tail, fileMode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inGroupOf gives a file the group of another or of a folder. A process that
+// is not in that group may not, and then its auditors cannot read: that is for
+// the installation to decide, not a reason to stop writing.
+func inGroupOf(owner, path string) error {
+	info, err := os.Stat(owner)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fmt.Errorf("%s: no owner known", owner)
+	}
+	if err := os.Lchown(path, -1, int(st.Gid)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
 // Publish gives the finished file its name. A crash before leaves no journal,

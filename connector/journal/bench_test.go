@@ -1,0 +1,93 @@
+package journal
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// share runs n calls of fn from so many callers at once.
+func share(b *testing.B, callers int, fn func(n int) error) {
+	b.Helper()
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				if err := fn(int(n)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkWrite is one event for each Write: the acceptance of an order, with
+// its sources, indexes and the bank's day.
+func BenchmarkWrite(b *testing.B) {
+	for _, callers := range []int{1, 16, 64, 256} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			d := newDesk(b)
+			b.ResetTimer()
+			share(b, callers, func(n int) error {
+				return d.Write(b.Context(), "daemon", func(t *Tx) error {
+					_, err := t.Accept(order(bankA, fmt.Sprintf("%012d", n)))
+					return err
+				})
+			})
+		})
+	}
+}
+
+// BenchmarkNote is one event that changes no table but the bank's day.
+func BenchmarkNote(b *testing.B) {
+	for _, callers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			d := newDesk(b)
+			b.ResetTimer()
+			share(b, callers, func(int) error {
+				return d.Write(b.Context(), "daemon", func(t *Tx) error {
+					return t.Note("note.bench", bankA, 0, struct {
+						Text string `json:"text"`
+					}{"a note of ordinary length, as a visit leaves it"})
+				})
+			})
+		})
+	}
+}
+
+// BenchmarkPlain is what the journal is measured against: one row of the same
+// size for each commit through database/sql, no chain, no projection.
+func BenchmarkPlain(b *testing.B) {
+	for _, callers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			db, err := sql.Open("sqlite3", "file:"+filepath.Join(b.TempDir(), "plain.db")+
+				"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			db.SetMaxOpenConns(1)
+			if _, err := db.Exec(`CREATE TABLE event (seq INTEGER PRIMARY KEY, body TEXT) STRICT`); err != nil {
+				b.Fatal(err)
+			}
+			insert, err := db.Prepare(`INSERT INTO event (body) VALUES (?)`)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer insert.Close()
+			text := fmt.Sprintf("%0700d", 1)
+			b.ResetTimer()
+			share(b, callers, func(int) error {
+				_, err := insert.Exec(text)
+				return err
+			})
+		})
+	}
+}
