@@ -36,6 +36,19 @@ func (b *Book) IncomingClaimed(ctx context.Context, bank, claimed string) ([]Inc
 		bank, claimed)
 }
 
+// Last is what [Tx.Last] is, read outside a commit: a caller that seals checks
+// it again by the numbers it writes.
+func (b *Book) Last(ctx context.Context, bank, stream string) (seq int64, previous string, err error) {
+	last, err := first(ctx, b, func(f sqlite.Fields) (Source, error) {
+		seq = f.Num(0)
+		return Source{SHA256: f.Str(1)}, nil
+	}, `SELECT seq, sha256 FROM stream WHERE bank = ? AND stream = ?`, bank, stream)
+	if errors.Is(err, ErrNotFound) {
+		return 0, "", nil
+	}
+	return seq, last.SHA256, err
+}
+
 // Matched counts the matched files of one kind that belong to an exchange,
 // those of this commit included: the pages of an answer that have come.
 func (t *Tx) Matched(exchange int64, kind string) (int, error) {

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"bankconnector/banks"
+	"bankconnector/connector/flow"
+	"bankconnector/connector/install"
+	"bankconnector/connector/journal"
+	"bankconnector/connector/spool"
+)
+
+// Exit codes, after sysexits.h; they are part of the contract with scripts.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitPartly      = 2  // some banks or documents failed
+	exitUsage       = 64 // wrong command line
+	exitData        = 65 // bad input data
+	exitUnreachable = 69 // bank unreachable
+	exitInstance    = 73 // another instance runs
+	exitRetry       = 75 // journal or disk: try again
+	exitPermission  = 77
+	exitConfig      = 78 // bad configuration
+)
+
+// app is one run of the program: its streams, its clock and the flags of every command.
+type app struct {
+	in        io.Reader
+	out, errs io.Writer
+	now       func() time.Time
+
+	config string
+	lang   string
+	json   bool
+	level  string
+}
+
+// coded is an error that knows its exit code.
+type coded struct {
+	code int
+	err  error
+}
+
+func (c *coded) Error() string { return c.err.Error() }
+func (c *coded) Unwrap() error { return c.err }
+
+// withCode gives an error an exit code; nil stays nil.
+func withCode(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &coded{code, err}
+}
+
+// usage is a mistake on the command line.
+func usage(format string, args ...any) error {
+	return withCode(exitUsage, fmt.Errorf(format, args...))
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "bankconnector",
+		Short:         "Exchange of documents between the bailiff service and the banks",
+		Long:          a.say(longEN, longRU),
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.lang, "lang", language(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "language of texts: ru or en")
+	flags.BoolVar(&a.json, "json", false, "print JSON (English, stable)")
+	flags.StringVar(&a.level, "log", "warn", "log level: debug, info, warn, error")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if a.lang != "ru" && a.lang != "en" {
+			return usage("--lang %q: write ru or en", a.lang)
+		}
+		return nil
+	}
+	root.AddCommand(
+		a.runCommand(), a.exchangeCommand(), a.demoCommand(), a.rehearseCommand(), a.sampleCommand(),
+		a.configCommand(), a.bankCommand(), a.submitCommand(), a.documentsCommand(), a.documentCommand(),
+		a.journalCommand(), a.signatureCommand(), a.keysCommand(), a.versionCommand(),
+	)
+	for _, c := range root.Commands() {
+		strict(c)
+	}
+	return root
+}
+
+// strict makes a group of commands refuse a word that is none of them.
+func strict(c *cobra.Command) {
+	if c.HasSubCommands() && c.RunE == nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("%q is no command of %q; see %s --help", args[0], c.Name(), c.CommandPath())
+			}
+			return c.Help()
+		}
+	}
+	check := c.Args
+	if check == nil {
+		check = cobra.ArbitraryArgs
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usage("%w; see %s --help", err, c.CommandPath())
+		}
+		return nil
+	}
+	for _, sub := range c.Commands() {
+		strict(sub)
+	}
+}
+
+const (
+	longEN = "bankconnector carries the bailiffs' orders and queries to the banks over SFTP,\ntakes and verifies what comes back, and records every step in a journal."
+	longRU = "bankconnector доставляет постановления и запросы приставов в банки по SFTP,\nзабирает и проверяет ответы и записывает каждый шаг в журнал."
+)
+
+// configFlag adds -c to a command that works on an installation.
+func (a *app) configFlag(c *cobra.Command) *cobra.Command {
+	c.Flags().StringVarP(&a.config, "config", "c", "/etc/bankconnector/config.yaml", "configuration file")
+	return c
+}
+
+// language picks Russian or English by the first locale that is set.
+func language(locales ...string) string {
+	for _, l := range locales {
+		if l != "" {
+			if strings.HasPrefix(strings.ToLower(l), "ru") {
+				return "ru"
+			}
+			return "en"
+		}
+	}
+	return "en"
+}
+
+// say picks the text for the person at the terminal.
+func (a *app) say(en, ru string) string {
+	if a.lang == "ru" {
+		return ru
+	}
+	return en
+}
+
+func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.out, format, args...) }
+
+// report prints one value as a line of JSON.
+func (a *app) report(v any) error {
+	if err := json.NewEncoder(a.out).Encode(v); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// terminal tells whether the output is a person's screen.
+func (a *app) terminal() bool {
+	f, ok := a.out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// logger writes to stderr, JSON for journald, text for a person.
+func (a *app) logger() *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.level)); err != nil {
+		level = slog.LevelWarn
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if f, ok := a.errs.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return slog.New(slog.NewTextHandler(a.errs, o))
+	}
+	return slog.New(slog.NewJSONHandler(a.errs, o))
+}
+
+// exit prints an error and returns the code of the process.
+func (a *app) exit(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	var problems banks.Problems
+	if a.json && errors.As(err, &problems) {
+		_ = a.report(map[string]any{"problems": problems}) // the exit code tells the rest
+	}
+	fmt.Fprintf(a.errs, "bankconnector: %v\n", err)
+	return codeOf(err)
+}
+
+// codeOf finds the exit code of an error by what it is, not by where it arose.
+func codeOf(err error) int {
+	var (
+		c        *coded
+		problems banks.Problems
+		failure  *flow.Failure
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &c):
+		return c.code
+	case errors.As(err, &problems):
+		return exitConfig
+	case errors.Is(err, spool.ErrLocked):
+		return exitInstance
+	case errors.Is(err, journal.ErrBroken):
+		return exitRetry
+	case errors.Is(err, fs.ErrPermission):
+		return exitPermission
+	case errors.Is(err, install.ErrNoJournal):
+		return exitConfig
+	case errors.As(err, &failure) && failure.Kind == flow.Broken:
+		return exitRetry
+	case errors.As(err, &failure):
+		return exitUnreachable
+	case strings.HasPrefix(err.Error(), "unknown command"): // cobra's own, with no type
+		return exitUsage
+	default:
+		return exitFailed
+	}
+}

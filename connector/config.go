@@ -1,0 +1,43 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"bankconnector/banks"
+	"bankconnector/connector/install"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	c := &cobra.Command{Use: "config", Short: a.say("Check the configuration", "Проверить конфигурацию")}
+	check := a.configFlag(&cobra.Command{
+		Use: "check", Short: a.say("Find every fault of config.yaml and the bank files", "Найти все ошибки config.yaml и файлов банков"), Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.configCheck() },
+	})
+	c.AddCommand(check)
+	return c
+}
+
+func (a *app) configCheck() error {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return err
+	}
+	keys, err := plan.Keys()
+	if err != nil {
+		return withCode(exitConfig, err)
+	}
+	if err := plan.CheckSigning(); err != nil {
+		return withCode(exitConfig, err)
+	}
+	count := map[banks.State]int{}
+	for _, b := range plan.Registry.All() {
+		count[b.State]++
+	}
+	if a.json {
+		return a.report(map[string]any{"file": plan.Path, "banks": count, "keys": len(keys), "problems": []string{}})
+	}
+	a.printf(a.say("%s is sound: %d active, %d testing, %d suspended banks, %d certificates\n",
+		"%s в порядке: банков действующих %d, на испытании %d, приостановленных %d, сертификатов %d\n"),
+		plan.Path, count[banks.StateActive], count[banks.StateTesting], count[banks.StateSuspended], len(keys))
+	return nil
+}

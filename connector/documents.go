@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"bankconnector/connector/install"
+	"bankconnector/connector/journal"
+)
+
+// view opens the journal of an installation beside the daemon that writes it.
+func (a *app) view(ctx context.Context) (*journal.Book, error) {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return nil, err
+	}
+	return journal.View(ctx, plan.JournalPath())
+}
+
+// documentsFilter are the flags of documents list.
+type documentsFilter struct {
+	bank, key    string
+	states       []string
+	open         bool
+	since, until string
+	limit        int
+}
+
+func (a *app) documentsCommand() *cobra.Command {
+	c := &cobra.Command{Use: "documents", Short: a.say("What became of the documents", "Что стало с документами")}
+	var f documentsFilter
+	list := &cobra.Command{
+		Use: "list", Short: a.say("List documents and their states", "Список документов и их состояний"), Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.documentsList(c.Context(), f) },
+	}
+	list.Flags().StringVar(&f.bank, "bank", "", "BIC")
+	list.Flags().StringVar(&f.key, "key", "", "internal key of the document")
+	list.Flags().StringSliceVar(&f.states, "state", nil, "states, such as Suspect or Held")
+	list.Flags().BoolVar(&f.open, "open", false, "only documents that wait for something")
+	list.Flags().StringVar(&f.since, "since", "", "accepted on this day or later (2026-11-22)")
+	list.Flags().StringVar(&f.until, "until", "", "accepted before this day")
+	list.Flags().IntVar(&f.limit, "limit", 1000, "at most so many; 0 for all")
+	show := &cobra.Command{
+		Use: "show ID|KEY", Short: a.say("The life of one document, in words", "Жизнь одного документа словами"), Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.documentsShow(c.Context(), args[0]) },
+	}
+	c.AddCommand(a.configFlag(list), a.configFlag(show))
+	return c
+}
+
+func (f documentsFilter) journal() (journal.Filter, error) {
+	out := journal.Filter{Bank: f.bank, Key: f.key, Kinds: []string{"order", "query"}, Limit: f.limit}
+	for _, s := range f.states {
+		i := slices.IndexFunc(journal.States(), func(known journal.State) bool { return strings.EqualFold(string(known), s) })
+		if i < 0 {
+			return out, usage("--state %q is no state; the states are %v", s, journal.States())
+		}
+		out.States = append(out.States, journal.States()[i])
+	}
+	if f.open {
+		out.States = append(out.States, journal.Accepted, journal.Held, journal.Sealed, journal.Sending, journal.Ambiguous,
+			journal.Delivered, journal.Confirmed, journal.Suspect)
+	}
+	for text, into := range map[string]*time.Time{f.since: &out.Since, f.until: &out.Until} {
+		if text == "" {
+			continue
+		}
+		day, err := time.ParseInLocation(time.DateOnly, text, time.Local)
+		if err != nil {
+			return out, usage("%q is no day; write it as 2026-11-22", text)
+		}
+		*into = day
+	}
+	return out, nil
+}
+
+func (a *app) documentsList(ctx context.Context, f documentsFilter) error {
+	filter, err := f.journal()
+	if err != nil {
+		return err
+	}
+	book, err := a.view(ctx)
+	if err != nil {
+		return err
+	}
+	defer book.Close()
+	list, err := book.Find(ctx, filter)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.report(list)
+	}
+	t := a.table()
+	t.AppendHeader(table.Row{"ID", a.say("Bank", "Банк"), a.say("Kind", "Вид"), a.say("Key", "Ключ"), a.say("Number", "Номер"),
+		a.say("State", "Состояние"), a.say("Since", "С"), a.say("Due", "Срок"), a.say("Reason", "Причина")})
+	for _, x := range list {
+		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimPrefix(x.Kind+" "+x.Code, " "), x.InternalKey, x.DocNum, x.State, when(since(x)), when(x.DueAt), x.Reason})
+	}
+	t.Render()
+	return nil
+}
+
+// since is when a document entered its state, as far as the row tells.
+func since(x journal.Exchange) *time.Time {
+	for _, at := range []*time.Time{x.ClosedAt, x.AnsweredAt, x.ConfirmedAt, x.DeliveredAt, x.SendingAt, x.SealedAt, x.AcceptedAt} {
+		if at != nil {
+			return at
+		}
+	}
+	return nil
+}
+
+func when(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.Local().Format("2006-01-02 15:04:05")
+}
+
+// table prints to the output, framed on a terminal, plain otherwise.
+func (a *app) table() table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(a.out)
+	t.SetStyle(table.StyleLight)
+	if !a.terminal() {
+		t.Style().Options = table.OptionsNoBordersAndSeparators
+	}
+	return t
+}
+
+// find reads a document by its id in the journal or by its internal key.
+func find(ctx context.Context, book *journal.Book, ref string) (journal.Exchange, error) {
+	x, err := book.ByKey(ctx, "office", ref)
+	if !errors.Is(err, journal.ErrNotFound) {
+		return x, err
+	}
+	id, bad := strconv.ParseInt(ref, 10, 64)
+	if bad != nil {
+		return x, withCode(exitData, fmt.Errorf("no document with the key %q", ref))
+	}
+	x, err = book.Exchange(ctx, id)
+	if errors.Is(err, journal.ErrNotFound) {
+		err = withCode(exitData, fmt.Errorf("no document with the key or id %q", ref))
+	}
+	return x, err
+}
+
+func (a *app) documentsShow(ctx context.Context, ref string) error {
+	book, err := a.view(ctx)
+	if err != nil {
+		return err
+	}
+	defer book.Close()
+	x, err := find(ctx, book, ref)
+	if err != nil {
+		return err
+	}
+	events, err := book.Events(ctx, x.ID)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.report(struct {
+			journal.Exchange
+			Events []journal.Event `json:"events"`
+		}{x, events})
+	}
+	a.printf(a.say("%s %s %s for bank %s: %s\n", "%s %s %s в банк %s: %s\n"), x.Kind, x.Code, x.InternalKey, x.Bank, x.State)
+	if x.Reason != "" {
+		a.printf("  %s\n", x.Reason)
+	}
+	if x.DueAt != nil {
+		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), when(x.DueAt), x.Rule)
+	}
+	a.printf("\n")
+	for _, e := range events {
+		a.printf("%s  %-14s %s\n", when(&e.At), e.Actor, a.tell(e))
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bankconnector/connector/journal"
+	"bankconnector/formats"
+)
+
+// commit writes everything that follows from one file in one transaction: the
+// settlement, the exchange's new state, our receipt to send. A crash leaves all of it or
+// nothing. That the same reply came before in another file shows only there, where it
+// is settled; then the file is settled as what it is, without effect.
+func (v *visit) commit(ctx context.Context, in journal.Incoming, j *judgement) error {
+	err := v.commitOnce(ctx, in, j)
+	switch {
+	case errors.Is(err, journal.ErrDuplicate):
+		j.Outcome, j.Reason = outcomeDuplicate, "the same signed content came before in another file"
+	case errors.Is(err, journal.ErrConflict):
+		j.strike(outcomeConflict, formats.StateDuplicate, fmt.Sprintf("key %s came before with other content", j.ExternalKey))
+	default:
+		return err
+	}
+	return v.commitOnce(ctx, in, j)
+}
+
+func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgement) error {
+	receipt, err := v.receipt(ctx, in, j)
+	if err != nil {
+		return err
+	}
+	return v.write(ctx, v.bank.BIC, "settle", func(tx *journal.Tx) error {
+		if err := v.effect(tx, in, j); err != nil {
+			return err
+		}
+		if j.alarm != "" {
+			if err := tx.Note("alarm.incoming", in.Bank, j.ExchangeID, alarm{Reason: j.alarm, Name: in.Name}); err != nil {
+				return err
+			}
+			v.Log.Error("reply set aside", "bank", in.Bank, "file", in.Name, "err", j.Outcome)
+		}
+		if receipt == nil {
+			return nil
+		}
+		_, err := tx.Accept(*receipt)
+		return err
+	})
+}
+
+// effect settles the file and moves its exchange.
+func (v *visit) effect(tx *journal.Tx, in journal.Incoming, j *judgement) error {
+	if err := tx.Settle(in.ID, j.Settlement); err != nil || j.Outcome != outcomeMatched {
+		return err
+	}
+	x, err := tx.Exchange(j.ExchangeID) // as it is now: replies are settled side by side
+	if err != nil {
+		return err
+	}
+	switch d := j.doc.(type) {
+	case *formats.Receipt:
+		return v.acknowledged(tx, in, x, d)
+	case *formats.Report:
+		return v.replied(tx, in, x, fmt.Sprintf("%02d", d.AnswerType))
+	case *formats.Answer:
+		whole, err := wholeAnswer(tx, x, d)
+		if err != nil || !whole {
+			return err
+		}
+		return v.replied(tx, in, x, fmt.Sprintf("%02d", d.AnswerType))
+	}
+	return nil
+}
+
+// acknowledged moves an exchange by the bank's receipt.
+func (v *visit) acknowledged(tx *journal.Tx, in journal.Incoming, x journal.Exchange, r *formats.Receipt) error {
+	change := journal.Change{Incoming: in.ID, Reason: fmt.Sprintf("receipt %02d %s", r.StateID, r.StateText)}
+	switch r.StateID {
+	case formats.StateDelivered, formats.StateAccepted:
+		if !awaiting(x.State) {
+			return nil
+		}
+		return tx.Advance(x.ID, x.State, journal.Confirmed, v.term(change, journal.Confirmed, x.Kind))
+	case formats.StateInternal:
+		return tx.Note("alarm.receipt", x.Bank, x.ID, alarm{Reason: "the bank reports an internal error: " + r.StateText, Name: in.Name})
+	case formats.StateDuplicate:
+		return v.calledDuplicate(tx, in, x, change)
+	}
+	if reached(x.State) {
+		return tx.Note("alarm.receipt", x.Bank, x.ID, alarm{
+			Reason: fmt.Sprintf("receipt %02d came after the bank had accepted the document: a person decides", r.StateID), Name: in.Name})
+	}
+	if err := tx.Advance(x.ID, x.State, journal.Rejected, change); err != nil {
+		return err
+	}
+	return tx.Note("alarm.rejected", x.Bank, x.ID, alarm{Reason: change.Reason, Name: in.Name})
+}
+
+// calledDuplicate: the bank has this key already. After a second rename of ours that is
+// proof that the first copy arrived, and its receipt is on the way; without one somebody
+// else used our key.
+func (v *visit) calledDuplicate(tx *journal.Tx, in journal.Incoming, x journal.Exchange, change journal.Change) error {
+	if reached(x.State) || x.Attempts > 1 {
+		return tx.Note("note.receipt.duplicate", x.Bank, x.ID, alarm{Reason: change.Reason, Name: in.Name})
+	}
+	change.Reason = "the bank calls this a duplicate, and we sent it once: " + change.Reason
+	if x.State != journal.Suspect {
+		if err := tx.Advance(x.ID, x.State, journal.Suspect, change); err != nil {
+			return err
+		}
+	}
+	return tx.Note("alarm.receipt", x.Bank, x.ID, alarm{Reason: change.Reason, Name: in.Name})
+}
+
+// replied moves an exchange by a report or a whole answer. The bank's signed reply that
+// names our key acknowledges the document too, when its receipt is late or lost.
+func (v *visit) replied(tx *journal.Tx, in journal.Incoming, x journal.Exchange, code string) error {
+	if awaiting(x.State) {
+		change := journal.Change{Incoming: in.ID, Reason: "acknowledged by the reply itself"}
+		if err := tx.Advance(x.ID, x.State, journal.Confirmed, change); err != nil {
+			return err
+		}
+		x.State = journal.Confirmed
+	}
+	if x.State == journal.Closed {
+		return tx.Note("note.reply.later", x.Bank, x.ID, alarm{Reason: "a further reply after the exchange was closed, code " + code, Name: in.Name})
+	}
+	return tx.Advance(x.ID, x.State, journal.Answered, journal.Change{Incoming: in.ID, AnswerCode: code})
+}
+
+// wholeAnswer tells whether with this page every page of an answer is there.
+func wholeAnswer(tx *journal.Tx, x journal.Exchange, a *formats.Answer) (bool, error) {
+	if a.PageCount <= 1 {
+		return true, nil
+	}
+	pages, err := tx.Matched(x.ID, string(formats.KindAnswer))
+	return pages >= a.PageCount, err
+}
+
+// receipt is our answer to a file of the bank: every file gets exactly one, a receipt
+// gets none. Its key is made from the file's digest, so that a restart makes the same.
+func (v *visit) receipt(ctx context.Context, in journal.Incoming, j *judgement) (*journal.Acceptance, error) {
+	if j.state == 0 || j.Kind == string(formats.KindReceipt) {
+		return nil, nil
+	}
+	return v.receiptFor(ctx, in, in.SHA256[:24], j)
+}
+
+// receiptAgain answers a repeated file as the first one was answered.
+func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claimed string) error {
+	stored, err := v.Book.ReceiptFor(ctx, first.ID)
+	if errors.Is(err, journal.ErrNotFound) {
+		return nil // the file got none
+	}
+	if err != nil {
+		return v.broken("find receipt", err)
+	}
+	if stored.State != journal.Closed {
+		return nil // the first one is still on its way
+	}
+	sources, err := v.Book.Sources(ctx, stored.ID)
+	if err != nil {
+		return v.broken("find receipt", err)
+	}
+	data, err := v.Store.Get(ctx, sources[0].SHA256)
+	if err != nil {
+		return v.broken("read receipt", err)
+	}
+	doc, faults := formats.Decode(data, v.rules())
+	r, ok := doc.(*formats.Receipt)
+	if len(faults) > 0 || !ok {
+		return v.broken("read receipt", faults)
+	}
+	j := judgement{state: r.StateID}
+	j.ExternalKey, j.ExchangeID = r.DocumentKey, stored.Parent
+	again, err := v.receiptFor(ctx, first, first.SHA256[:16]+"-"+claimed[:min(8, len(claimed))], &j)
+	if err != nil {
+		return err
+	}
+	return v.write(ctx, v.bank.BIC, "receipt again", func(tx *journal.Tx) error {
+		_, err := tx.Accept(*again)
+		return err
+	})
+}
+
+func (v *visit) receiptFor(ctx context.Context, in journal.Incoming, id string, j *judgement) (*journal.Acceptance, error) {
+	doc := &formats.Receipt{
+		ReceiptID: id, ReceiptDate: v.Now(), DocumentKey: j.ExternalKey,
+		FileName: in.Name, FileDigest: in.SHA256, StateID: j.state, StateText: clip(j.Reason, 1000),
+	}
+	if doc.DocumentKey == "" {
+		doc.DocumentKey = in.SHA256[:24] // an unreadable file has no key but its digest
+	}
+	for _, f := range j.faults {
+		doc.Errors = append(doc.Errors, formats.ReceiptError{Path: f.Path, Code: f.Code, Text: f.RU})
+	}
+	data, err := formats.Encode(doc, v.bank.Format.Namespace)
+	if err != nil {
+		return nil, v.broken("write receipt", err)
+	}
+	digest, err := v.Store.Put(ctx, data)
+	if err != nil {
+		return nil, v.broken("store receipt", err)
+	}
+	name := formats.KindReceipt.Prefix() + "_" + id + ".xml"
+	return &journal.Acceptance{
+		Bank: in.Bank, Kind: string(formats.KindReceipt), InternalKey: id, SourceSHA256: digest, Stream: streamReceipts,
+		Sources: []journal.Source{{Name: name, SHA256: digest}}, Parent: j.ExchangeID, Incoming: in.ID,
+		Reason: fmt.Sprintf("%02d", j.state),
+	}, nil
+}

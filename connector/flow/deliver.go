@@ -1,0 +1,181 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bankconnector/connector/journal"
+	"bankconnector/formats"
+)
+
+// outbound releases what may go now, seals it and delivers it, a batch at a time.
+func (v *visit) outbound(ctx context.Context) error {
+	if err := v.release(ctx); err != nil {
+		return err
+	}
+	// What an earlier visit sealed but could not upload goes first: its numbers are older.
+	left, err := v.find(ctx, 0, journal.Sealed)
+	if err != nil {
+		return err
+	}
+	for len(left) > 0 {
+		if err := v.deliverAll(ctx, asSealed(left)); err != nil {
+			return err
+		}
+		if left, err = v.find(ctx, left[len(left)-1].ID, journal.Sealed); err != nil {
+			return err
+		}
+	}
+	for {
+		batch, err := v.find(ctx, 0, journal.Accepted)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		ready, err := v.seal(ctx, batch)
+		if err != nil {
+			return err
+		}
+		if err := v.deliverAll(ctx, ready); err != nil {
+			return err
+		}
+	}
+}
+
+func (v *visit) find(ctx context.Context, after int64, states ...journal.State) ([]journal.Exchange, error) {
+	limit := v.Batch
+	if limit == 0 {
+		limit = 256
+	}
+	list, err := v.Book.Find(ctx, journal.Filter{Bank: string(v.bank.BIC), States: states, AfterID: after, Limit: limit})
+	return list, v.broken("find documents", err)
+}
+
+func asSealed(list []journal.Exchange) []sealed {
+	out := make([]sealed, len(list))
+	for i, x := range list {
+		out[i] = sealed{x}
+	}
+	return out
+}
+
+// release lets go what waited for its base document, once the bank has confirmed that.
+func (v *visit) release(ctx context.Context) error {
+	for after := int64(0); ; {
+		held, err := v.find(ctx, after, journal.Held)
+		if err != nil || len(held) == 0 {
+			return err
+		}
+		for _, x := range held {
+			after = x.ID
+			reason, wait, err := v.gate(ctx, x.BaseKey)
+			if err != nil {
+				return err
+			}
+			if wait || x.BaseKey == "" { // a person held it: a person releases it
+				continue
+			}
+			err = v.write(ctx, v.bank.BIC, "release", func(tx *journal.Tx) error {
+				return tx.Advance(x.ID, journal.Held, journal.Accepted, journal.Change{Reason: reason})
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (v *visit) deliverAll(ctx context.Context, ready []sealed) error {
+	return each(ctx, v, ready, v.deliver)
+}
+
+// deliver brings one envelope to the bank. The order of effects is the promise: upload
+// under a temp name of our own, read back, commit the intent, rename, commit the
+// delivery. Where a crash falls decides what the next visit finds:
+//
+//	before the intent   a temp file that nothing will rename; uploaded anew under another name
+//	after the intent    resolve looks at temp and final and goes on from what it sees
+func (v *visit) deliver(ctx context.Context, x sealed) error {
+	data, err := v.Store.Get(ctx, x.FileSHA256) // Get proves that these are the sealed bytes
+	if err != nil {
+		return v.broken("read envelope", err)
+	}
+	temp := "." + x.FileName + "." + v.Unique() + ".part"
+	if err := v.box.Upload(ctx, temp, x.FileName, data); err != nil {
+		return v.attempted(ctx, x, err)
+	}
+	err = v.write(ctx, v.bank.BIC, "intent", func(tx *journal.Tx) error {
+		return tx.Advance(x.ID, journal.Sealed, journal.Sending, journal.Change{TempName: temp, Attempt: true})
+	})
+	if err != nil {
+		return err
+	}
+	x.State, x.TempName = journal.Sending, temp
+	return v.publish(ctx, x)
+}
+
+// publish sends the rename that the intent announced and commits what came of it. An
+// error is no proof of absence: the state stays, and resolve finds out.
+func (v *visit) publish(ctx context.Context, x sealed) error {
+	if err := v.box.Publish(ctx, x.TempName, x.FileName); err != nil {
+		v.Log.Warn("outcome unknown", "bank", x.Bank, "doc", x.InternalKey, "exchange", x.ID, "file", x.FileName, "err", err)
+		return fmt.Errorf("publish %s: %w", x.FileName, err)
+	}
+	return v.delivered(ctx, x, journal.Sending, "renamed")
+}
+
+// delivered commits that the final name was seen or must have been, and starts the clock
+// of the bank's receipt. Our receipts get none in return: theirs is the end of it, and of
+// the exchange that they answer.
+func (v *visit) delivered(ctx context.Context, x sealed, from journal.State, evidence string) error {
+	change := journal.Change{Evidence: evidence}
+	if x.Kind != string(formats.KindReceipt) {
+		change = v.term(change, journal.Delivered, x.Kind)
+	}
+	err := v.write(ctx, v.bank.BIC, "delivered", func(tx *journal.Tx) error {
+		if err := tx.Advance(x.ID, from, journal.Delivered, change); err != nil {
+			return err
+		}
+		if x.Kind != string(formats.KindReceipt) {
+			return nil
+		}
+		if err := tx.Advance(x.ID, journal.Delivered, journal.Closed, journal.Change{Evidence: evidence}); err != nil {
+			return err
+		}
+		return closeParent(tx, x.Parent)
+	})
+	var f *Failure
+	if errors.As(err, &f) && errors.Is(err, journal.ErrStale) {
+		return nil // the bank's receipt was faster than our commit
+	}
+	if err == nil {
+		v.sent.Add(1)
+		v.bytes.Add(x.FileSize)
+		v.progress(0)
+	}
+	return err
+}
+
+// closeParent ends the exchange whose final reply our receipt has now acknowledged.
+func closeParent(tx *journal.Tx, parent int64) error {
+	if parent == 0 {
+		return nil
+	}
+	p, err := tx.Exchange(parent)
+	if err != nil || p.State != journal.Answered || !final(p.Kind, p.AnswerCode) {
+		return err
+	}
+	return tx.Advance(parent, journal.Answered, journal.Closed, journal.Change{Reason: "final reply acknowledged"})
+}
+
+// attempted notes an upload that did not come about. Nothing is visible at the bank but
+// perhaps a temp file that no rename will ever name.
+func (v *visit) attempted(ctx context.Context, x sealed, cause error) error {
+	err := v.write(context.WithoutCancel(ctx), v.bank.BIC, "attempt", func(tx *journal.Tx) error {
+		return tx.Attempt(x.ID, cause.Error())
+	})
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("upload %s: %w", x.FileName, cause)
+}

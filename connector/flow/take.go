@@ -1,0 +1,278 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bankconnector/connector/journal"
+	"bankconnector/connector/spool"
+)
+
+// found is one file at the bank that this visit deals with.
+type found struct {
+	name    string // the bank's name for it
+	claimed string // our name for it; before the claim: empty
+	size    int64
+}
+
+// inbound takes what the bank left. First the books of an interrupted visit are brought
+// to their end, then what was claimed but not recorded, then the new files.
+func (v *visit) inbound(ctx context.Context) error {
+	if err := v.resume(ctx); err != nil {
+		return err
+	}
+	for {
+		list, err := v.box.List(ctx)
+		if err != nil {
+			return fmt.Errorf("list bank's folder: %w", err)
+		}
+		for _, name := range list.Strange {
+			v.Log.Warn("strange name at the bank", "bank", v.bank.BIC, "file", name)
+		}
+		var todo []found
+		for _, f := range list.Claimed {
+			todo = append(todo, found{name: bankName(f.Name), claimed: f.Name, size: f.Size})
+		}
+		for _, f := range list.Files {
+			todo = append(todo, v.observe(f))
+		}
+		if err := each(ctx, v, todo, v.take); err != nil {
+			return err
+		}
+		if !list.Truncated || len(todo) == 0 || v.bank.Pickup.Mode == pickupLeave {
+			return nil
+		}
+	}
+}
+
+// claimMark parts our unique part from the bank's name in a claimed name.
+const claimMark = "_"
+
+// observe names a new file. A bank that lets us claim gets a unique name of ours; where
+// files must stay in place, the observation itself (name, size, time) is the name, so
+// that the same file is not taken twice and a new one under an old name is.
+func (v *visit) observe(f File) found {
+	if v.bank.Pickup.Mode == pickupLeave {
+		return found{name: f.Name, size: f.Size, claimed: fmt.Sprintf("%d.%d%s%s", f.Size, f.ModTime.Unix(), claimMark, f.Name)}
+	}
+	return found{name: f.Name, size: f.Size}
+}
+
+// bankName is the bank's own name within a claimed one: the unique part has no mark.
+func bankName(claimed string) string {
+	for i := range claimed {
+		if claimed[i:i+1] == claimMark {
+			return claimed[i+1:]
+		}
+	}
+	return claimed
+}
+
+// take claims one file, keeps its bytes durably, judges them, hands the result to the
+// office and removes the claimed file last. A crash after the claim leaves a name of ours
+// that the next listing finds; after the record, resume goes on from the store.
+func (v *visit) take(ctx context.Context, f found) error {
+	leave := v.bank.Pickup.Mode == pickupLeave
+	if known, err := v.seenBefore(ctx, f); known || err != nil {
+		return err
+	}
+	if f.claimed == "" {
+		f.claimed = v.Unique() + claimMark + f.name
+		if err := v.box.Claim(ctx, f.name, f.claimed); err != nil {
+			if isGone(err) {
+				return nil // the bank withdrew it between the listing and the claim
+			}
+			return fmt.Errorf("claim %s: %w", f.name, err)
+		}
+	}
+	source := f.claimed
+	if leave {
+		source = f.name
+	}
+	data, err := v.box.Fetch(ctx, source, f.size)
+	if err != nil {
+		if isGone(err) {
+			return nil
+		}
+		return fmt.Errorf("fetch %s: %w", f.name, err)
+	}
+	in, known, err := v.record(ctx, f, data)
+	if err != nil {
+		return err
+	}
+	v.taken.Add(1)
+	v.bytes.Add(int64(len(data)))
+	v.progress(0)
+	if known {
+		return v.repeated(ctx, in, f.claimed)
+	}
+	return v.settle(ctx, in, data)
+}
+
+// seenBefore tells whether a file left in place was taken in an earlier visit, and gives
+// up on one that stayed incomplete too long.
+func (v *visit) seenBefore(ctx context.Context, f found) (bool, error) {
+	if f.claimed == "" {
+		return false, nil
+	}
+	earlier, err := v.Book.IncomingClaimed(ctx, string(v.bank.BIC), f.claimed)
+	if err != nil {
+		return false, v.broken("find file", err)
+	}
+	for _, in := range earlier {
+		if in.Outcome != outcomeIncomplete && v.bank.Pickup.Mode == pickupLeave {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// record keeps the bytes and opens the file's line in the journal.
+func (v *visit) record(ctx context.Context, f found, data []byte) (in journal.Incoming, known bool, err error) {
+	digest, err := v.Store.Put(ctx, data)
+	if err != nil {
+		return in, false, v.broken("store", err)
+	}
+	in = journal.Incoming{
+		Bank: string(v.bank.BIC), Name: f.name, Claimed: f.claimed, SHA256: digest,
+		Size: int64(len(data)), ReceivedAt: v.Now().UTC(),
+	}
+	err = v.write(ctx, v.bank.BIC, "record", func(tx *journal.Tx) (err error) {
+		in.ID, known, err = tx.Receive(in)
+		return err
+	})
+	return in, known, err
+}
+
+// repeated: the same bytes were taken before. They change nothing; the bank gets its
+// stored receipt again, for a repeat means that it missed the first one.
+func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed string) error {
+	first, err := v.Book.Incoming(ctx, in.ID)
+	if err != nil {
+		return v.broken("find first copy", err)
+	}
+	if first.CleanedAt != nil || first.Claimed != claimed { // not merely our own interrupted visit
+		if err := v.receiptAgain(ctx, first, claimed); err != nil {
+			return err
+		}
+	}
+	if v.bank.Pickup.Mode == pickupLeave {
+		return nil
+	}
+	if err := v.box.Discard(ctx, claimed); err != nil && !isGone(err) {
+		return fmt.Errorf("discard %s: %w", claimed, err)
+	}
+	return nil
+}
+
+// resume brings the files that an interrupted visit had recorded to their end, from the
+// bytes in the store.
+func (v *visit) resume(ctx context.Context) error {
+	open, err := v.Book.IncomingOpen(ctx, string(v.bank.BIC))
+	if err != nil {
+		return v.broken("find unfinished files", err)
+	}
+	return each(ctx, v, open, func(ctx context.Context, in journal.Incoming) error {
+		if in.HandedAt != nil {
+			return v.clean(ctx, in)
+		}
+		data, err := v.Store.Get(ctx, in.SHA256)
+		if err != nil {
+			return v.broken("read store", err)
+		}
+		if in.Outcome == "" {
+			return v.settle(ctx, in, data)
+		}
+		return v.finish(ctx, in, data)
+	})
+}
+
+// settle judges a recorded file and commits everything that follows from it at once.
+func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) error {
+	j := v.judge(ctx, in, data)
+	if j.err != nil {
+		return v.broken("judge", j.err)
+	}
+	if j.Outcome == outcomeIncomplete && !v.lastChance(ctx, in) {
+		return v.write(ctx, v.bank.BIC, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
+	}
+	if j.Outcome == outcomeIncomplete {
+		j.Outcome = outcomeQuarantined
+	}
+	if err := v.commit(ctx, in, &j); err != nil {
+		return err
+	}
+	in.Outcome, in.Verdict, in.Signer, in.Kind = j.Outcome, j.Verdict, j.Signer, j.Kind
+	in.ExternalKey, in.Reason, in.ExchangeID = j.ExternalKey, j.Reason, j.ExchangeID
+	return v.finish(ctx, in, data)
+}
+
+// An incomplete file may still be growing under the bank's hand: it is read again on
+// later visits, ten times and one hour at most.
+const (
+	incompleteReads = 10
+	incompleteTime  = time.Hour
+)
+
+func (v *visit) lastChance(ctx context.Context, in journal.Incoming) bool {
+	earlier, err := v.Book.IncomingClaimed(ctx, in.Bank, in.Claimed)
+	if err != nil || len(earlier) == 0 {
+		return false
+	}
+	return len(earlier) >= incompleteReads || v.Now().Sub(earlier[0].ReceivedAt) > incompleteTime
+}
+
+// finish hands a settled file over and removes it at the bank. Both may be done twice: a
+// hand-over that is there with the same bytes is done, a removed name is removed.
+func (v *visit) finish(ctx context.Context, in journal.Incoming, data []byte) error {
+	if err := v.handOver(ctx, in, data); err != nil {
+		return err
+	}
+	err := v.write(ctx, v.bank.BIC, "hand over", func(tx *journal.Tx) error { return tx.Hand(in.ID) })
+	if err != nil {
+		return err
+	}
+	return v.clean(ctx, in)
+}
+
+// clean removes the claimed file: only a name of ours, only after its bytes are in the
+// store and its settlement in the journal.
+func (v *visit) clean(ctx context.Context, in journal.Incoming) error {
+	if v.bank.Pickup.Mode != pickupLeave {
+		if err := v.box.Discard(ctx, in.Claimed); err != nil && !isGone(err) {
+			return fmt.Errorf("discard %s: %w", in.Name, err)
+		}
+	}
+	return v.write(ctx, v.bank.BIC, "clean", func(tx *journal.Tx) error { return tx.Clean(in.ID) })
+}
+
+// handOver gives the office what the bank sent, with the verdict, or puts it into
+// quarantine with the reason.
+func (v *visit) handOver(ctx context.Context, in journal.Incoming, data []byte) error {
+	if in.Outcome != outcomeMatched {
+		_, err := v.Quarantine.Keep(data, spool.Refused{
+			At: in.ReceivedAt, Source: "bank", Bank: in.Bank, Name: in.Name, Code: in.Outcome, Reason: in.Reason,
+		})
+		return v.broken("quarantine", err)
+	}
+	p, refused := unwrap(in.Name, data)
+	if refused != nil {
+		return v.broken("unwrap again", refused)
+	}
+	files, err := p.officeFiles(in)
+	if err != nil {
+		return v.broken("hand over", err)
+	}
+	return v.broken("hand over", v.Office.HandOver(ctx, in.Bank, files))
+}
+
+// kindOf is the fate of an error; what is no Failure is unknown.
+func kindOf(err error) Kind {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f.Kind
+	}
+	return Ambiguous
+}

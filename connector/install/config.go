@@ -1,0 +1,149 @@
+// Package install is the program on one machine: config.yaml read strictly, the state
+// folder locked, every room opened and joined to the next.
+//
+// It decides nothing about documents. It may open every room below; only main opens it.
+package install
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"bankconnector/banks"
+	"bankconnector/schedule"
+)
+
+// Config is the content of config.yaml, defaults applied, paths made absolute. The
+// meaning of every key stands in config.example.yaml.
+type Config struct {
+	StateDir  string       `yaml:"state_dir" jsonschema:"required" resolve:"path"`
+	OfficeDir string       `yaml:"office_dir" jsonschema:"required" resolve:"path"`
+	BanksDir  string       `yaml:"banks_dir" jsonschema:"required" resolve:"path"`
+	TimeZone  string       `yaml:"time_zone" jsonschema:"default=Europe/Moscow"`
+	Signing   Signing      `yaml:"signing" jsonschema:"required"`
+	Office    OfficeConfig `yaml:"office"`
+	Visits    Visits       `yaml:"visits"`
+	Calendar  CalendarDays `yaml:"calendar"`
+}
+
+// Signing is the service's own signature.
+type Signing struct {
+	CertificateFile string `yaml:"certificate_file" jsonschema:"required" resolve:"path"`
+	KeyFile         string `yaml:"key_file" jsonschema:"required" resolve:"path"`
+	PasswordFile    string `yaml:"password_file" resolve:"path"`
+}
+
+// OfficeConfig is how the bailiffs' system is met. Without officials the signed
+// originals are carried as they are, their signatures unchecked.
+type OfficeConfig struct {
+	Officials []string      `yaml:"officials" resolve:"path"`
+	FileSize  banks.Size    `yaml:"file_size" jsonschema:"default=16MiB,minimum=64KiB,maximum=64MiB"`
+	Poll      time.Duration `yaml:"poll" jsonschema:"default=5s,minimum=1s,maximum=10m"`
+}
+
+// Visits bound how many banks are called on at once, and how many of those may be
+// shaking hands: each handshake costs both sides milliseconds of processor time.
+type Visits struct {
+	Parallel   int `yaml:"parallel" jsonschema:"default=16,minimum=1,maximum=1000"`
+	Handshakes int `yaml:"handshakes" jsonschema:"default=8,minimum=1,maximum=100"`
+}
+
+// CalendarDays are the transfers of days off that the Government decrees each year
+// (ТК РФ ст. 112), as dates.
+type CalendarDays struct {
+	DaysOff  []string `yaml:"days_off" jsonschema:"maxItems=1000"`
+	WorkDays []string `yaml:"work_days" jsonschema:"maxItems=1000"`
+}
+
+// Check refuses folders that contain one another: what the office may write must never
+// be what the journal lies in.
+func (c *Config) Check() banks.Problems {
+	var problems banks.Problems
+	if c.StateDir != "" && c.OfficeDir == c.StateDir {
+		problems = append(problems, banks.Problem{Path: "office_dir", Text: "is state_dir too; the office must not write where the journal lies"})
+	}
+	if _, err := c.calendar(); err != nil {
+		problems = append(problems, banks.Problem{Path: "calendar", Text: err.Error()})
+	}
+	return problems
+}
+
+func (c *Config) calendar() (*schedule.Calendar, error) {
+	loc, err := time.LoadLocation(c.TimeZone)
+	if err != nil || c.TimeZone == "" || c.TimeZone == "Local" {
+		return nil, fmt.Errorf("time_zone: %q is no zone of the tz database; write one such as Europe/Moscow", c.TimeZone)
+	}
+	return schedule.NewCalendar(loc, c.Calendar.DaysOff, c.Calendar.WorkDays)
+}
+
+// Plan is a configuration that was read and found sound: nothing of it is open yet.
+type Plan struct {
+	Path     string
+	Config   Config
+	Registry *banks.Registry
+	Calendar *schedule.Calendar
+	tables   map[banks.ID]*schedule.Timetable
+}
+
+// Read reads config.yaml and every bank of its banks_dir. The error is banks.Problems:
+// all that is wrong anywhere, at once.
+func Read(path string) (*Plan, error) {
+	p := &Plan{Path: path, tables: make(map[banks.ID]*schedule.Timetable)}
+	data, err := banks.ReadFile(path)
+	if err != nil {
+		return nil, banks.Problems{{File: path, Text: err.Error()}}
+	}
+	if err := banks.Decode(path, data, &p.Config); err != nil {
+		return nil, err
+	}
+	if p.Calendar, err = p.Config.calendar(); err != nil {
+		return nil, banks.Problems{{File: path, Path: "calendar", Text: err.Error()}}
+	}
+	p.Registry, err = banks.Load(p.Config.BanksDir, p.checkTimetable, checkSigners)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// checkTimetable makes a bank's timetable, so that an expression that never fires is
+// found before the daemon waits for it.
+func (p *Plan) checkTimetable(b *banks.Bank) banks.Problems {
+	table, err := schedule.NewTimetable(schedule.Rule(b.Schedule), p.Calendar)
+	if err != nil {
+		return banks.Problems{{Path: "schedule", Text: err.Error()}}
+	}
+	p.tables[b.BIC] = table
+	return nil
+}
+
+// Timetable returns when a bank is visited.
+func (p *Plan) Timetable(id banks.ID) *schedule.Timetable { return p.tables[id] }
+
+// Select returns the banks with these БИК, or every bank when none is named, ordered by
+// БИК.
+func (p *Plan) Select(ids []string) ([]*banks.Bank, error) {
+	if len(ids) == 0 {
+		return p.Registry.All(), nil
+	}
+	var list []*banks.Bank
+	for _, id := range ids {
+		b, ok := p.Registry.Bank(banks.ID(id))
+		if !ok {
+			return nil, fmt.Errorf("no bank with BIC %q in %s", id, p.Config.BanksDir)
+		}
+		if !slices.Contains(list, b) {
+			list = append(list, b)
+		}
+	}
+	slices.SortFunc(list, func(a, b *banks.Bank) int { return cmp.Compare(a.BIC, b.BIC) })
+	return list, nil
+}
+
+// JournalPath is where the journal of this installation lies.
+func (p *Plan) JournalPath() string { return filepath.Join(p.Config.StateDir, "journal.db") }
+
+// StorePath is where the content store lies.
+func (p *Plan) StorePath() string { return filepath.Join(p.Config.StateDir, "store") }

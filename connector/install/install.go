@@ -1,0 +1,283 @@
+package install
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"bankconnector/banks"
+	"bankconnector/banks/mailbox"
+	"bankconnector/connector/flow"
+	"bankconnector/connector/journal"
+	"bankconnector/connector/spool"
+	"bankconnector/crypto/cms"
+	"bankconnector/formats"
+	"bankconnector/internal/durable"
+)
+
+// Options are what an installation takes from outside.
+type Options struct {
+	Now   func() time.Time
+	Log   *slog.Logger
+	Watch func(flow.Progress) // may be nil
+	Halt  <-chan struct{}     // closed: begin nothing new
+}
+
+// Installation is the program with every room open. One process at a time has it.
+type Installation struct {
+	*Plan
+	Book    *journal.Book
+	Store   *spool.Store
+	Office  *spool.Office
+	Courier *flow.Courier
+
+	opts   Options
+	signer *cms.Signer
+	lock   *spool.Lock
+}
+
+// ErrNoJournal reports a state folder that was in use and has lost its journal. A new
+// one would send every document again that the office still has.
+var ErrNoJournal = errors.New("the state folder holds documents but no journal.db: restore the journal from its copy, or take another state_dir")
+
+// Open locks the state folder and opens every room. The error is spool.ErrLocked when
+// another instance runs here.
+func Open(ctx context.Context, p *Plan, o Options) (*Installation, error) {
+	in := &Installation{Plan: p, opts: o}
+	if err := in.open(ctx); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return in, nil
+}
+
+func (in *Installation) open(ctx context.Context) (err error) {
+	dir := in.Config.StateDir
+	if err := durable.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("open state folder: %w", err)
+	}
+	if in.lock, err = spool.Acquire(dir); err != nil {
+		return err
+	}
+	if in.Book, err = openBook(ctx, in.Plan, in.opts.Now); err != nil {
+		return err
+	}
+	if in.Store, err = spool.OpenStore(in.StorePath()); err != nil {
+		return err
+	}
+	if in.Office, err = spool.OpenOffice(in.Config.OfficeDir, int64(in.Config.Office.FileSize)); err != nil {
+		return err
+	}
+	for _, b := range in.Registry.All() {
+		if err := in.Office.Prepare(string(b.BIC)); err != nil {
+			return err
+		}
+	}
+	if in.signer, err = signer(in.Config.Signing); err != nil {
+		return err
+	}
+	if in.Courier, err = in.courier(in.Plan); err != nil {
+		return err
+	}
+	return in.announce(ctx, in.Plan)
+}
+
+// openBook opens the journal, or begins it in a state folder that is new.
+func openBook(ctx context.Context, p *Plan, now func() time.Time) (*journal.Book, error) {
+	o := journal.Options{Now: now, Instance: instance()}
+	path := p.JournalPath()
+	_, err := os.Stat(path)
+	if err == nil {
+		return journal.Open(ctx, path, o)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	if _, err := os.Stat(p.StorePath()); err == nil {
+		return nil, fmt.Errorf("open journal: %w", ErrNoJournal)
+	}
+	return journal.Create(ctx, path, o)
+}
+
+// instance names this installation in every event.
+func instance() string {
+	if name, err := os.Hostname(); err == nil && name != "" {
+		return name
+	}
+	return "bankconnector"
+}
+
+// courier joins the rooms for one configuration.
+func (in *Installation) courier(p *Plan) (*flow.Courier, error) {
+	trusted, err := policies(p.Registry)
+	if err != nil {
+		return nil, err
+	}
+	bailiffs, err := officials(p.Config.Office)
+	if err != nil {
+		return nil, err
+	}
+	quarantine, err := spool.OpenQuarantine(filepath.Join(p.Config.StateDir, "quarantine"))
+	if err != nil {
+		return nil, err
+	}
+	roads := &mailbox.Dialer{Now: in.opts.Now}
+	c := &flow.Courier{
+		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
+		Dial: dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
+		Verifier: func(b *banks.Bank) flow.Verifier { return trusted[b.BIC] },
+		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
+		Deadline: p.deadline,
+		Now:      in.opts.Now, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
+	}
+	if bailiffs != nil {
+		c.Officials = bailiffs
+	}
+	return c, nil
+}
+
+// others are the banks whose signatures can be told from b's.
+func others(r *banks.Registry, b *banks.Bank, trusted map[banks.ID]*cms.Policy) []*banks.Bank {
+	var list []*banks.Bank
+	for _, other := range r.All() {
+		if other.BIC != b.BIC && trusted[other.BIC] != nil {
+			list = append(list, other)
+		}
+	}
+	return list
+}
+
+// unique is a fresh name part: 128 random bits, letters and digits only.
+func unique() string { return rand.Text() }
+
+// deadline gives the term in which a document must come further. A receipt is due by
+// the agreement with the bank; a report three working days from execution (229-ФЗ ст. 70
+// ч. 5, ст. 81 ч. 3), an answer to a query seven from its receipt (ст. 69 ч. 10).
+func (p *Plan) deadline(b *banks.Bank, state journal.State, kind string, from time.Time) (time.Time, string) {
+	switch {
+	case state == journal.Delivered:
+		return from.Add(b.Deadlines.Receipt).UTC(), "receipt by agreement"
+	case kind == string(formats.KindQuery):
+		return p.Calendar.AddWorkingDays(from, b.Deadlines.AnswerDays).UTC(), "229-ФЗ ст. 69 ч. 10"
+	default:
+		return p.Calendar.AddWorkingDays(from, b.Deadlines.ReportDays).UTC(), "229-ФЗ ст. 70 ч. 5, ст. 81 ч. 3"
+	}
+}
+
+// announce writes into the journal which configuration is in force, for whoever later
+// asks why a document went where it went.
+func (in *Installation) announce(ctx context.Context, p *Plan) error {
+	keys, err := p.Keys()
+	if err != nil {
+		return err
+	}
+	var rows []journal.BankRow
+	for _, b := range p.Registry.All() {
+		rows = append(rows, journal.BankRow{BIC: string(b.BIC), Name: b.Name, State: string(b.State)})
+	}
+	digest, err := p.digest()
+	if err != nil {
+		return err
+	}
+	return in.Book.Write(ctx, "bankconnector", func(tx *journal.Tx) error {
+		if err := tx.Note("config.loaded", "", 0, loaded{File: p.Path, SHA256: digest, Banks: len(rows)}); err != nil {
+			return err
+		}
+		if err := tx.Banks(rows); err != nil {
+			return err
+		}
+		return tx.Keys(keys)
+	})
+}
+
+type loaded struct {
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"` // of config.yaml and every bank file, in order
+	Banks  int    `json:"banks"`
+}
+
+// digest is the SHA-256 over config.yaml and the bank files by BIC, each as
+// "sha256hex  name\n": what sha256sum prints, hashed once more.
+func (p *Plan) digest() (string, error) {
+	paths := []string{p.Path}
+	for _, b := range p.Registry.All() {
+		paths = append(paths, b.File)
+	}
+	var sums []byte
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("digest configuration: %w", err)
+		}
+		sums = append(sums, spool.Digest(data)+"  "+filepath.Base(path)+"\n"...)
+	}
+	return spool.Digest(sums), nil
+}
+
+// Adopt puts a new configuration in force. Everything that can fail happens first; the
+// state folder and the office folder cannot change while the daemon runs. Visits under
+// way end with the courier they began with.
+func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
+	if p.Config.StateDir != in.Config.StateDir || p.Config.OfficeDir != in.Config.OfficeDir {
+		return errors.New("reload: state_dir and office_dir change only with a restart")
+	}
+	if err := in.keepsOpenBanks(ctx, p); err != nil {
+		return err
+	}
+	for _, b := range p.Registry.All() {
+		if err := in.Office.Prepare(string(b.BIC)); err != nil {
+			return err
+		}
+	}
+	own, err := signer(p.Config.Signing)
+	if err != nil {
+		return err
+	}
+	old := in.signer
+	in.signer = own
+	c, err := in.courier(p)
+	if err != nil {
+		in.signer = old
+		return err
+	}
+	if err := in.announce(ctx, p); err != nil {
+		return err
+	}
+	in.Plan, in.Courier = p, c
+	return nil
+}
+
+// keepsOpenBanks refuses a configuration that drops a bank which still has documents
+// under way: they would fall silent.
+func (in *Installation) keepsOpenBanks(ctx context.Context, p *Plan) error {
+	for _, b := range in.Registry.All() {
+		if _, ok := p.Registry.Bank(b.BIC); ok {
+			continue
+		}
+		open, err := in.Book.OpenDocuments(ctx, []string{string(b.BIC)})
+		if err != nil {
+			return fmt.Errorf("reload: %w", err)
+		}
+		if open > 0 {
+			return fmt.Errorf("reload: bank %s (%s) is gone from %s but has %d open documents; set its state to suspended instead", b.BIC, b.Name, p.Config.BanksDir, open)
+		}
+	}
+	return nil
+}
+
+// Close shuts the rooms in the reverse order of their opening.
+func (in *Installation) Close() error {
+	var errs []error
+	if in.Book != nil {
+		errs = append(errs, in.Book.Close())
+	}
+	if in.lock != nil {
+		errs = append(errs, in.lock.Release())
+	}
+	return errors.Join(errs...)
+}

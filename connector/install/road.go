@@ -1,0 +1,119 @@
+package install
+
+import (
+	"context"
+	"errors"
+
+	"bankconnector/banks"
+	"bankconnector/banks/mailbox"
+	"bankconnector/connector/flow"
+)
+
+// road joins flow's Mailbox to the SFTP session of the room mailbox: the same calls,
+// each room's own nouns.
+type road struct {
+	*mailbox.Session
+	bank banks.ID
+}
+
+// dial opens the road to a bank; at most handshakes of them are being opened at once,
+// because a burst of key exchanges starves the sessions that are already at work.
+func dial(d *mailbox.Dialer, handshakes int) func(context.Context, *banks.Bank) (flow.Mailbox, error) {
+	places := make(chan struct{}, max(1, handshakes))
+	return func(ctx context.Context, b *banks.Bank) (flow.Mailbox, error) {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return nil, failure(b.BIC, "connect", "", context.Cause(ctx))
+		}
+		s, err := d.Dial(ctx, b)
+		<-places
+		if err != nil {
+			return nil, failure(b.BIC, "connect", "", err)
+		}
+		return road{s, b.BIC}, nil
+	}
+}
+
+func (r road) Upload(ctx context.Context, temp, final string, data []byte) error {
+	return failure(r.bank, "upload", final, r.Session.Upload(ctx, temp, final, data))
+}
+
+func (r road) Publish(ctx context.Context, temp, final string) error {
+	return failure(r.bank, "publish", final, r.Session.Publish(ctx, temp, final))
+}
+
+func (r road) Look(ctx context.Context, temp, final string) (flow.Sight, error) {
+	s, err := r.Session.Look(ctx, temp, final)
+	return flow.Sight{Temp: file(s.Temp), Final: file(s.Final)}, failure(r.bank, "look for", final, err)
+}
+
+func (r road) Read(ctx context.Context, final string, limit int64) ([]byte, error) {
+	data, err := r.Session.Read(ctx, final, limit)
+	return data, failure(r.bank, "read back", final, err)
+}
+
+func (r road) Sweep(ctx context.Context, temp string) error {
+	return failure(r.bank, "sweep", temp, r.Session.Sweep(ctx, temp))
+}
+
+func (r road) List(ctx context.Context) (flow.Listing, error) {
+	l, err := r.Session.List(ctx)
+	return flow.Listing{Files: files(l.Files), Claimed: files(l.Claimed), Strange: l.Strange, Truncated: l.Truncated},
+		failure(r.bank, "list", "", err)
+}
+
+func (r road) Claim(ctx context.Context, name, claimed string) error {
+	return failure(r.bank, "claim", name, r.Session.Claim(ctx, name, claimed))
+}
+
+func (r road) Fetch(ctx context.Context, claimed string, size int64) ([]byte, error) {
+	data, err := r.Session.Fetch(ctx, claimed, size)
+	return data, failure(r.bank, "fetch", claimed, err)
+}
+
+func (r road) Discard(ctx context.Context, claimed string) error {
+	return failure(r.bank, "discard", claimed, r.Session.Discard(ctx, claimed))
+}
+
+func file(e *mailbox.Entry) *flow.File {
+	if e == nil {
+		return nil
+	}
+	f := flow.File(*e)
+	return &f
+}
+
+func files(list []mailbox.Entry) []flow.File {
+	out := make([]flow.File, len(list))
+	for i, e := range list {
+		out[i] = flow.File(e)
+	}
+	return out
+}
+
+// failure gives an error of the mailbox its fate. What the mailbox could not classify is
+// unknown, which is the one reading that never loses or doubles a document.
+func failure(bank banks.ID, op, document string, err error) error {
+	if err == nil {
+		return nil
+	}
+	kind := flow.Ambiguous
+	var e *mailbox.Error
+	if errors.As(err, &e) {
+		switch e.Kind {
+		case mailbox.Transient:
+			kind = flow.Transient
+		case mailbox.Operator:
+			kind = flow.Operator
+		case mailbox.Refused, mailbox.Changed:
+			kind = flow.Refused
+		case mailbox.Gone:
+			kind = flow.Gone
+		case mailbox.Exists:
+			kind = flow.Exists
+		case mailbox.Unknown:
+		}
+	}
+	return &flow.Failure{Op: op, Bank: bank, Document: document, Kind: kind, Err: err}
+}

@@ -1,0 +1,44 @@
+// Command bankconnector exchanges electronic documents between the bailiff service and
+// the banks: orders and queries go out, receipts, reports and answers come back, and a
+// local journal can prove every step.
+//
+// This package holds the commands. What they do stands in the rooms below; how an
+// installation is put together stands in install.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	_ "time/tzdata" // a machine without a zone database must not move a deadline
+)
+
+func main() {
+	os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Main runs one command line and returns its exit code: the whole program but for the
+// process, so that tests run it as it is.
+func Main(args []string, in io.Reader, out, errs io.Writer) int {
+	ctx, stop := signals()
+	defer stop()
+	a := &app{in: in, out: out, errs: errs, now: time.Now}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	return a.exit(root.ExecuteContext(ctx))
+}
+
+// signals returns a context that ends with the first SIGINT or SIGTERM. The second one
+// ends the process at once, by the signal's own default.
+func signals() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}

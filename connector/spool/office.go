@@ -1,0 +1,276 @@
+package spool
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+	"syscall"
+
+	"bankconnector/internal/durable"
+)
+
+// Office is the bailiffs' system, met on the local disk: it leaves documents in
+// in/BANK/ and finds in out/BANK/ what came from the bank.
+//
+// A document is taken by renaming it into in/BANK/.taken/ under a name of our own, so
+// that the office may reuse its name at once and no later file is ever deleted unread.
+type Office struct {
+	dir   string
+	limit int64
+}
+
+// Item is one document that the office left.
+type Item struct {
+	Bank string // folder, the addressee's BIC
+	Name string // name that the office gave, for messages
+	path string // where it lies now
+}
+
+// Taken is an item's own name once taken: unique for ever, so that a journal line about
+// it can be recognised after a crash.
+func (i Item) Taken() string { return filepath.Base(i.path) }
+
+// ErrTooLarge reports an office file above the limit; it is refused unread.
+var ErrTooLarge = errors.New("file is too large")
+
+// itemName is the form of a finished office file; names with a leading dot are still
+// being written.
+var itemName = regexp.MustCompile(`^[^.].*\.(?i:xml|zip)$`)
+
+// OpenOffice opens the office folders under dir; limit bounds one file in bytes.
+func OpenOffice(dir string, limit int64) (*Office, error) {
+	for _, sub := range []string{"in", "out"} {
+		if err := durable.MkdirAll(filepath.Join(dir, sub), 0o770); err != nil {
+			return nil, fmt.Errorf("open office: %w", err)
+		}
+	}
+	return &Office{dir: dir, limit: limit}, nil
+}
+
+// Prepare makes a bank's folders, so that the office finds where to write.
+func (o *Office) Prepare(bank string) error {
+	for _, dir := range []string{o.takenDir(bank), filepath.Join(o.dir, "out", bank)} {
+		if err := durable.MkdirAll(dir, 0o770); err != nil {
+			return fmt.Errorf("prepare office: %w", err)
+		}
+	}
+	return nil
+}
+
+// Waiting lists at most limit documents for a bank in name order: first those that an
+// interrupted run had taken, then the new ones. Strange holds names that are no regular
+// file (a link, a device); they are never touched.
+func (o *Office) Waiting(ctx context.Context, bank string, limit int) (items []Item, strange []string, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	for _, dir := range []string{o.takenDir(bank), filepath.Join(o.dir, "in", bank)} {
+		names, odd, err := finished(dir, limit-len(items))
+		if err != nil {
+			return nil, nil, fmt.Errorf("list office folder: %w", err)
+		}
+		for _, name := range names {
+			items = append(items, Item{Bank: bank, Name: given(dir, name), path: filepath.Join(dir, name)})
+		}
+		strange = append(strange, odd...)
+	}
+	return items, strange, nil
+}
+
+// Take claims an item under a name made unique by id and returns its bytes. A crash
+// after the rename leaves the item among the taken ones, where Waiting finds it. The
+// error is fs.ErrNotExist when the office withdrew the file, ErrTooLarge when it exceeds
+// the limit; in the latter case the item is claimed all the same.
+func (o *Office) Take(ctx context.Context, item Item, id string) (Item, []byte, error) {
+	if err := ctx.Err(); err != nil {
+		return item, nil, err
+	}
+	if taken := o.takenDir(item.Bank); filepath.Dir(item.path) != taken {
+		target := filepath.Join(taken, id+takenMark+item.Name)
+		if err := durable.Move(item.path, target); err != nil {
+			return item, nil, fmt.Errorf("take %s: %w", item.Name, err)
+		}
+		item.path = target
+	}
+	data, err := readRegular(item.path, o.limit)
+	if err != nil {
+		return item, nil, fmt.Errorf("take %s: %w", item.Name, err)
+	}
+	return item, data, nil
+}
+
+// Drop removes an item that was taken and is safe elsewhere: in the store or in
+// quarantine, with its line in the journal.
+func (o *Office) Drop(item Item) error {
+	if filepath.Dir(item.path) != o.takenDir(item.Bank) {
+		return fmt.Errorf("drop %s: not taken", item.Name)
+	}
+	return durable.Remove(item.path)
+}
+
+// Digest returns the SHA-256 of a taken item's bytes, read in a stream.
+func (o *Office) Digest(ctx context.Context, item Item) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(item.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", fmt.Errorf("digest %s: %w", item.Name, err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", fmt.Errorf("digest %s: %w", item.Name, err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// SetAside moves a taken item that is too large to keep into in/BANK/.refused/, where a
+// person finds it.
+func (o *Office) SetAside(item Item) error {
+	dir := filepath.Join(o.dir, "in", item.Bank, ".refused")
+	if err := durable.MkdirAll(dir, 0o770); err != nil {
+		return fmt.Errorf("set aside %s: %w", item.Name, err)
+	}
+	return durable.Move(item.path, filepath.Join(dir, item.Taken()))
+}
+
+// Submit puts a document into a bank's inbox the safe way: written under a hidden name,
+// then renamed. An existing name is never replaced: the error is fs.ErrExist.
+func (o *Office) Submit(bank, name string, data []byte) error {
+	if !itemName.MatchString(name) || strings.ContainsAny(name, "/\x00") {
+		return fmt.Errorf("submit %q: the name must end in .xml or .zip and not begin with a dot", name)
+	}
+	if err := o.Prepare(bank); err != nil {
+		return err
+	}
+	return durable.Create(filepath.Join(o.dir, "in", bank, name), data, 0o640)
+}
+
+// File is one file for the office's outbox.
+type File struct {
+	Name string
+	Data []byte
+}
+
+// HandOver puts files into a bank's outbox in their order, each whole or not at all; the
+// last one, by custom the .json with the verdict, tells the office that the set is
+// complete. A file that is there with the same bytes is done already; with other bytes it
+// is an error, for nothing handed over is ever replaced.
+func (o *Office) HandOver(ctx context.Context, bank string, files []File) error {
+	for _, f := range files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		path := filepath.Join(o.dir, "out", bank, filepath.Base(f.Name))
+		err := durable.Create(path, f.Data, 0o640)
+		if errors.Is(err, fs.ErrExist) {
+			err = sameBytes(path, f.Data)
+		}
+		if err != nil {
+			return fmt.Errorf("hand over: %w", err)
+		}
+	}
+	return nil
+}
+
+// Tell puts a file into a bank's outbox in place of an earlier one of that name: notices
+// that may be repeated, such as why a document was not sent.
+func (o *Office) Tell(bank string, f File) error {
+	if err := durable.Replace(filepath.Join(o.dir, "out", bank, filepath.Base(f.Name)), f.Data, 0o640); err != nil {
+		return fmt.Errorf("tell office: %w", err)
+	}
+	return nil
+}
+
+// takenMark parts our id from the office's name in .taken/.
+const takenMark = "__"
+
+func (o *Office) takenDir(bank string) string { return filepath.Join(o.dir, "in", bank, ".taken") }
+
+// given returns the office's own name of a file in dir.
+func given(dir, name string) string {
+	if filepath.Base(dir) != ".taken" {
+		return name
+	}
+	_, rest, _ := strings.Cut(name, takenMark)
+	return rest
+}
+
+// finished lists the finished regular files of dir, sorted, at most limit of them. The
+// folder is read in portions, so a folder of a million names costs no more than limit.
+func finished(dir string, limit int) (names, strange []string, err error) {
+	d, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) || limit <= 0 {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer d.Close()
+	for len(names) < limit {
+		entries, err := d.ReadDir(min(1024, limit))
+		for _, e := range entries {
+			switch {
+			case !itemName.MatchString(e.Name()):
+			case e.Type().IsRegular():
+				names = append(names, e.Name())
+			case len(strange) < 100:
+				strange = append(strange, e.Name())
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	sort.Strings(names)
+	return names[:min(len(names), limit)], strange, nil
+}
+
+// readRegular reads a regular file of at most limit bytes. O_NOFOLLOW and O_NONBLOCK
+// keep a link from leading elsewhere and a pipe from holding us.
+func readRegular(path string, limit int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%d bytes, at most %d: %w", info.Size(), limit, ErrTooLarge)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = ErrTooLarge
+	}
+	return data, err
+}
+
+func sameBytes(path string, want []byte) error {
+	got, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if string(got) != string(want) {
+		return fmt.Errorf("%s is there with other content", path)
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package spool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bankconnector/internal/durable"
+)
+
+// Quarantine keeps what was refused, whole, with the reason beside it. Nothing in it is
+// ever deleted by the program.
+type Quarantine struct {
+	dir string
+}
+
+// Refused says why a file lies in quarantine; it stands beside the file as .reason.json.
+type Refused struct {
+	At     time.Time `json:"at"`     // UTC
+	Source string    `json:"source"` // "office" or "bank"
+	Bank   string    `json:"bank"`   // folder it came by
+	Name   string    `json:"name"`   // name it had there
+	SHA256 string    `json:"sha256"`
+	Code   string    `json:"code"`   // refusal code, English and stable
+	Reason string    `json:"reason"` // sentence for a person
+}
+
+// OpenQuarantine opens the quarantine under dir and makes the folder when it is new.
+func OpenQuarantine(dir string) (*Quarantine, error) {
+	if err := durable.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("open quarantine: %w", err)
+	}
+	return &Quarantine{dir: dir}, nil
+}
+
+// Keep puts a refused file and its reason away and returns where it lies, relative to
+// the quarantine. The reason is written first: a file without one is never seen.
+// Repeating it for the same bytes is harmless.
+func (q *Quarantine) Keep(data []byte, r Refused) (string, error) {
+	dir := filepath.Join(q.dir, r.Bank)
+	if err := durable.MkdirAll(dir, 0o750); err != nil {
+		return "", fmt.Errorf("quarantine: %w", err)
+	}
+	r.SHA256 = Digest(data)
+	name := r.SHA256[:12] + "_" + plain(r.Name)
+	reason, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("quarantine: %w", err)
+	}
+	for _, f := range []File{{name + ".reason.json", append(reason, '\n')}, {name, data}} {
+		if err := durable.Create(filepath.Join(dir, f.Name), f.Data, 0o440); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("quarantine: %w", err)
+		}
+	}
+	return filepath.Join(r.Bank, name), nil
+}
+
+// plain makes a stranger's name safe for our disk and for a terminal: letters, digits,
+// dot, dash and underscore stay, 80 bytes at most.
+func plain(name string) string {
+	safe := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r) {
+			return r
+		}
+		return '_'
+	}, name)
+	return strings.TrimLeft(safe[:min(len(safe), 80)], ".")
+}
