@@ -1,6 +1,7 @@
 package formats
 
 import (
+	"bankconnector/formats/block"
 	"bankconnector/formats/check"
 )
 
@@ -101,15 +102,15 @@ func (c OrderCode) NeedsBase() bool { return c.rule().needs&needBase != 0 }
 
 // check is the control of what several elements of an order say together.
 func (o *Order) check(c *cursor) {
-	ordered(c, "FinDate", o.StartDate, o.FinDate)
-	ordered(c, "DocDate", o.RestrDocDate, o.DocDate)
+	block.Ordered(c, "FinDate", o.StartDate, o.FinDate)
+	block.Ordered(c, "DocDate", o.RestrDocDate, o.DocDate)
 	if o.Barcode != "" && o.InternalKey != "" {
 		c.Add(StateBadLogic, "Barcode", check.Barcode(o.Barcode, o.InternalKey))
 	}
 	if o.RestrDocID != "" && o.RestrDocID == o.InternalKey {
 		c.Add(StateBadLogic, "RestrDocId", why{"постановление ссылается на себя как на основание", "the order names itself as its base"})
 	}
-	identified(c, &o.IP, o.Data)
+	block.Identified(c, &o.IP, o.Data)
 	if o.DocCode != "" {
 		o.required(c)
 	}

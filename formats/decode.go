@@ -4,9 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"bankconnector/formats/block"
 	"bankconnector/formats/strictxml"
 )
+
+// Rules is what the reader of a document must know from outside of it.
+type Rules struct {
+	Today       time.Time // now, in the zone whose calendar counts; with the zero time every date is in the future
+	Namespaces  []string  // namespaces allowed for the root besides none
+	BICs        []string  // БИК codes of the bank that the document comes from or goes to; empty = not compared
+	Windows1251 bool      // the encoding windows-1251 is agreed with the bank
+}
 
 // Decode reads any of the five kinds by its root element. Children may stand in any order; everything else is strict.
 //
@@ -28,7 +38,7 @@ func Decode(data []byte, r Rules) (Document, Faults) {
 			EN: "the namespace of the root is not agreed with this bank; drop it or name it in the bank's profile (format.namespace)",
 		}}
 	}
-	faults := strictxml.Read(root, d.shape(newJudge(r)))
+	faults := strictxml.Read(root, d.shape(block.NewJudge(r.Today, r.BICs)))
 	return d, faults
 }
 
@@ -74,7 +84,7 @@ func Encode(d Document, namespace string) ([]byte, error) {
 		if v.kind != d.Kind() {
 			continue
 		}
-		data, err := strictxml.Write(strictxml.Document{Root: v.root, Space: namespace}, d.shape(&judge{}))
+		data, err := strictxml.Write(strictxml.Document{Root: v.root, Space: namespace}, d.shape(&block.Judge{}))
 		if err != nil {
 			return nil, fmt.Errorf("encode %s: %w", v.kind, err)
 		}
@@ -92,5 +102,5 @@ func formFaults(data []byte, into Document) Faults {
 	if fault != nil {
 		return Faults{*fault}
 	}
-	return slices.DeleteFunc(strictxml.Read(root, into.shape(&judge{})), func(f Fault) bool { return f.Code != StateBadSchema })
+	return slices.DeleteFunc(strictxml.Read(root, into.shape(&block.Judge{})), func(f Fault) bool { return f.Code != StateBadSchema })
 }

@@ -7,8 +7,7 @@
 package formats
 
 import (
-	"bankconnector/formats/check"
-	"bankconnector/formats/strictxml"
+	"bankconnector/formats/block"
 )
 
 // Kind is the kind of a document.
@@ -65,36 +64,5 @@ type Document interface {
 	// Key is the author's key: InternalKey, ExternalKey or ReceiptId; "" when it was not readable. A bank's key is any
 	// text of 1 to 60 characters: do not make a file name of it.
 	Key() string
-	shape(j *judge) shape
-}
-
-// Fault is one thing that is wrong with a document: path, line, code (90..99), sentences. See strictxml.Fault.
-type Fault = strictxml.Fault
-
-// Faults are all faults of a document, in the order of its lines; Code gives the StateId of the receipt.
-type Faults = strictxml.Faults
-
-type (
-	part   = strictxml.Part
-	shape  = strictxml.Shape
-	cursor = strictxml.Cursor
-	why    = check.Why
-)
-
-func one[S ~string](name string, p *S, form strictxml.Rule) part {
-	return strictxml.One(name, strictxml.Text(p, form))
-}
-
-func maybe[S ~string](name string, p *S, form strictxml.Rule) part {
-	return strictxml.Maybe(name, strictxml.Text(p, form))
-}
-
-// number declares an optional whole number; Required makes it required.
-func number(name string, p *int, least, most int) part {
-	return strictxml.Maybe(name, strictxml.Number(p, strictxml.Range[int]{Least: least, Most: most}))
-}
-
-// coded declares a required code that is a number of so many digits.
-func coded(name string, p *int, width int, among ...int) part {
-	return strictxml.One(name, strictxml.Number(p, strictxml.Range[int]{Among: among, Width: width}))
+	shape(j *block.Judge) shape
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"bankconnector/formats/block"
 	"bankconnector/formats/check"
 	"bankconnector/formats/strictxml"
 )
@@ -38,14 +39,14 @@ const service = "FSSP"
 func (m *Manifest) shape() shape {
 	return shape{
 		Parts: []part{
-			coded("Version", &m.Version, 1, 1),
-			one("Sender", &m.Sender, party),
-			one("Recipient", &m.Recipient, party),
-			one("Stream", &m.Stream, check.OneOf("documents", "receipts")),
+			block.Coded("Version", &m.Version, 1, 1),
+			block.One("Sender", &m.Sender, party),
+			block.One("Recipient", &m.Recipient, party),
+			block.One("Stream", &m.Stream, check.OneOf("documents", "receipts")),
 			strictxml.One("Seq", strictxml.Number(&m.Seq, strictxml.Range[int64]{Least: 1, Most: 1<<62 - 1})),
-			strictxml.One("CreatedAt", moment{&m.CreatedAt}),
-			maybe("Previous", &m.Previous, check.Hex(64)),
-			maybe("Head", &m.Head, check.Key(200)),
+			block.Moment("CreatedAt", &m.CreatedAt),
+			block.Maybe("Previous", &m.Previous, check.Hex(64)),
+			block.Maybe("Head", &m.Head, check.Key(200)),
 			strictxml.Blocks("Entry", &m.Entries, manifestEntry).Required(),
 		},
 		Check: m.check,
@@ -72,8 +73,8 @@ func (m *Manifest) check(c *cursor) {
 
 func manifestEntry(e *ManifestEntry) shape {
 	return shape{Parts: []part{
-		one("Name", &e.Name, entryName),
-		one("SHA256", &e.SHA256, check.Hex(64)),
+		block.One("Name", &e.Name, entryName),
+		block.One("SHA256", &e.SHA256, check.Hex(64)),
 		strictxml.One("Size", strictxml.Number(&e.Size, strictxml.Range[int64]{Least: 0, Most: 1 << 40})),
 	}}
 }

@@ -3,6 +3,7 @@ package formats
 import (
 	"slices"
 
+	"bankconnector/formats/block"
 	"bankconnector/formats/check"
 	"bankconnector/formats/strictxml"
 )
@@ -52,180 +53,31 @@ func (o *Order) Banks() []string {
 	return bics
 }
 
-// Data is one block of facts on the debtor or one account.
-type Data struct {
-	Identification *Identification
-	Account        *Account
-}
-
-// Identification is the debtor's identity document (IdentificationData).
-type Identification struct {
-	TypeDoc   string // 21 passport of a citizen of РФ, ...
-	SerDoc    string
-	NumDoc    string
-	BirthDate Date
-	INN       string
-	FIODoc    *FullName
-}
-
-// FullName is a person's name.
-type FullName struct{ Surname, FirstName, Patronymic string }
-
-// Account is an account that an order names (accountDatum).
-type Account struct {
-	Acc          string
-	BicBank      string
-	CurrencyCode string // ОКВ, rouble is 643; "" if not given
-	Amount       *Money
-}
-
-// OspProperty are a recipient's details of the bailiffs' unit.
-type OspProperty struct{ OspCode, RecpName, RecpAdr, RecpBank, RecpBIK, RecpINN, RecpKPP string }
-
-// WageRetention says on which account the living wage is kept (229-ФЗ ст. 69 ч. 5.1).
-type WageRetention struct {
-	OrderLivingWageAcc string
-	BankName           string
-	SDGroupPopulation  int // social group of the population, 1..9
-	BankBIK            string
-	Region             string
-}
-
-// Payment is where a levy is paid to (IdPaymentPropertiesId).
-type Payment struct {
-	RecpName, Oktmo, RecpInn, RecpKpp, RecpCnt, RecpBankCorAcc, RecpAccount, RecpBank, RecpBIK, SupplierBillID, RecpKBK string
-	PayOffSum                                                                                                           *Money
-}
-
-func (o *Order) shape(j *judge) shape {
+func (o *Order) shape(j *block.Judge) shape {
 	return shape{
 		Parts: []part{
-			one("InternalKey", &o.InternalKey, check.ID),
-			j.day("DocDate", &o.DocDate).Required(),
-			one("DocNum", &o.DocNum, check.Key(25)).With(check.Order),
-			one("DocCode", &o.DocCode, check.OneOf(codeNames()...)),
-			anyDay("StartDate", &o.StartDate),
-			anyDay("FinDate", &o.FinDate),
-			money("Amount", &o.Amount),
-			maybe("Barcode", &o.Barcode, check.Key(44)),
-			maybe("RestrDocId", &o.RestrDocID, check.ID),
-			maybe("RestrDocNumber", &o.RestrDocNumber, check.Key(25)).With(check.Order),
-			j.day("RestrDocDate", &o.RestrDocDate),
-			number("Priority", &o.Priority, 1, 4),
-			maybe("DebtText", &o.DebtText, check.Text(200)),
-			maybe("SPIFio", &o.SPIFio, check.Text(200)),
-			maybe("SPIPost", &o.SPIPost, check.Text(200)),
-			maybe("SPIPhone", &o.SPIPhone, check.Text(50)),
-			strictxml.Block("IP", &o.IP, j.proceedings),
-			strictxml.Blocks("Data", &o.Data, j.data),
-			strictxml.MaybeBlock("OspProperty", &o.OspProperty, j.osp),
-			strictxml.MaybeBlock("WageRetention", &o.WageRetention, j.wage),
-			strictxml.MaybeBlock("IdPaymentPropertiesId", &o.Payment, j.payment),
+			block.One("InternalKey", &o.InternalKey, check.ID),
+			j.Day("DocDate", &o.DocDate).Required(),
+			block.One("DocNum", &o.DocNum, check.Key(25)).With(check.Order),
+			block.One("DocCode", &o.DocCode, check.OneOf(codeNames()...)),
+			block.Day("StartDate", &o.StartDate),
+			block.Day("FinDate", &o.FinDate),
+			block.Sum("Amount", &o.Amount),
+			block.Maybe("Barcode", &o.Barcode, check.Key(44)),
+			block.Maybe("RestrDocId", &o.RestrDocID, check.ID),
+			block.Maybe("RestrDocNumber", &o.RestrDocNumber, check.Key(25)).With(check.Order),
+			j.Day("RestrDocDate", &o.RestrDocDate),
+			block.Number("Priority", &o.Priority, 1, 4),
+			block.Maybe("DebtText", &o.DebtText, check.Text(200)),
+			block.Maybe("SPIFio", &o.SPIFio, check.Text(200)),
+			block.Maybe("SPIPost", &o.SPIPost, check.Text(200)),
+			block.Maybe("SPIPhone", &o.SPIPhone, check.Text(50)),
+			strictxml.Block("IP", &o.IP, j.Proceedings),
+			strictxml.Blocks("Data", &o.Data, j.Data),
+			strictxml.MaybeBlock("OspProperty", &o.OspProperty, j.Osp),
+			strictxml.MaybeBlock("WageRetention", &o.WageRetention, j.Wage),
+			strictxml.MaybeBlock("IdPaymentPropertiesId", &o.Payment, j.Payment),
 		},
 		Check: func(c *cursor) { o.check(c) },
-	}
-}
-
-func (j *judge) data(d *Data) shape {
-	return shape{
-		Parts: []part{
-			strictxml.MaybeBlock("IdentificationData", &d.Identification, j.identification),
-			strictxml.MaybeBlock("accountDatum", &d.Account, j.accountDatum),
-		},
-		Check: func(c *cursor) {
-			if d.Identification == nil && d.Account == nil && !c.Faulty("") {
-				c.Add(StateBadLogic, "", why{"блок Data пуст", "the Data block is empty"})
-			}
-		},
-	}
-}
-
-func (j *judge) identification(d *Identification) shape {
-	return shape{Parts: []part{
-		one("TypeDoc", &d.TypeDoc, check.OneOf("10", "12", "14", "15", "20", "21", "91")),
-		maybe("SerDoc", &d.SerDoc, check.Key(20)),
-		one("NumDoc", &d.NumDoc, check.Key(25)),
-		j.born("birthDate", &d.BirthDate),
-		maybe("INN", &d.INN, check.INNForm).With(check.INN),
-		strictxml.MaybeBlock("FIODoc", &d.FIODoc, fullName),
-	}}
-}
-
-func fullName(n *FullName) shape {
-	return shape{Parts: []part{
-		one("Surname", &n.Surname, check.Text(100)),
-		one("FirstName", &n.FirstName, check.Text(100)),
-		maybe("Patronymic", &n.Patronymic, check.Text(100)),
-	}}
-}
-
-func (j *judge) accountDatum(a *Account) shape {
-	return shape{
-		Parts: []part{
-			one("Acc", &a.Acc, check.AccountForm),
-			one("BicBank", &a.BicBank, check.Digits(9)),
-			maybe("CurrencyCode", &a.CurrencyCode, check.Digits(3)),
-			money("Amount", &a.Amount),
-		},
-		Check: func(c *cursor) {
-			j.bank(c, "BicBank", a.BicBank)
-			keyed(c, "Acc", a.Acc, a.BicBank)
-			currency(c, a.Acc, &a.CurrencyCode)
-		},
-	}
-}
-
-func (j *judge) osp(p *OspProperty) shape {
-	return shape{Parts: []part{
-		one("OspCode", &p.OspCode, check.Digits(5)),
-		one("RecpName", &p.RecpName, check.Text(160)),
-		one("RecpAdr", &p.RecpAdr, check.Text(200)),
-		one("RecpBank", &p.RecpBank, check.Text(255)),
-		one("RecpBIK", &p.RecpBIK, check.Digits(9)),
-		one("RecpINN", &p.RecpINN, check.INNForm).With(check.INN),
-		one("RecpKPP", &p.RecpKPP, check.KPP),
-	}}
-}
-
-func (j *judge) wage(w *WageRetention) shape {
-	return shape{
-		Parts: []part{
-			one("OrderLivingWageAcc", &w.OrderLivingWageAcc, check.AccountForm),
-			one("BankName", &w.BankName, check.Text(255)),
-			number("SDGroupPopulation", &w.SDGroupPopulation, 1, 9).Required(),
-			maybe("BankBIK", &w.BankBIK, check.Digits(9)),
-			maybe("Region", &w.Region, check.Text(100)),
-		},
-		Check: func(c *cursor) {
-			j.bank(c, "BankBIK", w.BankBIK)
-			bics := []string{w.BankBIK}
-			if w.BankBIK == "" {
-				bics = j.bics
-			}
-			keyed(c, "OrderLivingWageAcc", w.OrderLivingWageAcc, bics...)
-		},
-	}
-}
-
-func (j *judge) payment(p *Payment) shape {
-	return shape{
-		Parts: []part{
-			one("RecpName", &p.RecpName, check.Text(160)),
-			maybe("Oktmo", &p.Oktmo, check.Digits(8, 11)),
-			one("RecpInn", &p.RecpInn, check.OrZero(check.INNForm)).With(check.INN),
-			one("RecpKpp", &p.RecpKpp, check.OrZero(check.KPP)),
-			one("RecpCnt", &p.RecpCnt, check.AccountForm),
-			maybe("RecpBankCorAcc", &p.RecpBankCorAcc, check.AccountForm),
-			maybe("RecpAccount", &p.RecpAccount, check.Digits(11, 16)),
-			one("RecpBank", &p.RecpBank, check.Text(255)),
-			one("RecpBIK", &p.RecpBIK, check.Digits(9)),
-			maybe("SupplierBillID", &p.SupplierBillID, check.Digits(20, 25)).With(check.UIN),
-			maybe("RecpKBK", &p.RecpKBK, check.Digits(20)),
-			money("PayOffSum", &p.PayOffSum),
-		},
-		Check: func(c *cursor) {
-			keyed(c, "RecpCnt", p.RecpCnt, p.RecpBIK)
-			keyed(c, "RecpBankCorAcc", p.RecpBankCorAcc, p.RecpBIK)
-		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"bankconnector/formats/block"
 	"bankconnector/formats/check"
 	"bankconnector/formats/strictxml"
 )
@@ -41,22 +42,22 @@ func originalSpaces() []string {
 func (o *Original) shape() shape {
 	again := func(p part) part { p.Twice = true; return p }
 	return shape{Open: true, Parts: []part{
-		one("Id", &o.ID, check.ID),
-		again(one("DocType", &o.DocType, check.Code(31))),
-		again(maybe("DocName", &o.DocName, check.Text(1000))),
-		maybe("Barcode", &o.Barcode, check.Key(44)),
-		maybe("DivVksp", &o.DivVksp, check.Digits(5)),
-		maybe("DivName", &o.DivName, check.Text(1000)),
-		maybe("DivAdr", &o.DivAdr, check.Text(200)),
-		anyDay("DocDate", &o.DocDate).Required(),
-		maybe("AdjudicationText", &o.AdjudicationText, check.Text(1<<20)),
-		maybe("SPIPost", &o.SPIPost, check.Text(200)),
+		block.One("Id", &o.ID, check.ID),
+		again(block.One("DocType", &o.DocType, check.Code(31))),
+		again(block.Maybe("DocName", &o.DocName, check.Text(1000))),
+		block.Maybe("Barcode", &o.Barcode, check.Key(44)),
+		block.Maybe("DivVksp", &o.DivVksp, check.Digits(5)),
+		block.Maybe("DivName", &o.DivName, check.Text(1000)),
+		block.Maybe("DivAdr", &o.DivAdr, check.Text(200)),
+		block.Day("DocDate", &o.DocDate).Required(),
+		block.Maybe("AdjudicationText", &o.AdjudicationText, check.Text(1<<20)),
+		block.Maybe("SPIPost", &o.SPIPost, check.Text(200)),
 		strictxml.Maybe("DebtorType", strictxml.Number(&o.DebtorType, strictxml.Range[int]{Among: []int{1, 2, 3, 1700}})),
-		maybe("DbtrName", &o.DbtrName, check.Text(1000)),
-		maybe("DbtrInn", &o.DbtrInn, check.INNForm),
-		maybe("IpNo", &o.IpNo, check.Key(25)),
-		money("Amount", &o.Amount),
-		maybe("ResolutionText", &o.ResolutionText, check.Text(1<<20)),
+		block.Maybe("DbtrName", &o.DbtrName, check.Text(1000)),
+		block.Maybe("DbtrInn", &o.DbtrInn, check.INNForm),
+		block.Maybe("IpNo", &o.IpNo, check.Key(25)),
+		block.Sum("Amount", &o.Amount),
+		block.Maybe("ResolutionText", &o.ResolutionText, check.Text(1<<20)),
 	}}
 }
 

@@ -1,6 +1,7 @@
 package formats
 
 import (
+	"bankconnector/formats/block"
 	"bankconnector/formats/check"
 	"bankconnector/formats/strictxml"
 )
@@ -35,31 +36,31 @@ func (q *Query) Kind() Kind { return KindQuery }
 // Key is the InternalKey.
 func (q *Query) Key() string { return q.InternalKey }
 
-func (q *Query) shape(j *judge) shape {
+func (q *Query) shape(j *block.Judge) shape {
 	return shape{
 		Parts: []part{
-			one("InternalKey", &q.InternalKey, check.ID),
-			one("PackId", &q.PackID, check.ID),
-			one("PackNumber", &q.PackNumber, check.Key(25)),
-			j.day("PackDate", &q.PackDate).Required(),
-			j.day("DocDate", &q.DocDate).Required(),
-			one("DocNum", &q.DocNum, check.Key(25)),
-			one("DocCode", &q.DocCode, check.OneOf(queryCode)),
-			anyDay("AnsDate", &q.AnsDate).Required(),
+			block.One("InternalKey", &q.InternalKey, check.ID),
+			block.One("PackId", &q.PackID, check.ID),
+			block.One("PackNumber", &q.PackNumber, check.Key(25)),
+			j.Day("PackDate", &q.PackDate).Required(),
+			j.Day("DocDate", &q.DocDate).Required(),
+			block.One("DocNum", &q.DocNum, check.Key(25)),
+			block.One("DocCode", &q.DocCode, check.OneOf(queryCode)),
+			block.Day("AnsDate", &q.AnsDate).Required(),
 			strictxml.Leaves("KindData", &q.KindData, check.OneOf("09", "10"), true),
-			anyDay("PeriodStart", &q.PeriodStart),
-			anyDay("PeriodEnd", &q.PeriodEnd),
-			one("SPIFio", &q.SPIFio, check.Text(200)),
-			one("SPIPost", &q.SPIPost, check.Text(200)),
-			maybe("SPIPhone", &q.SPIPhone, check.Text(50)),
-			one("OspCode", &q.OspCode, check.Digits(5)),
-			strictxml.Block("IP", &q.IP, j.proceedings),
-			strictxml.Blocks("Data", &q.Data, j.queryData),
+			block.Day("PeriodStart", &q.PeriodStart),
+			block.Day("PeriodEnd", &q.PeriodEnd),
+			block.One("SPIFio", &q.SPIFio, check.Text(200)),
+			block.One("SPIPost", &q.SPIPost, check.Text(200)),
+			block.Maybe("SPIPhone", &q.SPIPhone, check.Text(50)),
+			block.One("OspCode", &q.OspCode, check.Digits(5)),
+			strictxml.Block("IP", &q.IP, j.Proceedings),
+			strictxml.Blocks("Data", &q.Data, j.QueryData),
 		},
 		Check: func(c *cursor) {
-			ordered(c, "AnsDate", q.DocDate, q.AnsDate)
-			ordered(c, "PeriodEnd", q.PeriodStart, q.PeriodEnd)
-			identified(c, &q.IP, q.Data)
+			block.Ordered(c, "AnsDate", q.DocDate, q.AnsDate)
+			block.Ordered(c, "PeriodEnd", q.PeriodStart, q.PeriodEnd)
+			block.Identified(c, &q.IP, q.Data)
 			for i, kind := range q.KindData {
 				if i > 0 && kind == q.KindData[0] {
 					c.Add(StateBadLogic, "", why{"вид сведений KindData повторяется", "the kind of data KindData is doubled"})
@@ -67,9 +68,4 @@ func (q *Query) shape(j *judge) shape {
 			}
 		},
 	}
-}
-
-// queryData is a Data block that identifies the debtor; a query names no account.
-func (j *judge) queryData(d *Data) shape {
-	return shape{Parts: []part{strictxml.MaybeBlock("IdentificationData", &d.Identification, j.identification).Required()}}
 }

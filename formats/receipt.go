@@ -3,6 +3,7 @@ package formats
 import (
 	"time"
 
+	"bankconnector/formats/block"
 	"bankconnector/formats/check"
 	"bankconnector/formats/strictxml"
 )
@@ -14,7 +15,7 @@ const (
 	StateBadSignature   = 90
 	StateBadSchema      = strictxml.CodeSchema
 	StateBadLogic       = strictxml.CodeLogic
-	StateWrongAddressee = 93
+	StateWrongAddressee = strictxml.CodeAddressee
 	StateDuplicate      = 94
 	StateNoBase         = 95
 	StateInternal       = 99
@@ -46,22 +47,22 @@ func (r *Receipt) Kind() Kind { return KindReceipt }
 // Key is the ReceiptId.
 func (r *Receipt) Key() string { return r.ReceiptID }
 
-func (r *Receipt) shape(j *judge) shape {
+func (r *Receipt) shape(j *block.Judge) shape {
 	return shape{
 		Parts: []part{
-			one("ReceiptId", &r.ReceiptID, check.Key(60)).With(check.Unmixed),
-			strictxml.One("ReceiptDate", moment{&r.ReceiptDate}),
-			maybe("DocumentKey", &r.DocumentKey, check.Key(60)),
-			maybe("PackId", &r.PackID, check.Key(40)),
-			maybe("FileName", &r.FileName, check.Key(255)),
-			maybe("FileDigest", &r.FileDigest, check.Hex(64)),
-			coded("StateId", &r.StateID, 2, StateDelivered, StateAccepted, StateBadSignature, StateBadSchema, StateBadLogic,
+			block.One("ReceiptId", &r.ReceiptID, check.Key(60)).With(check.Unmixed),
+			block.Moment("ReceiptDate", &r.ReceiptDate),
+			block.Maybe("DocumentKey", &r.DocumentKey, check.Key(60)),
+			block.Maybe("PackId", &r.PackID, check.Key(40)),
+			block.Maybe("FileName", &r.FileName, check.Key(255)),
+			block.Maybe("FileDigest", &r.FileDigest, check.Hex(64)),
+			block.Coded("StateId", &r.StateID, 2, StateDelivered, StateAccepted, StateBadSignature, StateBadSchema, StateBadLogic,
 				StateWrongAddressee, StateDuplicate, StateNoBase, StateInternal),
-			maybe("StateText", &r.StateText, check.Text(1000)),
+			block.Maybe("StateText", &r.StateText, check.Text(1000)),
 			strictxml.Blocks("Errors", &r.Errors, receiptError),
 		},
 		Check: func(c *cursor) {
-			j.stamp(c, "ReceiptDate", r.ReceiptDate)
+			j.Stamp(c, "ReceiptDate", r.ReceiptDate)
 			if r.StateID != StateDelivered && r.StateID != StateAccepted {
 				return
 			}
@@ -77,8 +78,8 @@ func (r *Receipt) shape(j *judge) shape {
 
 func receiptError(e *ReceiptError) shape {
 	return shape{Parts: []part{
-		maybe("Path", &e.Path, check.Key(500)),
-		number("Code", &e.Code, 1, 99).Required(),
-		one("Text", &e.Text, check.Text(1000)),
+		block.Maybe("Path", &e.Path, check.Key(500)),
+		block.Number("Code", &e.Code, 1, 99).Required(),
+		block.One("Text", &e.Text, check.Text(1000)),
 	}}
 }

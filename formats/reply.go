@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"bankconnector/formats/block"
+	"bankconnector/formats/invent"
 )
 
 // SampleReport invents the bank's notice of execution of the order, drawn by rnd: mostly executed in full, at times in part,
@@ -11,7 +14,7 @@ import (
 func SampleReport(o *Order, bank SampleBank, externalKey string, rnd *rand.Rand, today time.Time) *Report {
 	bank = bank.complete()
 	r := &Report{
-		ExternalKey: externalKey, DocDate: dateOf(today), RestrictnInternalKey: o.InternalKey, DocType: string(o.DocCode),
+		ExternalKey: externalKey, DocDate: block.DateOf(today), RestrictnInternalKey: o.InternalKey, DocType: string(o.DocCode),
 		AnswerType: answerInFull, IpInternalKey: o.IP.InternalKey, DeloNum: o.IP.IPNum, AuthorName: bank.Name, AuthorBIK: bank.BIC,
 		OGRN: bank.OGRN, INN: bank.INN, KPP: bank.KPP, RestrDocNumber: o.DocNum, RestrDocDate: o.DocDate,
 	}
@@ -30,7 +33,7 @@ func SampleReport(o *Order, bank SampleBank, externalKey string, rnd *rand.Rand,
 	if full == 0 {
 		return r
 	}
-	r.Accounts = accountStatesOf(o, bank, inventor{rnd}, state)
+	r.Accounts = accountStatesOf(o, bank, invent.Inventor{Rand: rnd}, state)
 	return r
 }
 
@@ -53,7 +56,7 @@ func states(c OrderCode) (full, part int) {
 }
 
 // accountStatesOf gives the accounts that the order names, or one that the search found.
-func accountStatesOf(o *Order, bank SampleBank, v inventor, state int) []AccountState {
+func accountStatesOf(o *Order, bank SampleBank, v invent.Inventor, state int) []AccountState {
 	var named []Account
 	for _, d := range o.Data {
 		if d.Account != nil {
@@ -61,7 +64,7 @@ func accountStatesOf(o *Order, bank SampleBank, v inventor, state int) []Account
 		}
 	}
 	if len(named) == 0 {
-		named = []Account{{Acc: v.account(bank.BIC, max(o.IP.DebtorType, 1), "810"), CurrencyCode: "643"}}
+		named = []Account{{Acc: v.Account(bank.BIC, max(o.IP.DebtorType, 1), "810"), CurrencyCode: "643"}}
 	}
 	all := make([]AccountState, 0, len(named))
 	for _, a := range named {
@@ -89,7 +92,7 @@ func accountStatesOf(o *Order, bank SampleBank, v inventor, state int) []Account
 // keys are externalKey, externalKey-2, externalKey-3. They decode with the bank's БИК without faults.
 func SampleAnswers(q *Query, bank SampleBank, externalKey string, rnd *rand.Rand, today time.Time) []*Answer {
 	bank = bank.complete()
-	v := inventor{rnd}
+	v := invent.Inventor{Rand: rnd}
 	pages := 1
 	if v.IntN(8) == 0 {
 		pages = 2 + v.IntN(2)
@@ -98,7 +101,7 @@ func SampleAnswers(q *Query, bank SampleBank, externalKey string, rnd *rand.Rand
 	answers := make([]*Answer, 0, pages)
 	for page := 1; page <= pages; page++ {
 		a := &Answer{
-			ExternalKey: externalKey, RequestInternalKey: q.InternalKey, IpInternalKey: q.IP.InternalKey, DocDate: dateOf(today),
+			ExternalKey: externalKey, RequestInternalKey: q.InternalKey, IpInternalKey: q.IP.InternalKey, DocDate: block.DateOf(today),
 			AnswerType: 1, AuthorName: bank.Name, AuthorBIK: bank.BIC, AuthorINN: bank.INN, AuthorKPP: bank.KPP, AuthorOGRN: bank.OGRN,
 		}
 		if pages > 1 {
@@ -110,27 +113,10 @@ func SampleAnswers(q *Query, bank SampleBank, externalKey string, rnd *rand.Rand
 		if found {
 			a.AnswerType = 2
 			for range 1 + v.IntN(4) {
-				a.Accounts = append(a.Accounts, v.balance(max(q.IP.DebtorType, 1), bank, today))
+				a.Accounts = append(a.Accounts, v.Balance(max(q.IP.DebtorType, 1), bank.BIC, bank.Name, today))
 			}
 		}
 		answers = append(answers, a)
 	}
 	return answers
-}
-
-// balance invents one account of an answer.
-func (v inventor) balance(kind int, bank SampleBank, today time.Time) AccountData {
-	d := AccountData{
-		ActDate: dateOf(today), BicBank: bank.BIC, BankName: bank.Name, CurrencyCode: v.pick("643 643 643 643 840 978"), AccountKindCode: "02",
-		StartDate: dateOf(today.AddDate(-1-v.IntN(9), -v.IntN(12), 0)), Summa: v.money(0, 300_000),
-	}
-	rubles := d.Summa
-	d.Acc = v.account(bank.BIC, kind, d.CurrencyCode)
-	if d.CurrencyCode == "643" {
-		d.Acc = v.account(bank.BIC, kind, "810")
-	} else {
-		rubles, d.DateExchange = d.Summa*90, d.ActDate
-	}
-	d.SummaRub = &rubles
-	return d
 }

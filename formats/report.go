@@ -2,8 +2,8 @@ package formats
 
 import (
 	"fmt"
-	"slices"
 
+	"bankconnector/formats/block"
 	"bankconnector/formats/check"
 	"bankconnector/formats/strictxml"
 )
@@ -29,16 +29,6 @@ type Report struct {
 	Accounts             []AccountState
 }
 
-// AccountState is what became of one account (MvvAccountDatum).
-type AccountState struct {
-	Acc             string
-	CurrencyCode    string // ОКВ, rouble is 643
-	AccountKindCode string
-	ArrestAmount    *Money // in the currency of the account
-	ArrestAmountRub *Money
-	State           int // ArrestRecoveryState
-}
-
 // Kind is KindReport.
 func (r *Report) Kind() Kind { return KindReport }
 
@@ -57,49 +47,34 @@ const (
 	answerNoOne  = 7
 )
 
-func (r *Report) shape(j *judge) shape {
+func (r *Report) shape(j *block.Judge) shape {
 	order := strictxml.One("RestrictnInternalKey", strictxml.Text(&r.RestrictnInternalKey, check.ID))
 	order.Also = "RestrctnInternalKey" // spelt so in a bank-side source
 	return shape{
 		Parts: []part{
-			one("ExternalKey", &r.ExternalKey, check.Key(60)).With(check.Unmixed),
-			j.day("DocDate", &r.DocDate).Required(),
+			block.One("ExternalKey", &r.ExternalKey, check.Key(60)).With(check.Unmixed),
+			j.Day("DocDate", &r.DocDate).Required(),
 			order,
-			maybe("DocType", &r.DocType, check.Code(31)),
-			coded("RestrictionAnswerType", &r.AnswerType, 2, 2, 3, 4, 5, 6, 7, 8),
-			one("IpInternalKey", &r.IpInternalKey, check.ID),
-			maybe("DeloNum", &r.DeloNum, check.Key(25)),
-			maybe("AuthorName", &r.AuthorName, check.Text(1000)),
-			maybe("AuthorBIK", &r.AuthorBIK, check.Digits(9)),
-			maybe("ORGN", &r.OGRN, check.Digits(13, 15)).With(check.OGRN),
-			maybe("INN", &r.INN, check.INNForm).With(check.INN),
-			maybe("KPP", &r.KPP, check.KPP),
-			maybe("RestrDocNumber", &r.RestrDocNumber, check.Key(25)),
-			j.day("RestrDocDate", &r.RestrDocDate),
-			maybe("LegalImpossibility", &r.LegalImpossibility, check.Text(4000)),
-			number("ReportNumber", &r.ReportNumber, 1, 9999),
-			strictxml.Wrapped("DetMvvAccountDatum", "MvvAccountDatum", &r.Accounts, accountState),
+			block.Maybe("DocType", &r.DocType, check.Code(31)),
+			block.Coded("RestrictionAnswerType", &r.AnswerType, 2, 2, 3, 4, 5, 6, 7, 8),
+			block.One("IpInternalKey", &r.IpInternalKey, check.ID),
+			block.Maybe("DeloNum", &r.DeloNum, check.Key(25)),
+			block.Maybe("AuthorName", &r.AuthorName, check.Text(1000)),
+			block.Maybe("AuthorBIK", &r.AuthorBIK, check.Digits(9)),
+			block.Maybe("ORGN", &r.OGRN, check.Digits(13, 15)).With(check.OGRN),
+			block.Maybe("INN", &r.INN, check.INNForm).With(check.INN),
+			block.Maybe("KPP", &r.KPP, check.KPP),
+			block.Maybe("RestrDocNumber", &r.RestrDocNumber, check.Key(25)),
+			j.Day("RestrDocDate", &r.RestrDocDate),
+			block.Maybe("LegalImpossibility", &r.LegalImpossibility, check.Text(4000)),
+			block.Number("ReportNumber", &r.ReportNumber, 1, 9999),
+			strictxml.Wrapped("DetMvvAccountDatum", "MvvAccountDatum", &r.Accounts, j.AccountState),
 		},
 		Check: func(c *cursor) {
-			j.bank(c, "AuthorBIK", r.AuthorBIK)
-			bics := append(slices.Clone(j.bics), r.AuthorBIK)
+			j.Bank(c, "AuthorBIK", r.AuthorBIK)
 			for i, s := range r.Accounts {
-				keyed(c, fmt.Sprintf("DetMvvAccountDatum/MvvAccountDatum[%d]/Acc", i+1), s.Acc, bics...)
+				j.Key(c, fmt.Sprintf("DetMvvAccountDatum/MvvAccountDatum[%d]/Acc", i+1), s.Acc, r.AuthorBIK, true)
 			}
 		},
-	}
-}
-
-func accountState(s *AccountState) shape {
-	return shape{
-		Parts: []part{
-			one("Acc", &s.Acc, check.AccountForm),
-			one("CurrencyCode", &s.CurrencyCode, check.Digits(3)),
-			maybe("AccountKindCode", &s.AccountKindCode, check.Digits(2)),
-			money("ArrestAmount", &s.ArrestAmount),
-			money("ArrestAmountRub", &s.ArrestAmountRub),
-			coded("ArrestRecoveryState", &s.State, 1, 1, 2, 4, 6, 7, 8, 9, 11, 12, 15, 16, 18, 19, 20, 21, 30, 31, 32, 33),
-		},
-		Check: func(c *cursor) { currency(c, s.Acc, &s.CurrencyCode) },
 	}
 }

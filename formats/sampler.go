@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
+	"bankconnector/formats/block"
 	"bankconnector/formats/check"
+	"bankconnector/formats/invent"
 )
 
 // SampleBank is the bank that samples are made for. BIC has 9 digits; the other fields may be empty and are invented then.
@@ -40,7 +43,7 @@ type Sample struct {
 // Sampler invents documents. The same seed, day and calls give the same documents; keys differ within one Sampler and
 // between Samplers whose seeds differ modulo 810,000. It is not safe for concurrent use.
 type Sampler struct {
-	v     inventor
+	v     invent.Inventor
 	today time.Time
 	slot  uint64 // keys of this seed begin with it
 	count int64
@@ -57,8 +60,8 @@ type line struct {
 // NewSampler makes a Sampler whose documents are dated today.
 func NewSampler(seed int64, today time.Time) *Sampler {
 	return &Sampler{
-		v:     inventor{rand.New(rand.NewPCG(uint64(seed), 229))},                       //nolint:gosec // samples must be repeatable, nothing here is secret
-		today: today, slot: uint64(seed) % 810_000, banks: map[string]*line{}, //nolint:gosec // any seed will do
+		v:     invent.Inventor{Rand: rand.New(rand.NewPCG(uint64(seed), 229))}, //nolint:gosec // samples must be repeatable, nothing here is secret
+		today: today, slot: uint64(seed) % 810_000, banks: map[string]*line{},  //nolint:gosec // any seed will do
 	}
 }
 
@@ -130,28 +133,12 @@ func (s *Sampler) key() string {
 	return fmt.Sprintf("%02d%02d1%09d", 10+s.slot%90, 10+s.slot/90%90, int64(s.slot/8100)*10_000_000+s.count%10_000_000) //nolint:gosec // below 810,000
 }
 
-// proceedings invents proceedings against a debtor of the kind, with the identity document of a person.
-func (s *Sampler) proceedings(kind int) (Proceedings, *Identification, unit) {
-	u := s.v.unit()
-	ip, identity := s.v.debtor(kind, u, s.today)
-	opened := s.today.AddDate(0, -1-s.v.IntN(10), 0)
-	debt := s.v.money(500, 900_000)
-	ip.InternalKey = s.key()
-	ip.IPNum = fmt.Sprintf("%d/%s/%s-ИП", 1+s.v.IntN(999_999), opened.Format("06"), u.code)
-	ip.IPDate = dateOf(opened)
-	ip.IDType = "4"
-	ip.IDNum = fmt.Sprintf("2-%d/%s", 1+s.v.IntN(9999), opened.Format("2006"))
-	ip.IDDate = dateOf(opened.AddDate(0, -2, 0))
-	ip.IDSum, ip.IPDebt = &debt, &debt
-	return ip, identity, u
-}
-
 // order invents an order: a new matter, or the next step of an earlier one.
 func (s *Sampler) order(l *line, code OrderCode) *Order {
-	o := &Order{InternalKey: s.key(), DocDate: dateOf(s.today), DocCode: code, Priority: 3, SPIPost: "Судебный пристав-исполнитель"}
-	bailiff := s.v.person()
+	o := &Order{InternalKey: s.key(), DocDate: block.DateOf(s.today), DocCode: code, Priority: 3, SPIPost: "Судебный пристав-исполнитель"}
+	bailiff := s.v.Person()
 	o.SPIFio = bailiff.Surname + " " + bailiff.FirstName + " " + bailiff.Patronymic
-	o.SPIPhone = "+7(495)" + s.v.digits(7)
+	o.SPIPhone = "+7(495)" + s.v.Digits(7)
 	base := l.bases[baseOf(code)]
 	if base == nil {
 		s.matter(l, o)
@@ -159,7 +146,7 @@ func (s *Sampler) order(l *line, code OrderCode) *Order {
 		o.IP, o.Data, o.Amount, o.WageRetention, o.Payment = base.IP, base.Data, base.Amount, base.WageRetention, base.Payment
 		o.RestrDocID, o.RestrDocNumber, o.RestrDocDate = base.InternalKey, base.DocNum, base.DocDate
 	}
-	u := o.IP.IPNum[len(o.IP.IPNum)-len("NNNNN-ИП"):][:5]
+	u := unitOf(o.IP)
 	o.DocNum = fmt.Sprintf("%s/%s/%d", u, s.today.Format("06"), s.count)
 	o.Barcode = o.InternalKey[5:] + "/" + u[:2] + u[3:]
 	s.terms(l, o, u)
@@ -172,12 +159,12 @@ func (s *Sampler) matter(l *line, o *Order) {
 	if o.DocCode == livingWage {
 		kind = 2
 	}
-	ip, identity, _ := s.proceedings(kind)
+	ip, identity := s.v.Proceedings(s.key(), kind, s.today)
 	o.IP, o.Amount, o.DebtText = ip, ip.IPDebt, "Взыскание задолженности"
-	acc := Account{Acc: s.v.account(l.bank.BIC, kind, "810"), BicBank: l.bank.BIC, CurrencyCode: "643"}
+	acc := Account{Acc: s.v.Account(l.bank.BIC, kind, "810"), BicBank: l.bank.BIC, CurrencyCode: "643"}
 	if o.DocCode == levyCurrency {
-		acc.CurrencyCode = s.v.pick("840 978 156")
-		acc.Acc = s.v.account(l.bank.BIC, kind, acc.CurrencyCode)
+		acc.CurrencyCode = s.v.Pick("840 978 156")
+		acc.Acc = s.v.Account(l.bank.BIC, kind, acc.CurrencyCode)
 	}
 	switch {
 	case o.DocCode != findAccount:
@@ -208,20 +195,16 @@ func (s *Sampler) terms(l *line, o *Order, u string) {
 		s.found(l, o)
 	}
 	if r := o.DocCode.rule(); r.needs&needAmount != 0 && r.code != arrestMoney && r.code != endArrestPart {
-		o.Payment = s.payment(u, *o.Amount)
+		o.Payment = s.v.Payment(u, *o.Amount)
 	}
 	if o.DocCode == newDetails {
-		p := s.payment(u, 1)
-		o.OspProperty = &OspProperty{
-			OspCode: u, RecpName: p.RecpName, RecpAdr: "105066, г. Москва, ул. Образцовая, д. 1", RecpBank: p.RecpBank,
-			RecpBIK: p.RecpBIK, RecpINN: p.RecpInn, RecpKPP: p.RecpKpp,
-		}
+		o.OspProperty = s.v.Osp(u)
 	}
 }
 
 // found gives a levy after a search the account that the bank found.
 func (s *Sampler) found(l *line, o *Order) {
-	acc := &Account{Acc: s.v.account(l.bank.BIC, o.IP.DebtorType, "810"), BicBank: l.bank.BIC, CurrencyCode: "643"}
+	acc := &Account{Acc: s.v.Account(l.bank.BIC, o.IP.DebtorType, "810"), BicBank: l.bank.BIC, CurrencyCode: "643"}
 	d := Data{Account: acc}
 	if len(o.Data) > 0 {
 		d.Identification = o.Data[0].Identification
@@ -229,36 +212,28 @@ func (s *Sampler) found(l *line, o *Order) {
 	o.Data = []Data{d}
 }
 
-// payment is the deposit account of the unit with the treasury.
-func (s *Sampler) payment(u string, sum Money) *Payment {
-	corr := []byte("40102810045370000003")
-	corr[8] = check.AccountKey(string(corr), "004525988")
-	return &Payment{
-		RecpName: "УФК по г. Москве (ОСП " + u + ", л/с 05731А00000)", Oktmo: "45382000", RecpInn: "7709576929", RecpKpp: "770901001",
-		RecpCnt: "03212643000000017300", RecpBankCorAcc: string(corr), RecpBank: "ГУ Банка России по ЦФО//УФК по г. Москве", RecpBIK: "004525988",
-		SupplierBillID: check.CompleteUIN("322" + u + s.v.digits(16)), RecpKBK: "32211606000016000140", PayOffSum: &sum,
-	}
-}
-
 // query invents an account query against a new debtor.
 func (s *Sampler) query() *Query {
-	ip, identity, u := s.proceedings(1 + s.v.IntN(3))
-	bailiff := s.v.person()
+	ip, identity := s.v.Proceedings(s.key(), 1+s.v.IntN(3), s.today)
+	bailiff, u := s.v.Person(), unitOf(ip)
 	q := &Query{
-		InternalKey: s.key(), PackID: s.key(), PackDate: dateOf(s.today), DocDate: dateOf(s.today), DocCode: queryCode,
-		AnsDate: dateOf(s.today.AddDate(0, 0, 11)), KindData: []string{"09"}, SPIPost: "Судебный пристав-исполнитель",
-		SPIFio: bailiff.Surname + " " + bailiff.FirstName + " " + bailiff.Patronymic, OspCode: u.code, IP: ip,
+		InternalKey: s.key(), PackID: s.key(), PackDate: block.DateOf(s.today), DocDate: block.DateOf(s.today), DocCode: queryCode,
+		AnsDate: block.DateOf(s.today.AddDate(0, 0, 11)), KindData: []string{"09"}, SPIPost: "Судебный пристав-исполнитель",
+		SPIFio: bailiff.Surname + " " + bailiff.FirstName + " " + bailiff.Patronymic, OspCode: u, IP: ip,
 	}
-	q.DocNum = fmt.Sprintf("%s/%s/%d", u.code, s.today.Format("06"), s.count)
+	q.DocNum = fmt.Sprintf("%s/%s/%d", u, s.today.Format("06"), s.count)
 	q.PackNumber = strconv.FormatInt(s.count, 10)
 	if identity != nil {
 		q.Data = []Data{{Identification: identity}}
 	}
 	if s.v.IntN(4) == 0 {
-		q.PeriodStart, q.PeriodEnd = dateOf(s.today.AddDate(0, -6, 0)), dateOf(s.today)
+		q.PeriodStart, q.PeriodEnd = block.DateOf(s.today.AddDate(0, -6, 0)), block.DateOf(s.today)
 	}
 	return q
 }
+
+// unitOf is the code of the unit that the number of proceedings names, n/yy/NNNNN-ИП.
+func unitOf(ip Proceedings) string { return strings.Split(ip.IPNum, "/")[2][:5] }
 
 // originalOf writes the order as its bailiff signed it.
 func originalOf(o *Order) *Original {

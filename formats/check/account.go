@@ -51,14 +51,16 @@ func AccountKey(account, bic string) byte {
 	return byte('0' + sum%10*3%10)
 }
 
-// Currency is the control of a currency code: it stands in ОКВ. 810 is the rouble of account numbers.
-func Currency(s string) Why {
-	for i := 0; i < len(currencies); i += 4 {
-		if currencies[i:i+3] == s {
-			return Why{}
-		}
+// Currency is the control of a currency code: it stands in ОКВ, and in positions 6-8 of the account, where the rouble is 810
+// and 643 elsewhere. The account may be "".
+func Currency(code, account string) Why {
+	if len(code) != 3 || !strings.Contains(currencies, code+" ") {
+		return Why{"кода валюты нет в ОКВ", "the currency code is not in ОКВ"}
 	}
-	return Why{"кода валюты нет в ОКВ", "the currency code is not in ОКВ"}
+	if len(account) != 20 || letter(account[5]) >= 0 || account[5:8] == code || account[5:8] == "810" && code == "643" {
+		return Why{}
+	}
+	return Why{"код валюты не совпадает с разрядами 6–8 номера счёта", "the currency code differs from positions 6-8 of the account number"}
 }
 
 // currencies are the numeric codes of ISO 4217 and ОКВ, with 810 of account numbers.
@@ -68,12 +70,3 @@ const currencies = "008 012 032 036 044 048 050 051 052 060 064 068 072 084 090 
 	"600 604 608 634 643 646 654 682 690 694 702 704 706 710 728 748 752 756 760 764 776 780 784 788 800 807 810 818 826 834 840 " +
 	"858 860 882 886 901 924 925 926 927 928 929 930 931 932 933 934 936 938 940 941 943 944 946 947 948 949 950 951 952 953 960 " +
 	"967 968 969 970 971 972 973 975 976 977 978 979 980 981 984 985 986 990 "
-
-// OneCurrency is the control of a currency against positions 6-8 of the account; the rouble is 810 there and 643 elsewhere.
-func OneCurrency(account, currency string) Why {
-	of := account[5:8]
-	if letter(of[0]) >= 0 || of == currency || of == "810" && currency == "643" {
-		return Why{}
-	}
-	return Why{"код валюты не совпадает с разрядами 6–8 номера счёта", "the currency code differs from positions 6-8 of the account number"}
-}

@@ -11,6 +11,9 @@ const CodeSchema = 91
 // CodeLogic is the code of a fault of format-logic control: check digits, dates, blocks that a code needs (StateId 92).
 const CodeLogic = 92
 
+// CodeAddressee is the code of a document that names another bank (StateId 93).
+const CodeAddressee = 93
+
 // maxFaults bounds the list of one document: after so many the rest helps nobody.
 const maxFaults = 100
 
@@ -44,7 +47,7 @@ func (f Faults) Error() string {
 // Code is the code of the whole document: 0 without faults, else the first in the order of a receiver's checks,
 // which is form (91), addressee (93), format-logic control (92), then any other.
 func (f Faults) Code() int {
-	for _, code := range []int{CodeSchema, 93, CodeLogic} {
+	for _, code := range []int{CodeSchema, CodeAddressee, CodeLogic} {
 		for _, one := range f {
 			if one.Code == code {
 				return code

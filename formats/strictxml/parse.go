@@ -15,8 +15,8 @@ import (
 // Limits of a document (design decision: far above any real document, far below what hurts).
 const (
 	MaxBytes     = 10 << 20 // octets of the file
-	MaxDepth     = 32       // nested elements, the root counts as 1
-	MaxElements  = 100_000  // elements of the document
+	maxDepth     = 32       // nested elements, the root counts as 1
+	maxElements  = 100_000  // elements of the document
 	maxAttribute = 4 << 10  // octets of one attribute value
 	maxPerTag    = 32       // attributes of one element
 )
@@ -207,10 +207,10 @@ func (p *parser) comment() bool {
 func (p *parser) element(n *Node) bool {
 	n.Line = p.lineAt(p.pos)
 	p.elements++
-	if p.elements > MaxElements {
+	if p.elements > maxElements {
 		return p.refuse("больше 100 000 элементов", "more than 100,000 elements")
 	}
-	if len(p.open) == MaxDepth {
+	if len(p.open) == maxDepth {
 		return p.refuse("вложенность больше 32 элементов", "elements are nested deeper than 32")
 	}
 	p.pos++ // the caller saw '<'

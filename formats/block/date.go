@@ -1,4 +1,4 @@
-package formats
+package block
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bankconnector/formats/check"
+	"bankconnector/formats/strictxml"
 )
 
 // Date is a day of the calendar as documents write it: YYYY-MM-DD, "" for none. Dates compare as strings.
@@ -37,11 +38,14 @@ func (d Date) After(other Date) bool { return d > other }
 // Before says that d is an earlier day than other.
 func (d Date) Before(other Date) bool { return d < other }
 
-// dateOf is the day of t in t's own location.
-func dateOf(t time.Time) Date { return Date(t.Format(time.DateOnly)) }
+// DateOf is the day of t in t's own location.
+func DateOf(t time.Time) Date { return Date(t.Format(time.DateOnly)) }
 
 // moment is a point of time with its zone (xs:dateTime as RFC 3339).
 type moment struct{ p *time.Time }
+
+// Moment declares a required point of time; it is kept in UTC.
+func Moment(name string, p *time.Time) strictxml.Part { return strictxml.One(name, moment{p}) }
 
 func (m moment) Read(s string) why {
 	t, err := time.Parse(time.RFC3339Nano, s)

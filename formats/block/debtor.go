@@ -1,4 +1,4 @@
-package formats
+package block
 
 import (
 	"bankconnector/formats/check"
@@ -27,31 +27,32 @@ type Proceedings struct {
 	DebtorBirthPlace string
 }
 
-func (j *judge) proceedings(p *Proceedings) shape {
+// Proceedings is the shape of IP.
+func (j *Judge) Proceedings(p *Proceedings) strictxml.Shape {
 	return shape{
 		Parts: []part{
-			one("InternalKey", &p.InternalKey, check.ID),
-			one("IPNum", &p.IPNum, check.Key(25)).With(check.Proceedings),
-			coded("DebtorType", &p.DebtorType, 1, 1, 2, 3),
-			one("DebtorName", &p.DebtorName, check.Text(1000)),
-			one("DebtorAdr", &p.DebtorAdr, check.Text(200)),
-			maybe("DebtorINN", &p.DebtorINN, check.INNForm).With(check.INN),
+			One("InternalKey", &p.InternalKey, check.ID),
+			One("IPNum", &p.IPNum, check.Key(25)).With(check.Proceedings),
+			Coded("DebtorType", &p.DebtorType, 1, 1, 2, 3),
+			One("DebtorName", &p.DebtorName, check.Text(1000)),
+			One("DebtorAdr", &p.DebtorAdr, check.Text(200)),
+			Maybe("DebtorINN", &p.DebtorINN, check.INNForm).With(check.INN),
 			strictxml.Maybe("DebtorSnils", snils{&p.DebtorSnils}).With(check.SNILS),
 			strictxml.MaybeBlock("DebtorFio", &p.DebtorFio, fullName),
-			j.day("IPDate", &p.IPDate),
-			maybe("IDType", &p.IDType, check.OneOf("1", "2", "3", "4", "5", "6", "7", "8", "10", "11", "12", "13", "16", "17", "18")),
-			maybe("IDNum", &p.IDNum, check.Key(25)),
-			j.day("IDDate", &p.IDDate),
-			money("IDSum", &p.IDSum),
-			money("IPDebt", &p.IPDebt),
-			maybe("DebtorKPP", &p.DebtorKPP, check.KPP),
-			maybe("DebtorOGRN", &p.DebtorOGRN, check.Digits(13, 15)).With(check.OGRN),
-			j.born("DebtorBirthDate", &p.DebtorBirthDate),
-			maybe("DebtorBirthPlace", &p.DebtorBirthPlace, check.Text(200)),
+			j.Day("IPDate", &p.IPDate),
+			Maybe("IDType", &p.IDType, check.OneOf("1", "2", "3", "4", "5", "6", "7", "8", "10", "11", "12", "13", "16", "17", "18")),
+			Maybe("IDNum", &p.IDNum, check.Key(25)),
+			j.Day("IDDate", &p.IDDate),
+			Sum("IDSum", &p.IDSum),
+			Sum("IPDebt", &p.IPDebt),
+			Maybe("DebtorKPP", &p.DebtorKPP, check.KPP),
+			Maybe("DebtorOGRN", &p.DebtorOGRN, check.Digits(13, 15)).With(check.OGRN),
+			j.Born("DebtorBirthDate", &p.DebtorBirthDate),
+			Maybe("DebtorBirthPlace", &p.DebtorBirthPlace, check.Text(200)),
 		},
 		Check: func(c *cursor) {
 			if p.DebtorINN != "" && p.DebtorType != 0 && (len(p.DebtorINN) == 10) != (p.DebtorType == 1) {
-				c.Add(StateBadLogic, "DebtorINN", why{"ИНН организации состоит из 10 цифр, ИНН человека из 12",
+				c.Add(strictxml.CodeLogic, "DebtorINN", why{"ИНН организации состоит из 10 цифр, ИНН человека из 12",
 					"the ИНН of an organisation has 10 digits, that of a person 12"})
 			}
 		},
@@ -72,9 +73,9 @@ func (v snils) Read(s string) why {
 
 func (v snils) Write() (string, bool) { return *v.p, *v.p != "" }
 
-// identified records a fault unless one full set identifies the debtor: ИНН; СНИЛС; series, number and birth date of the
+// Identified records a fault unless one full set identifies the debtor: ИНН; СНИЛС; series, number and birth date of the
 // identity document; surname and first name. A bank answers 05 otherwise.
-func identified(c *cursor, ip *Proceedings, data []Data) {
+func Identified(c *strictxml.Cursor, ip *Proceedings, data []Data) {
 	found := ip.DebtorINN != "" || ip.DebtorSnils != "" || ip.DebtorFio != nil
 	for _, d := range data {
 		if i := d.Identification; i != nil {
@@ -83,7 +84,7 @@ func identified(c *cursor, ip *Proceedings, data []Data) {
 		}
 	}
 	if !found && !c.Faulty("IP") && !c.Faulty("Data") {
-		c.Add(StateBadLogic, "IP", why{"должник не определён: нужен ИНН, или СНИЛС, или паспорт с датой рождения, или фамилия с именем",
+		c.Add(strictxml.CodeLogic, "IP", why{"должник не определён: нужен ИНН, или СНИЛС, или паспорт с датой рождения, или фамилия с именем",
 			"the debtor is not identified: give ИНН, or СНИЛС, or passport with birth date, or surname with first name"})
 	}
 }

@@ -1,11 +1,24 @@
-package formats
+// Package block holds what the documents of the exchange are made of: money, dates, and the blocks that several documents
+// share, such as proceedings with their debtor, accounts and payment details, each with its form and its control.
+//
+// A block knows its own rules; what a whole document must say is the document's affair. The package calls only the rooms
+// strictxml (form of XML) and check (digits).
+package block
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
 
+	"bankconnector/formats/check"
 	"bankconnector/formats/strictxml"
+)
+
+type (
+	part   = strictxml.Part
+	shape  = strictxml.Shape
+	cursor = strictxml.Cursor
+	why    = check.Why
 )
 
 // Money is a sum in kopecks (hundredths of the currency it stands with).
@@ -70,5 +83,8 @@ func (m maybeMoney) Write() (string, bool) {
 	return (*m.p).String(), true
 }
 
-// money declares an optional sum.
-func money(name string, p **Money) part { return strictxml.Maybe(name, maybeMoney{p}) }
+// Sum declares an optional sum.
+func Sum(name string, p **Money) strictxml.Part { return strictxml.Maybe(name, maybeMoney{p}) }
+
+// Total declares a required sum.
+func Total(name string, p *Money) strictxml.Part { return strictxml.One(name, moneyValue{p}) }
