@@ -51,11 +51,16 @@ var inner = map[string]string{
 	"connector/journal/sqlite": "connector/journal",
 	"connector/journal/state":  "connector/journal",
 	"crypto/cms/message":       "crypto/cms",
+	"crypto/cms/trust":         "crypto/cms",
+	"formats/block":            "formats",
+	"formats/invent":           "formats",
 }
 
 // testDoors are opened only by the tests of a room, besides its doors, itself and testkit.
 var testDoors = map[string][]string{
-	"crypto/gost": {"crypto/gost/internal/gen"},
+	"crypto/gost":            {"crypto/gost/internal/gen"},
+	"banks/rehearsal":        {"crypto/pki"}, // keys and certificates for both sides
+	"banks/rehearsal/letter": {"crypto/pki"},
 }
 
 // testkit is the room that every test may open and no product code may.
