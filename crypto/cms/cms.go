@@ -7,7 +7,7 @@
 // whoever made it. Inspect explains any message without trusting it.
 //
 // It does not encrypt, does not keep the record of replays (the journal does), does not fetch anything, knows no XML.
-// It may call crypto/cms/message, crypto/trust and crypto/pki.
+// It may call crypto/pki and its inner rooms message and trust.
 package cms
 
 import (

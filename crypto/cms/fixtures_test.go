@@ -12,7 +12,6 @@ import (
 
 	"bankconnector/crypto/cms"
 	"bankconnector/crypto/pki"
-	"bankconnector/crypto/trust"
 )
 
 // TestFixtures runs over a directory of signatures made elsewhere, named by CRYPTO_FIXTURES: MANIFEST.tsv with the
@@ -91,7 +90,7 @@ func checkSwitch(t *testing.T, d string, row []string, content, sig []byte, stri
 
 func checkCRL(t *testing.T, d string, row []string) {
 	t.Helper()
-	known := new(trust.Revocations)
+	known := new(cms.Revocations)
 	p := &cms.Policy{
 		Signers: []cms.Pin{{Certificate: certificates(t, d, row[3]+".pem")[0]}},
 		Roots:   certificates(t, d, "root/ca.pem"), CRLs: known,
@@ -99,7 +98,7 @@ func checkCRL(t *testing.T, d string, row []string) {
 	now := time.Now()
 	content, sig := file(t, d, "doc.xml"), file(t, d, row[2])
 	if row[4] == "crl-rollback" { // the newer list was seen in an earlier run
-		earlier := new(trust.Revocations)
+		earlier := new(cms.Revocations)
 		add(t, earlier, d, "crl-good.crl")
 		q := &cms.Policy{Signers: p.Signers, Roots: p.Roots, CRLs: earlier}
 		if v := q.Verify(content, sig, now); v.Code != "revoked" {
@@ -132,7 +131,7 @@ func judge(t *testing.T, d, pin string, content, sig []byte, change func(*cms.Po
 		}
 		return cms.Verdict{Status: cms.Invalid, Code: refusal.Code, Detail: refusal.Detail}
 	}
-	known := new(trust.Revocations)
+	known := new(cms.Revocations)
 	add(t, known, d, "crl-good.crl")
 	add(t, known, d, "crl-sub.crl")
 	p := &cms.Policy{
@@ -143,7 +142,7 @@ func judge(t *testing.T, d, pin string, content, sig []byte, change func(*cms.Po
 	return p.Verify(content, sig, time.Now())
 }
 
-func add(t *testing.T, r *trust.Revocations, dir, name string) {
+func add(t *testing.T, r *cms.Revocations, dir, name string) {
 	t.Helper()
 	if err := r.Add(file(t, dir, name)); err != nil {
 		t.Fatal(err)

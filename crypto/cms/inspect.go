@@ -141,7 +141,7 @@ func inspectSigner(m *message.Message, si *message.Signer) SignerInfo {
 	scheme, refusal := (&Policy{PSS: true}).scheme(m, si)
 	for _, raw := range m.Certificates {
 		c, err := pki.ParseCertificate(raw)
-		if err != nil || refusal != nil || !si.HasSigned || !names(si, c) {
+		if err != nil || refusal != nil || !si.HasSigned || !names(si, c.X509) {
 			continue
 		}
 		if out.Enclosed = "no"; scheme.verify(c.Key, scheme.digest.Sum(message.Encode(0x31, si.SignedRaw)), si.Value) {

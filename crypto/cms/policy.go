@@ -2,14 +2,15 @@ package cms
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"sync"
 	"time"
 
-	"bankconnector/crypto/cms/message"
+	"bankconnector/crypto/cms/trust"
 	"bankconnector/crypto/pki"
-	"bankconnector/crypto/trust"
 )
+
+// Revocations is what is known about revoked certificates: CRLs and OCSP answers, read by Add. The zero value is ready.
+// It belongs to the installation, not to a bank: share one between policies, and keep its Floors over a restart.
+type Revocations = trust.Revocations
 
 // defaultSkew is how far a signer's clock may run ahead of ours.
 const defaultSkew = 5 * time.Minute
@@ -22,8 +23,8 @@ type Pin struct {
 }
 
 // Policy says whose signatures are accepted and in what form. The zero value of every switch is the strict one.
-// Fill it before the first use and leave it alone after; it is then safe for concurrent use and remembers which chains
-// it has proven, so keep one per bank.
+// It is safe for concurrent use as long as nobody changes it. What was proven once is remembered by the certificates
+// themselves, so keep those of Signers, Roots and Intermediates and do not read their files for every message.
 type Policy struct {
 	// Signers are the only certificates that may sign. Without any, Roots together with INN or OGRN say who may:
 	// a signer whose certificate came with the message, chains to a root and names the bank.
@@ -43,27 +44,12 @@ type Policy struct {
 	// Roots and Intermediates prove the signer's certificate; CRLs its status. Without Roots and CRLs the pin alone is
 	// relied on.
 	Roots, Intermediates []*pki.Certificate
-	CRLs                 *trust.Revocations
+	CRLs                 *Revocations
 	RevocationOptional   bool // accept a signer whose revocation status cannot be told; the default is "unchecked"
 	KeyPeriodOptional    bool // ignore privateKeyUsagePeriod
 
 	// Skew is how far signingTime may lie after the time of receipt; 0 means 5 minutes.
 	Skew time.Duration
-
-	once  sync.Once
-	store *trust.Store
-	mu    sync.Mutex
-	met   map[[sha256.Size]byte]*pki.Certificate // certificates of messages, read once; nil when unreadable
-}
-
-func (p *Policy) trust() *trust.Store {
-	p.once.Do(func() {
-		p.store = &trust.Store{
-			Roots: p.Roots, Intermediates: p.Intermediates, Revocations: p.CRLs,
-			RevocationOptional: p.RevocationOptional, KeyPeriodOptional: p.KeyPeriodOptional,
-		}
-	})
-	return p.store
 }
 
 // Check judges a certificate as a signer at a moment, without any message: its place in the policy, its fitness, chain
@@ -125,50 +111,35 @@ func (p *Policy) card(c *pki.Certificate) *pki.Refusal {
 }
 
 // chain proves c when the policy has anything to prove it with.
-func (p *Policy) chain(c *pki.Certificate, m *message.Message, at time.Time) ([]*pki.Certificate, *pki.Refusal) {
+func (p *Policy) chain(c *pki.Certificate, bag []*pki.Certificate, at time.Time) ([]*pki.Certificate, *pki.Refusal) {
 	if len(p.Roots) == 0 && p.CRLs == nil {
 		return []*pki.Certificate{c}, nil
 	}
-	path, refusal := p.trust().Chain(c, nil, at)
-	if refusal == nil || m == nil || refusal.Code != "issuer-not-ca" {
+	store := &trust.Store{
+		Roots: p.Roots, Intermediates: p.Intermediates, Revocations: p.CRLs,
+		RevocationOptional: p.RevocationOptional, KeyPeriodOptional: p.KeyPeriodOptional,
+	}
+	path, refusal := store.Chain(c, nil, at)
+	if refusal == nil || len(bag) == 0 || refusal.Code != "issuer-not-ca" {
 		return path, refusal
 	}
 	// Only now the message's own certificates: they may fill a gap, and most messages have none to fill.
-	return p.trust().Chain(c, p.bag(m), at)
+	return store.Chain(c, bag, at)
 }
 
-// bag gives the readable certificates that came with a message.
-func (p *Policy) bag(m *message.Message) []*pki.Certificate {
-	var all []*pki.Certificate
-	for _, raw := range m.Certificates {
-		if c := p.certificate(raw); c != nil {
-			all = append(all, c)
-		}
-	}
-	return all
-}
-
-// certificate reads a certificate of a message, once for equal octets; nil when it cannot be read.
-func (p *Policy) certificate(raw []byte) *pki.Certificate {
+// certificate reads a certificate of a message, or finds it among those of the policy.
+func (p *Policy) certificate(raw []byte) (*pki.Certificate, error) {
 	for _, pin := range p.Signers {
 		if bytes.Equal(pin.Certificate.Raw, raw) {
-			return pin.Certificate
+			return pin.Certificate, nil
 		}
 	}
-	key := sha256.Sum256(raw)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c, ok := p.met[key]
-	if ok {
-		return c
+	for _, group := range [][]*pki.Certificate{p.Intermediates, p.Roots} {
+		for _, c := range group {
+			if bytes.Equal(c.Raw, raw) {
+				return c, nil
+			}
+		}
 	}
-	c, err := pki.ParseCertificate(raw)
-	if err != nil {
-		c = nil
-	}
-	if p.met == nil || len(p.met) >= 256 {
-		p.met = make(map[[sha256.Size]byte]*pki.Certificate)
-	}
-	p.met[key] = c
-	return c
+	return pki.ParseCertificate(raw)
 }

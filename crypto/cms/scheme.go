@@ -28,6 +28,12 @@ func (s scheme) verify(k pki.PublicKey, digest, sig []byte) bool {
 	return ok && v.VerifyPSS(s.digest, digest, sig, s.salt)
 }
 
+// fits tells that a key is of the kind the signature algorithm names.
+func (s scheme) fits(k pki.PublicKey) bool {
+	a := k.Algorithm()
+	return a == s.key || s.key == "ecdsa" && (a == pki.ECDSAP256 || a == pki.ECDSAP384)
+}
+
 // scheme judges the two algorithm identifiers of a signer together: each allowed, and fitting the other.
 // Where RFC 5652 leaves freedom: the signature algorithm may be the bare key OID (GOST, RSA) or the one with digest.
 func (p *Policy) scheme(m *message.Message, si *message.Signer) (scheme, *pki.Refusal) {
@@ -59,7 +65,7 @@ func (p *Policy) scheme(m *message.Message, si *message.Signer) (scheme, *pki.Re
 	if digest == "" && s.key == pki.RSA {
 		digest = h // rsaEncryption goes with any hash of SHA-2
 	}
-	if digest != h || h.New().Size() < 32 || s.key == pki.RSA && (h == pki.Streebog256 || h == pki.Streebog512) {
+	if digest != h || s.key == pki.RSA && (h == pki.Streebog256 || h == pki.Streebog512) {
 		return s, refuse("algorithm", "signature algorithm %s does not go with digest algorithm %s", si.Signature.OID, si.Digest.OID)
 	}
 	if !si.Signature.Plain() {

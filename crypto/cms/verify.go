@@ -11,8 +11,8 @@ import (
 	der "golang.org/x/crypto/cryptobyte/asn1"
 
 	"bankconnector/crypto/cms/message"
+	"bankconnector/crypto/cms/trust"
 	"bankconnector/crypto/pki"
-	"bankconnector/crypto/trust"
 )
 
 // Verify judges a detached signature over content, received at a moment. sig is DER, PEM or base64. It never fails
@@ -23,13 +23,13 @@ import (
 // content is good here: the journal refuses it.
 func (p *Policy) Verify(content, sig []byte, at time.Time) Verdict {
 	var v Verdict
-	m, refusal := p.open(content, sig)
+	m, b, refusal := p.open(content, sig)
 	if refusal != nil {
 		return v.conclude(refusal, nil, at)
 	}
 	sums := make(map[pki.Digest][]byte)
 	for i := range m.Signers {
-		c := &check{policy: p, message: m, signer: &m.Signers[i], at: at, taken: v.Signers}
+		c := &check{policy: p, message: m, bag: b, signer: &m.Signers[i], at: at, taken: v.Signers}
 		refusal := c.run(content, sums)
 		if i == 0 {
 			v.Signer, v.SigningTime, v.Chain = c.cert, c.claimed, c.path
@@ -43,31 +43,33 @@ func (p *Policy) Verify(content, sig []byte, at time.Time) Verdict {
 }
 
 // open reads the message and judges all that does not depend on who signed.
-func (p *Policy) open(content, sig []byte) (*message.Message, *pki.Refusal) {
+func (p *Policy) open(content, sig []byte) (*message.Message, *bag, *pki.Refusal) {
 	m, refusal := message.Read(sig, p.BER)
 	if refusal != nil {
-		return nil, refusal
+		return nil, nil, refusal
 	}
-	if p.DEROnly && (m.Form == "pem" || m.Form == "base64") {
-		return nil, refuse(m.Form, "the signature is wrapped as %s, the policy wants DER", m.Form)
+	if refusal := p.checkForm(m, content); refusal != nil {
+		return nil, nil, refusal
 	}
-	if m.ContentType != oidData {
-		return nil, refuse("content-type", "the signed content is of type %s, not data", m.ContentType)
-	}
-	if m.Attached && (!p.Attached || !bytes.Equal(m.Content, content)) {
-		return nil, refuse("attached", "the message holds %d octets of content of its own", len(m.Content))
-	}
+	b, refusal := p.readBag(m)
+	return m, b, refusal
+}
+
+func (p *Policy) checkForm(m *message.Message, content []byte) *pki.Refusal {
 	want := max(p.Signatures, 1)
 	switch n := len(m.Signers); {
+	case p.DEROnly && (m.Form == "pem" || m.Form == "base64"):
+		return refuse(m.Form, "the signature is wrapped as %s, the policy wants DER", m.Form)
+	case m.ContentType != oidData:
+		return refuse("content-type", "the signed content is of type %s, not data", m.ContentType)
+	case m.Attached && (!p.Attached || !bytes.Equal(m.Content, content)):
+		return refuse("attached", "the message holds %d octets of content of its own", len(m.Content))
 	case n == 0:
-		return nil, refuse("no-signers", "the message holds no signature")
+		return refuse("no-signers", "the message holds no signature")
 	case n != want:
-		return nil, refuse("two-signers", "the message holds %d signatures, the policy wants %d", n, want)
+		return refuse("two-signers", "the message holds %d signatures, the policy wants %d", n, want)
 	}
-	if refusal := checkVersions(m); refusal != nil {
-		return nil, refusal
-	}
-	return m, p.checkBag(m)
+	return checkVersions(m)
 }
 
 // checkVersions applies RFC 5652 sections 5.1 and 5.3: a signer named by key identifier is version 3 and makes the
@@ -89,29 +91,38 @@ func checkVersions(m *message.Message) *pki.Refusal {
 	return nil
 }
 
-// checkBag refuses a message whose certificates or CRLs are not such. Nothing is taken from them, but what other tools
-// cannot even read must not pass here either.
-func (p *Policy) checkBag(m *message.Message) *pki.Refusal {
-	if p.LooseBag {
-		return nil
-	}
+// bag is what came along with a message: all readable certificates, and those of them whose keys are fit for use.
+type bag struct {
+	all []*x509.Certificate
+	fit []*pki.Certificate
+}
+
+// readBag reads the bag and refuses a message in which a certificate or a CRL is not such. Nothing is believed of them,
+// but what other tools cannot even read must not pass here either. An old authority with a withdrawn key is no fault.
+func (p *Policy) readBag(m *message.Message) (*bag, *pki.Refusal) {
+	b := new(bag)
 	for i, raw := range m.Certificates {
-		if p.certificate(raw) == nil {
-			return refuse("certificates", "certificate %d of the message cannot be read", i+1)
+		if c, err := p.certificate(raw); err == nil {
+			b.all, b.fit = append(b.all, c.X509), append(b.fit, c)
+		} else if x, err := x509.ParseCertificate(raw); err == nil {
+			b.all = append(b.all, x)
+		} else if !p.LooseBag {
+			return nil, refuse("certificates", "certificate %d of the message: %v", i+1, err)
 		}
 	}
 	for i, raw := range m.CRLs {
-		if _, err := x509.ParseRevocationList(raw); err != nil {
-			return refuse("certificates", "CRL %d of the message cannot be read", i+1)
+		if _, err := x509.ParseRevocationList(raw); err != nil && !p.LooseBag {
+			return nil, refuse("certificates", "CRL %d of the message: %v", i+1, err)
 		}
 	}
-	return nil
+	return b, nil
 }
 
 // check is the judgement of one SignerInfo.
 type check struct {
 	policy  *Policy
 	message *message.Message
+	bag     *bag
 	signer  *message.Signer
 	at      time.Time
 	taken   []*pki.Certificate // signers of the same message that were judged good before
@@ -201,52 +212,54 @@ func encodeOID(id string) []byte {
 // identifier, and that signingCertificateV2 binds. The message's own certificates are asked only when the policy goes
 // by authority and the bank's card.
 func (c *check) find() *pki.Refusal {
-	var known []*pki.Certificate
+	known := make([]*pki.Certificate, 0, len(c.policy.Signers))
 	for _, pin := range c.policy.Signers {
 		known = append(known, pin.Certificate)
 	}
 	if len(known) == 0 {
-		known = c.policy.bag(c.message)
+		known = c.bag.fit
 	}
-	var refusal *pki.Refusal
+	refusal := refuse("not-pinned", "signed by %s, which is none of the known certificates", signerID(c.signer))
 	for _, cert := range known {
-		if !names(c.signer, cert) {
+		if !names(c.signer, cert.X509) {
 			continue
 		}
-		bad := c.binding(cert)
-		if bad == nil {
-			bad = c.policy.admit(cert, c.at)
+		if bad := c.binding(cert); bad != nil {
+			if c.cert == nil {
+				refusal = bad
+			}
+			continue
 		}
-		if bad == nil && cert.Key.Algorithm() != c.scheme.key && (c.scheme.key != "ecdsa" ||
-			cert.Key.Algorithm() != pki.ECDSAP256 && cert.Key.Algorithm() != pki.ECDSAP384) {
-			bad = refuse("algorithm", "a %s signature under the %s key of %s", c.scheme.key, cert.Key.Algorithm(), cert)
-		}
-		if bad == nil && slices.ContainsFunc(c.taken, func(o *pki.Certificate) bool { return o.Matches(cert.Key) }) {
-			bad = refuse("two-signers", "%s signed the message twice", cert)
-		}
-		if bad == nil {
-			c.cert = cert
+		c.cert = cert // the one that is meant; two pins may share a key identifier, but not the binding
+		if refusal = c.entitled(cert); refusal == nil {
 			return nil
 		}
-		if refusal == nil {
-			refusal = bad
-			c.cert = cert
-		}
-	}
-	if refusal == nil {
-		refusal = refuse("not-pinned", "signed by %s, which is none of the known certificates", signerID(c.signer))
 	}
 	return refusal
 }
 
-func names(si *message.Signer, c *pki.Certificate) bool {
+// entitled judges the certificate that is meant against the policy and the signature's algorithm.
+func (c *check) entitled(cert *pki.Certificate) *pki.Refusal {
+	if refusal := c.policy.admit(cert, c.at); refusal != nil {
+		return refusal
+	}
+	if !c.scheme.fits(cert.Key) {
+		return refuse("algorithm", "a %s signature under the %s key of %s", c.scheme.key, cert.Key.Algorithm(), cert)
+	}
+	if slices.ContainsFunc(c.taken, func(o *pki.Certificate) bool { return o.Matches(cert.Key) }) {
+		return refuse("two-signers", "%s signed the message twice", cert)
+	}
+	return nil
+}
+
+func names(si *message.Signer, x *x509.Certificate) bool {
 	if si.KeyID != nil {
-		return bytes.Equal(si.KeyID, c.X509.SubjectKeyId)
+		return bytes.Equal(si.KeyID, x.SubjectKeyId)
 	}
 	var b cryptobyte.Builder
-	b.AddASN1BigInt(c.X509.SerialNumber)
+	b.AddASN1BigInt(x.SerialNumber)
 	serial, err := b.Bytes()
-	return err == nil && bytes.Equal(si.Issuer, c.X509.RawIssuer) && bytes.Equal(si.Serial, serial)
+	return err == nil && bytes.Equal(si.Issuer, x.RawIssuer) && bytes.Equal(si.Serial, serial)
 }
 
 // binding checks signingCertificateV2 (RFC 5035): its first entry must be the hash of the signer's certificate.
@@ -297,7 +310,7 @@ func namesIssuer(s cryptobyte.String, cert *pki.Certificate) bool {
 		!pair.ReadASN1Element(&serial, der.INTEGER) || !pair.Empty() {
 		return false
 	}
-	return names(&message.Signer{Issuer: name, Serial: serial}, cert)
+	return names(&message.Signer{Issuer: name, Serial: serial}, cert.X509)
 }
 
 func (c *check) digest(sum []byte) *pki.Refusal {
@@ -320,12 +333,9 @@ func (c *check) signature() *pki.Refusal {
 	if !c.scheme.verify(c.cert.Key, h.Sum(nil), c.signer.Value) {
 		return refuse("signature", "the signature does not verify under the key of %s", c.cert)
 	}
-	for _, raw := range c.message.Certificates {
-		if bytes.Equal(raw, c.cert.Raw) {
-			continue
-		}
-		if other := c.policy.certificate(raw); other != nil && names(c.signer, other) {
-			return refuse("signing-certificate", "the message holds another certificate under the signer's name: %s", other)
+	for _, other := range c.bag.all {
+		if !bytes.Equal(other.Raw, c.cert.Raw) && names(c.signer, other) {
+			return refuse("signing-certificate", "the message holds another certificate under the name and number of %s", c.cert)
 		}
 	}
 	return nil
@@ -337,7 +347,7 @@ func (c *check) standing() *pki.Refusal {
 		return refusal
 	}
 	var refusal *pki.Refusal
-	c.path, refusal = c.policy.chain(c.cert, c.message, c.at)
+	c.path, refusal = c.policy.chain(c.cert, c.bag.fit, c.at)
 	return refusal
 }
 

@@ -28,7 +28,13 @@ type Certificate struct {
 	notBefore time.Time // privateKeyUsagePeriod, zero when absent
 	notAfter  time.Time
 	sums      sync.Map // Digest -> []byte, of Raw
+
+	mu     sync.Mutex
+	issued map[[sha256.Size]byte]*Refusal // what this certificate's key was found to have signed, or not
 }
+
+// maxIssued bounds what an authority's certificate remembers; then it starts anew.
+const maxIssued = 4096
 
 // ParseCertificate reads one DER certificate, no octet more. A *Refusal tells what is wrong: weak-key, weak-digest,
 // algorithm, certificate (malformed), trailing-data.
@@ -171,9 +177,26 @@ func (c *Certificate) Verifies(algorithm, signed, sig []byte) *Refusal {
 	return checkSigned(a, c.Key, signed, sig)
 }
 
-// SignedBy checks the certificate's signature under the key of issuer, and nothing else about either.
+// SignedBy checks the certificate's signature under the key of issuer, and nothing else about either. The issuer
+// remembers the outcome for this certificate, so a chain that was proven once costs no signature any more.
 func (c *Certificate) SignedBy(issuer *Certificate) *Refusal {
-	return checkSigned(c.signature, issuer.Key, c.X509.RawTBSCertificate, c.X509.Signature)
+	issuer.mu.Lock()
+	known, ok := issuer.issued[c.sum]
+	issuer.mu.Unlock()
+	if ok {
+		return known
+	}
+	refusal := checkSigned(c.signature, issuer.Key, c.X509.RawTBSCertificate, c.X509.Signature)
+	if refusal != nil {
+		refusal.Detail = fmt.Sprintf("%s under the key of %s: %s", c, issuer, refusal.Detail)
+	}
+	issuer.mu.Lock()
+	defer issuer.mu.Unlock()
+	if issuer.issued == nil || len(issuer.issued) >= maxIssued {
+		issuer.issued = make(map[[sha256.Size]byte]*Refusal)
+	}
+	issuer.issued[c.sum] = refusal
+	return refusal
 }
 
 // KeyPeriod is privateKeyUsagePeriod (extension 2.5.29.16): when the private key may sign; zero where open.

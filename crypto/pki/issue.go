@@ -247,4 +247,3 @@ func buildName(s Subject) ([]byte, error) {
 	}
 	return b.Bytes()
 }
-

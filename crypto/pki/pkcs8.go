@@ -387,4 +387,3 @@ func readPrivate(path string) ([]byte, error) {
 	}
 	return data, nil
 }
-

@@ -1,7 +1,8 @@
 // Package message reads CMS SignedData (RFC 5652) without judging it: PEM and base64 wrapping, the bounded step from
 // BER to DER, strict DER, limits, and the parts by name. Who signed, with what and whether it holds is for package cms.
 //
-// It does not know keys, certificates or time. It may call crypto/pki only for the type of a refusal.
+// It does not know keys, certificates or time. It is an inner room of crypto/cms and may call crypto/pki, for the type of
+// a refusal only.
 package message
 
 import (
@@ -145,8 +146,8 @@ func unwrap(sig []byte) (body []byte, form string, refusal *pki.Refusal) {
 	case sig[0] == 0x30:
 	case bytes.HasPrefix(text, []byte("-----BEGIN")):
 		block, rest := pem.Decode(text)
-		if block == nil || (block.Type != "CMS" && block.Type != "PKCS7") || len(block.Headers) > 0 {
-			return nil, "", refuse(codeNotDER, "damaged PEM, or a PEM block that is neither CMS nor PKCS7")
+		if block == nil || bytes.Count(text, []byte("-----BEGIN")) != 1 || (block.Type != "CMS" && block.Type != "PKCS7") || len(block.Headers) > 0 {
+			return nil, "", refuse(codeNotDER, "damaged PEM, or not one block of CMS or PKCS7")
 		}
 		if len(rest) > 0 {
 			return nil, "", refuse(codeTail, "%d octets after the PEM block", len(rest))

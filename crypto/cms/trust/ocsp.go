@@ -7,6 +7,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"math/big"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -24,6 +25,7 @@ type answer struct {
 	embedded  []*pki.Certificate
 	single    []single
 	critical  bool
+	by        map[string]*pki.Certificate // by the issuer's fingerprint: whose key was found to have signed
 }
 
 // single is what an answer says about one certificate.
@@ -226,20 +228,34 @@ func (a *answer) prove(issuer *pki.Certificate, at time.Time) *pki.Refusal {
 	if a.critical {
 		return refuse("ocsp-signature", "the OCSP answer has a critical extension")
 	}
+	by, known := a.by[issuer.Fingerprint()]
+	if !known {
+		by = a.signer(issuer)
+		if a.by == nil {
+			a.by = make(map[string]*pki.Certificate)
+		}
+		a.by[issuer.Fingerprint()] = by
+	}
+	if by == nil {
+		return refuse("ocsp-signature", "the OCSP answer is signed neither by %s nor by its responder", issuer)
+	}
+	if by != issuer {
+		if refusal := CheckSigner(by, at, false); refusal != nil {
+			return refuse("ocsp-signature", "the OCSP responder: %s", refusal.Detail)
+		}
+	}
+	return nil
+}
+
+func (a *answer) signer(issuer *pki.Certificate) *pki.Certificate {
 	if issuer.Verifies(a.algorithm, a.signed, a.signature) == nil {
-		return nil
+		return issuer
 	}
 	for _, c := range a.embedded {
-		delegated := false
-		for _, u := range c.X509.ExtKeyUsage {
-			delegated = delegated || u == x509.ExtKeyUsageOCSPSigning
-		}
-		if !delegated || !bytes.Equal(c.X509.RawIssuer, issuer.X509.RawSubject) {
-			continue
-		}
-		if CheckSigner(c, at, false) == nil && c.SignedBy(issuer) == nil && c.Verifies(a.algorithm, a.signed, a.signature) == nil {
-			return nil
+		if slices.Contains(c.X509.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) && bytes.Equal(c.X509.RawIssuer, issuer.X509.RawSubject) &&
+			c.SignedBy(issuer) == nil && c.Verifies(a.algorithm, a.signed, a.signature) == nil {
+			return c
 		}
 	}
-	return refuse("ocsp-signature", "the OCSP answer is signed neither by %s nor by its responder", issuer)
+	return nil
 }

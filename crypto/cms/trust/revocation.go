@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,12 @@ import (
 
 // clockSkew is how far an authority's clock may run ahead of ours.
 const clockSkew = 5 * time.Minute
+
+// A daemon adds a fresh list every hour for years: of each authority only the newest are kept.
+const (
+	maxLists   = 8
+	maxAnswers = 1024
+)
 
 // Revocations is what is known about revocation: CRLs and OCSP answers, given by Add, proven when they are first used.
 // It remembers the highest CRL number proven for each authority and does not go back behind it (crl-rollback).
@@ -66,7 +73,9 @@ func (r *Revocations) add(raw []byte) error {
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.ocsp = append(r.ocsp, a)
+		if r.ocsp = append(r.ocsp, a); len(r.ocsp) > maxAnswers {
+			r.ocsp = slices.Delete(r.ocsp, 0, 1)
+		}
 		return nil
 	}
 	c, err := parseCRL(raw)
@@ -79,7 +88,10 @@ func (r *Revocations) add(raw []byte) error {
 		r.crls = make(map[string][]*crl)
 	}
 	name := string(c.list.RawIssuer)
-	r.crls[name] = append(r.crls[name], c)
+	lists := slices.DeleteFunc(r.crls[name], func(o *crl) bool { return bytes.Equal(o.list.Raw, c.list.Raw) })
+	lists = append(lists, c)
+	slices.SortStableFunc(lists, func(a, b *crl) int { return b.list.ThisUpdate.Compare(a.list.ThisUpdate) })
+	r.crls[name] = lists[:min(len(lists), maxLists)] // an authority may have several keys under its name
 	return nil
 }
 
@@ -156,7 +168,7 @@ func (r *Revocations) raise(issuer string, n *big.Int) {
 }
 
 // check tells what is known about c, issued by issuer, at a moment: nil when a current and genuine CRL or OCSP answer
-// says it stands. A revocation that any genuine list tells counts, even one that is stale or rolled back.
+// says it stands. A revocation that any genuine whole list tells counts, even one that is stale or rolled back.
 func (r *Revocations) check(c, issuer *pki.Certificate, at time.Time) *pki.Refusal {
 	if r == nil {
 		return refuse("no-crl", "nothing is known about the revocation of %s", c)

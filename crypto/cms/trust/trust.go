@@ -4,14 +4,13 @@
 //
 // It does not fetch anything and believes nothing that came along with a message: roots, intermediates, CRLs and OCSP
 // answers are given by the caller; intermediates from a message only help to find a path. Time is an argument.
-// It may call crypto/pki.
+// It is an inner room of crypto/cms and may call crypto/pki.
 package trust
 
 import (
 	"bytes"
 	"crypto/x509"
 	"fmt"
-	"sync"
 	"time"
 
 	"bankconnector/crypto/pki"
@@ -20,15 +19,13 @@ import (
 const (
 	maxPath     = 4  // leaf, two intermediates, root
 	maxAttempts = 32 // signatures verified while one path is looked for
-	maxProven   = 4096
 )
 
 func refuse(code, format string, args ...any) *pki.Refusal {
 	return &pki.Refusal{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Store holds the authorities that are relied on. Fill the fields before the first use and leave them alone after;
-// a Store is then safe for concurrent use and remembers which certificate was proven under which.
+// Store holds the authorities that are relied on. It is safe for concurrent use as long as nobody changes it.
 type Store struct {
 	Roots         []*pki.Certificate // trusted as they are; their own signature is not looked at
 	Intermediates []*pki.Certificate // help to find the path
@@ -38,9 +35,6 @@ type Store struct {
 	RevocationOptional bool
 	// KeyPeriodOptional ignores privateKeyUsagePeriod.
 	KeyPeriodOptional bool
-
-	mu     sync.Mutex
-	proven map[[2]string]*pki.Refusal // child and issuer by their octets, to what their signature proved
 }
 
 // CheckSigner judges the certificate of a signer by itself at a moment: extensions, key usage, validity, and the usage
@@ -204,29 +198,12 @@ func (w *walk) checkIssuer(path []*pki.Certificate, issuer *pki.Certificate) *pk
 	return w.prove(last, issuer)
 }
 
-// prove verifies that issuer's key signed child, once for each pair.
+// prove verifies that issuer's key signed child; issuer remembers the outcome.
 func (w *walk) prove(child, issuer *pki.Certificate) *pki.Refusal {
-	s, pair := w.store, [2]string{child.Fingerprint(), issuer.Fingerprint()}
-	s.mu.Lock()
-	known, ok := s.proven[pair]
-	s.mu.Unlock()
-	if ok {
-		return known
-	}
 	if w.budget--; w.budget < 0 {
 		return refuse("limits", "no path found within %d attempts", maxAttempts)
 	}
-	refusal := child.SignedBy(issuer)
-	if refusal != nil {
-		refusal = refuse(refusal.Code, "%s under the key of %s: %s", child, issuer, refusal.Detail)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.proven == nil || len(s.proven) >= maxProven {
-		s.proven = make(map[[2]string]*pki.Refusal)
-	}
-	s.proven[pair] = refusal
-	return refusal
+	return child.SignedBy(issuer)
 }
 
 // revocation asks about every certificate of a finished path but the root.
