@@ -132,8 +132,9 @@ func (b *Book) transact(batch []*job, results []error) (err error) {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in a write: %v", p)
 		} else if !done && err == nil {
-			err = errors.New("a write ended its goroutine")
-			b.broken.Store(&err)
+			err = fmt.Errorf("%w: a write ended its goroutine", ErrBroken)
+			gone := err // nobody is left to return it to
+			b.broken.Store(&gone)
 		}
 		if err != nil {
 			err = errors.Join(err, b.w.Rollback())
