@@ -8,8 +8,9 @@ import (
 // domain is the arithmetic behind a parameter set: the group of its points and
 // the field of its scalars. It is built at first use and shared by all names.
 type domain struct {
-	group group
-	order *order
+	setting setting
+	group   group
+	order   *order
 }
 
 // group is the prime-order group of a curve y^2 = x^3 + ax + b.
@@ -29,26 +30,26 @@ type point interface {
 	hits(u, v, r *number) bool
 }
 
-// setting is what a group is made from.
+// setting is a parameter set in numbers. The prime p is built into the group's
+// field; here it completes the set for the tests, which compare the two.
 type setting struct {
-	a, b, q, x, y number
-	cofactor      int
+	p, a, b, q, x, y number
+	cofactor         int
 }
 
 func newDomain(words int, build func(*setting) group, s parameters) *domain {
 	q := hexadecimal(s.q)
-	return &domain{
-		order: newOrder(words, q),
-		group: build(&setting{
-			a: fromBig(hexadecimal(s.a)),
-			b: fromBig(hexadecimal(s.b)),
-			q: fromBig(q),
-			x: fromBig(hexadecimal(s.x)),
-			y: fromBig(hexadecimal(s.y)),
-
-			cofactor: s.cofactor,
-		}),
-	}
+	d := &domain{order: newOrder(words, q), setting: setting{
+		p:        fromBig(hexadecimal(s.p)),
+		a:        fromBig(hexadecimal(s.a)),
+		b:        fromBig(hexadecimal(s.b)),
+		q:        fromBig(q),
+		x:        fromBig(hexadecimal(s.x)),
+		y:        fromBig(hexadecimal(s.y)),
+		cofactor: s.cofactor,
+	}}
+	d.group = build(&d.setting)
+	return d
 }
 
 // hexadecimal reads a constant of this file; the tests read them all.

@@ -56,12 +56,10 @@ func (o *order) montgomery(x, y *number) number {
 			high, low = bits.Mul64(m, o.q[j])
 			low, over = bits.Add64(low, carry, 0)
 			high += over
-			low, over = bits.Add64(t[j], low, 0)
+			t[j], over = bits.Add64(t[j], low, 0)
 			carry = high + over
-			if j > 0 {
-				t[j-1] = low
-			}
 		}
+		copy(t[:n-1], t[1:n]) // the lowest word has become zero
 		t[n-1], over = bits.Add64(top, carry, 0)
 		t[n] = overflow + over
 	}
@@ -120,7 +118,6 @@ func (o *order) negate(x *number) number {
 // wide returns high*2^(64 words) + low mod q.
 func (o *order) wide(low, high *number) number {
 	shifted := o.montgomery(high, &o.square)
-	shifted = o.montgomery(&shifted, &o.square)
 	rest := o.reduce(low)
 	return o.add(&shifted, &rest)
 }

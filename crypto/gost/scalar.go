@@ -2,28 +2,28 @@ package gost
 
 import "math/bits"
 
-// The widths of the tables, in bits of a scalar's digit. combWidth is for secret
-// scalars: each digit reads a whole line of 2^(combWidth-1) points. fixedWidth and
-// pointWidth are for checks: wider for G, whose table is made once, than for a key.
+// Secret scalars are cut in digits of combWidth bits, each of which reads a whole
+// line of combLine points.
 const (
-	combWidth  = 5
-	combLine   = 1 << (combWidth - 1)
-	fixedWidth = 8
-	pointWidth = 5
-
+	combWidth     = 5
+	combLine      = 1 << (combWidth - 1)
 	combDigits256 = (256 + combWidth - 1) / combWidth
 	combDigits512 = (512 + combWidth - 1) / combWidth
-
-	// quarters is in how many parts a scalar of a check is cut. Tables for
-	// each part spare three doublings of four.
-	quarters = 4
 )
 
-// grid says which multiples of a point a table holds: line i starts with the point
+// Public scalars are cut in quarters, whose tables spare three doublings of four,
+// and these in digits: wider for G, whose table is made once, than for a key.
+const (
+	quarters   = 4
+	fixedWidth = 8
+	pointWidth = 5
+)
+
+// A grid says which multiples of a point a table holds: line i starts with the point
 // times 2^(step*i) and has that point's odd multiples 1, 3, 5 and so on.
 type grid struct{ lines, step, entries int }
 
-// comb is a scalar cut in odd digits: digit i stands for the sum of 2^j or -2^j
+// A comb is a scalar cut in odd digits: digit i stands for the sum of 2^j or -2^j
 // over its bits j, by whether the bit is 1 or 0.
 type comb [9]uint64
 
@@ -59,9 +59,10 @@ func (c *comb) window(i int) uint64 {
 	return w & (1<<combWidth - 1)
 }
 
-// equal is all ones for x = y and zero otherwise, for values below 2^63.
+// equal is all ones for x = y and zero otherwise.
 func equal(x, y uint64) uint64 {
-	return uint64(int64((x^y)-1) >> 63)
+	_, borrow := bits.Sub64(x^y, 1, 0)
+	return -borrow
 }
 
 // sparse writes a public number in digits that are zero or odd and below
@@ -86,9 +87,10 @@ func sparse(n *number, width int) (digits [64*len(number{}) + 1]int8) {
 		if at%64 > 64-width {
 			w |= full[at/64+1] << (64 - at%64)
 		}
-		digit := int(w&(1<<width-1) + carry)
-		carry = uint64(digit >> (width - 1))
-		digits[at] = int8(digit - int(carry)<<width)
+		digit := w&(1<<width-1) + carry
+		carry = digit >> (width - 1)
+		//nolint:gosec // Between -2^(width-1) and 2^(width-1), and width is at most 8.
+		digits[at] = int8(digit - carry<<width)
 		at += width
 	}
 	return digits

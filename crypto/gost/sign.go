@@ -7,11 +7,11 @@ import (
 	"io"
 )
 
-// Sign makes a signature of RFC 7091, section 6.1, over a digest of Size octets:
-// s then r, each Size octets big-endian. The time taken does not depend on the
-// key. rand adds 64 octets to the nonce; should it be broken, the nonce still
-// follows from key and digest, so no two digests share one. Errors: a digest of
-// another length, or rand's.
+// Sign makes a signature of RFC 7091, section 6.1, over a digest of Size octets: the
+// number s and then r, each Size octets big-endian. The time taken does not depend
+// on the key. The nonce follows from key, digest and 64 octets of rand: should rand
+// be broken, two digests still do not share one. Errors: a digest of another
+// length, or rand's.
 func (k *PrivateKey) Sign(rand io.Reader, digest []byte) ([]byte, error) {
 	c := k.public.curve
 	if len(digest) != c.size {
@@ -21,22 +21,31 @@ func (k *PrivateKey) Sign(rand io.Reader, digest []byte) ([]byte, error) {
 	if _, err := io.ReadFull(rand, salt[:]); err != nil {
 		return nil, fmt.Errorf("sign on %s: read randomness: %w", c.name, err)
 	}
-	math := c.math()
-	e := math.exponent(digest)
+	e := c.math().exponent(digest)
 	for try := byte(0); ; try++ {
 		nonce := k.nonce(try, digest, salt[:])
-		if nonce.zero() {
-			continue
+		if sig, ok := k.finish(&nonce, &e); ok {
+			return sig, nil
 		}
-		x, _ := math.group.multiply(&nonce)
-		r := math.order.reduce(&x)
-		left, right := math.order.multiply(&r, &k.d), math.order.multiply(&nonce, &e)
-		s := math.order.add(&left, &right)
-		if r.zero() || s.zero() {
-			continue
-		}
-		return r.big(s.big(make([]byte, 0, 2*c.size), c.size), c.size), nil
 	}
+}
+
+// finish makes the signature with a nonce, or reports false where the standard
+// wants another one, which no one will ever see.
+func (k *PrivateKey) finish(nonce, e *number) ([]byte, bool) {
+	c := k.public.curve
+	group, order := c.math().group, c.math().order
+	if nonce.zero() {
+		return nil, false
+	}
+	x, _ := group.multiply(nonce)
+	r := order.reduce(&x)
+	left, right := order.multiply(&r, &k.d), order.multiply(nonce, e)
+	s := order.add(&left, &right)
+	if r.zero() || s.zero() {
+		return nil, false
+	}
+	return r.big(s.big(make([]byte, 0, 2*c.size), c.size), c.size), true
 }
 
 // nonce expands key, digest and randomness to Size+16 octets and reduces them

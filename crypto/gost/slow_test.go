@@ -2,52 +2,77 @@ package gost
 
 import "math/big"
 
-// slow is the group in plain affine formulas on math/big.
+// slow is the group in the school's affine formulas on math/big: the reference
+// everything fast is held against. A nil x is the zero of the group.
 type slow struct {
 	p, a, b, q, x, y *big.Int
 }
 
+func newSlow(s *setting) group {
+	return &slow{toBig(&s.p), toBig(&s.a), toBig(&s.b), toBig(&s.q), toBig(&s.x), toBig(&s.y)}
+}
+
+// reference is the slow group of a curve.
+func reference(c *Curve) *slow { return newSlow(&c.math().setting).(*slow) }
+
 func (g *slow) add(x1, y1, x2, y2 *big.Int) (x, y *big.Int) {
-	if x1 == nil {
+	switch {
+	case x1 == nil:
 		return x2, y2
-	}
-	if x2 == nil {
+	case x2 == nil:
 		return x1, y1
+	case x1.Cmp(x2) == 0 && (y1.Cmp(y2) != 0 || y1.Sign() == 0):
+		return nil, nil
 	}
-	num, den := new(big.Int), new(big.Int)
+	up, down := new(big.Int), new(big.Int)
 	if x1.Cmp(x2) == 0 {
-		if y1.Cmp(y2) != 0 || y1.Sign() == 0 {
-			return nil, nil
-		}
-		num.Mul(x1, x1).Mul(num, big.NewInt(3)).Add(num, g.a)
-		den.Lsh(y1, 1)
+		up.Mul(x1, x1).Mul(up, big.NewInt(3)).Add(up, g.a)
+		down.Lsh(y1, 1)
 	} else {
-		num.Sub(y2, y1)
-		den.Sub(x2, x1)
+		up.Sub(y2, y1)
+		down.Sub(x2, x1)
 	}
-	den.ModInverse(den.Mod(den, g.p), g.p)
-	num.Mul(num, den).Mod(num, g.p)
-	x = new(big.Int).Mul(num, num)
+	down.ModInverse(down.Mod(down, g.p), g.p)
+	up.Mul(up, down).Mod(up, g.p)
+	x = new(big.Int).Mul(up, up)
 	x.Sub(x, x1).Sub(x, x2).Mod(x, g.p)
 	y = new(big.Int).Sub(x1, x)
-	y.Mul(y, num).Sub(y, y1).Mod(y, g.p)
+	y.Mul(y, up).Sub(y, y1).Mod(y, g.p)
 	return x, y
 }
 
-func (g *slow) mul(k, x, y *big.Int) (*big.Int, *big.Int) {
-	var rx, ry *big.Int
+func (g *slow) times(k, x, y *big.Int) (sumX, sumY *big.Int) {
 	for i := k.BitLen() - 1; i >= 0; i-- {
-		rx, ry = g.add(rx, ry, rx, ry)
+		sumX, sumY = g.add(sumX, sumY, sumX, sumY)
 		if k.Bit(i) == 1 {
-			rx, ry = g.add(rx, ry, x, y)
+			sumX, sumY = g.add(sumX, sumY, x, y)
 		}
 	}
-	return rx, ry
+	return sumX, sumY
 }
 
-func (g *slow) multiply(k *number) (number, number) {
-	x, y := g.mul(toBig(k), g.x, g.y)
-	return fromBig(x), fromBig(y)
+func (g *slow) on(x, y *big.Int) bool {
+	if x.Cmp(g.p) >= 0 || y.Cmp(g.p) >= 0 {
+		return false
+	}
+	t := new(big.Int).Mul(x, x)
+	t.Add(t, g.a).Mul(t, x).Add(t, g.b)
+	t.Sub(t, new(big.Int).Mul(y, y))
+	return t.Mod(t, g.p).Sign() == 0
+}
+
+func (g *slow) multiply(k *number) (x, y number) {
+	bigX, bigY := g.times(toBig(k), g.x, g.y)
+	return fromBig(bigX), fromBig(bigY)
+}
+
+func (g *slow) point(xn, yn *number) (point, bool) {
+	x, y := toBig(xn), toBig(yn)
+	if !g.on(x, y) {
+		return nil, false
+	}
+	zero, _ := g.times(g.q, x, y)
+	return &slowPoint{g, x, y}, zero == nil
 }
 
 type slowPoint struct {
@@ -55,26 +80,9 @@ type slowPoint struct {
 	x, y *big.Int
 }
 
-func (g *slow) point(xn, yn *number) (point, bool) {
-	x, y := toBig(xn), toBig(yn)
-	if x.Cmp(g.p) >= 0 || y.Cmp(g.p) >= 0 {
-		return nil, false
-	}
-	t := new(big.Int).Mul(x, x)
-	t.Add(t, g.a).Mul(t, x).Add(t, g.b)
-	t.Sub(t, new(big.Int).Mul(y, y)).Mod(t, g.p)
-	if t.Sign() != 0 {
-		return nil, false
-	}
-	if e, _ := g.mul(g.q, x, y); e != nil {
-		return nil, false
-	}
-	return &slowPoint{g, x, y}, true
-}
-
 func (s *slowPoint) hits(u, v, r *number) bool {
-	x1, y1 := s.g.mul(toBig(u), s.g.x, s.g.y)
-	x2, y2 := s.g.mul(toBig(v), s.x, s.y)
+	x1, y1 := s.g.times(toBig(u), s.g.x, s.g.y)
+	x2, y2 := s.g.times(toBig(v), s.x, s.y)
 	x, _ := s.g.add(x1, y1, x2, y2)
 	return x != nil && x.Mod(x, s.g.q).Cmp(toBig(r)) == 0
 }

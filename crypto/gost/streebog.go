@@ -79,6 +79,7 @@ func (s *streebog) Sum(in []byte) []byte {
 	end.buffer[end.used] = 1
 	m := load(end.buffer[:])
 	compress(&end.h, &end.n, &m)
+	//nolint:gosec // Below the block size.
 	end.n.add(&block{uint64(end.used) * 8})
 	end.sigma.add(&m)
 	compress(&end.h, &block{}, &end.n)
@@ -117,37 +118,14 @@ func (b *block) add(x *block) {
 // compress is the function g of RFC 6986, section 7.
 func compress(h, n, m *block) {
 	var key, state block
-	lps(&key, h, n)
+	t := &streebogTable
+	lps(&key, h, n, t)
 	state = *m
 	for i := range streebogRounds {
-		lps(&state, &state, &key)
-		lps(&key, &key, &streebogRounds[i])
+		lps(&state, &state, &key, t)
+		lps(&key, &key, &streebogRounds[i], t)
 	}
 	for i := range h {
 		h[i] ^= state[i] ^ key[i] ^ m[i]
 	}
-}
-
-// lps stores L(P(S(x xor y))) in z. One table line holds what an octet of one
-// word adds to the result, so the three steps are eight lookups per word.
-func lps(z, x, y *block) {
-	x0, x1, x2, x3 := x[0]^y[0], x[1]^y[1], x[2]^y[2], x[3]^y[3]
-	x4, x5, x6, x7 := x[4]^y[4], x[5]^y[5], x[6]^y[6], x[7]^y[7]
-	t := &streebogTable
-	z[0] = t[0][byte(x0)] ^ t[1][byte(x1)] ^ t[2][byte(x2)] ^ t[3][byte(x3)] ^
-		t[4][byte(x4)] ^ t[5][byte(x5)] ^ t[6][byte(x6)] ^ t[7][byte(x7)]
-	z[1] = t[0][byte(x0>>8)] ^ t[1][byte(x1>>8)] ^ t[2][byte(x2>>8)] ^ t[3][byte(x3>>8)] ^
-		t[4][byte(x4>>8)] ^ t[5][byte(x5>>8)] ^ t[6][byte(x6>>8)] ^ t[7][byte(x7>>8)]
-	z[2] = t[0][byte(x0>>16)] ^ t[1][byte(x1>>16)] ^ t[2][byte(x2>>16)] ^ t[3][byte(x3>>16)] ^
-		t[4][byte(x4>>16)] ^ t[5][byte(x5>>16)] ^ t[6][byte(x6>>16)] ^ t[7][byte(x7>>16)]
-	z[3] = t[0][byte(x0>>24)] ^ t[1][byte(x1>>24)] ^ t[2][byte(x2>>24)] ^ t[3][byte(x3>>24)] ^
-		t[4][byte(x4>>24)] ^ t[5][byte(x5>>24)] ^ t[6][byte(x6>>24)] ^ t[7][byte(x7>>24)]
-	z[4] = t[0][byte(x0>>32)] ^ t[1][byte(x1>>32)] ^ t[2][byte(x2>>32)] ^ t[3][byte(x3>>32)] ^
-		t[4][byte(x4>>32)] ^ t[5][byte(x5>>32)] ^ t[6][byte(x6>>32)] ^ t[7][byte(x7>>32)]
-	z[5] = t[0][byte(x0>>40)] ^ t[1][byte(x1>>40)] ^ t[2][byte(x2>>40)] ^ t[3][byte(x3>>40)] ^
-		t[4][byte(x4>>40)] ^ t[5][byte(x5>>40)] ^ t[6][byte(x6>>40)] ^ t[7][byte(x7>>40)]
-	z[6] = t[0][byte(x0>>48)] ^ t[1][byte(x1>>48)] ^ t[2][byte(x2>>48)] ^ t[3][byte(x3>>48)] ^
-		t[4][byte(x4>>48)] ^ t[5][byte(x5>>48)] ^ t[6][byte(x6>>48)] ^ t[7][byte(x7>>48)]
-	z[7] = t[0][x0>>56] ^ t[1][x1>>56] ^ t[2][x2>>56] ^ t[3][x3>>56] ^
-		t[4][x4>>56] ^ t[5][x5>>56] ^ t[6][x6>>56] ^ t[7][x7>>56]
 }

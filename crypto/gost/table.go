@@ -585,3 +585,25 @@ var streebogRounds = [12]block{
 		0xf82012d430219f9b, 0xcda43c32bcdf1d77, 0xd21380b00449b17a, 0x378ee767f11631ba,
 	},
 }
+
+// lps stores L(P(S(x xor y))) in z. A line of the table holds what an octet of one
+// word adds to the result, so the three steps are eight lookups per word. The table
+// comes by pointer: named here, its eight lines would take eight registers.
+func lps(z, x, y *block, t *[8][256]uint64) {
+	x0 := x[0] ^ y[0]
+	x1 := x[1] ^ y[1]
+	x2 := x[2] ^ y[2]
+	x3 := x[3] ^ y[3]
+	x4 := x[4] ^ y[4]
+	x5 := x[5] ^ y[5]
+	x6 := x[6] ^ y[6]
+	x7 := x[7] ^ y[7]
+	z[0] = t[0][byte(x0>>0)] ^ t[1][byte(x1>>0)] ^ t[2][byte(x2>>0)] ^ t[3][byte(x3>>0)] ^ t[4][byte(x4>>0)] ^ t[5][byte(x5>>0)] ^ t[6][byte(x6>>0)] ^ t[7][byte(x7>>0)]
+	z[1] = t[0][byte(x0>>8)] ^ t[1][byte(x1>>8)] ^ t[2][byte(x2>>8)] ^ t[3][byte(x3>>8)] ^ t[4][byte(x4>>8)] ^ t[5][byte(x5>>8)] ^ t[6][byte(x6>>8)] ^ t[7][byte(x7>>8)]
+	z[2] = t[0][byte(x0>>16)] ^ t[1][byte(x1>>16)] ^ t[2][byte(x2>>16)] ^ t[3][byte(x3>>16)] ^ t[4][byte(x4>>16)] ^ t[5][byte(x5>>16)] ^ t[6][byte(x6>>16)] ^ t[7][byte(x7>>16)]
+	z[3] = t[0][byte(x0>>24)] ^ t[1][byte(x1>>24)] ^ t[2][byte(x2>>24)] ^ t[3][byte(x3>>24)] ^ t[4][byte(x4>>24)] ^ t[5][byte(x5>>24)] ^ t[6][byte(x6>>24)] ^ t[7][byte(x7>>24)]
+	z[4] = t[0][byte(x0>>32)] ^ t[1][byte(x1>>32)] ^ t[2][byte(x2>>32)] ^ t[3][byte(x3>>32)] ^ t[4][byte(x4>>32)] ^ t[5][byte(x5>>32)] ^ t[6][byte(x6>>32)] ^ t[7][byte(x7>>32)]
+	z[5] = t[0][byte(x0>>40)] ^ t[1][byte(x1>>40)] ^ t[2][byte(x2>>40)] ^ t[3][byte(x3>>40)] ^ t[4][byte(x4>>40)] ^ t[5][byte(x5>>40)] ^ t[6][byte(x6>>40)] ^ t[7][byte(x7>>40)]
+	z[6] = t[0][byte(x0>>48)] ^ t[1][byte(x1>>48)] ^ t[2][byte(x2>>48)] ^ t[3][byte(x3>>48)] ^ t[4][byte(x4>>48)] ^ t[5][byte(x5>>48)] ^ t[6][byte(x6>>48)] ^ t[7][byte(x7>>48)]
+	z[7] = t[0][byte(x0>>56)] ^ t[1][byte(x1>>56)] ^ t[2][byte(x2>>56)] ^ t[3][byte(x3>>56)] ^ t[4][byte(x4>>56)] ^ t[5][byte(x5>>56)] ^ t[6][byte(x6>>56)] ^ t[7][byte(x7>>56)]
+}

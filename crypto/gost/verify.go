@@ -9,14 +9,14 @@ func (k *PublicKey) Verify(digest, sig []byte) bool {
 	if len(digest) != size || len(sig) != 2*size {
 		return false
 	}
-	math := k.curve.math()
+	order := k.curve.math().order
 	s, r := readBig(sig[:size]), readBig(sig[size:])
-	if !math.order.inside(&s) || !math.order.inside(&r) {
+	if !order.inside(&s) || !order.inside(&r) {
 		return false
 	}
-	e := math.exponent(digest)
-	v := math.order.inverse(&e)
-	minus := math.order.negate(&r)
-	z1, z2 := math.order.multiply(&s, &v), math.order.multiply(&minus, &v)
+	e := k.curve.math().exponent(digest)
+	v := order.inverse(&e)
+	minus := order.negate(&r)
+	z1, z2 := order.multiply(&s, &v), order.multiply(&minus, &v)
 	return k.point.hits(&z1, &z2, &r)
 }

@@ -1,9 +1,6 @@
 package gen
 
-import (
-	"fmt"
-	"math/big"
-)
+import "fmt"
 
 // Mul is the body of z = xy.
 func (f *field) Mul() string {
@@ -133,12 +130,12 @@ func (f *field) montgomery(p *program) {
 
 // once takes the prime from top and the words t where they are not below it.
 func (f *field) once(p *program) {
-	n, all := f.Words, new(big.Int).Set(f.Prime)
+	n := f.Words
 	for j := range n {
 		p.set(fmt.Sprintf("s%d", j), "t%d", j)
 	}
 	var terms []term
-	for j, w := range limbs(all, n) {
+	for j, w := range limbs(f.Prime, n) {
 		terms = append(terms, term{j, fmt.Sprintf("%#x", w)})
 	}
 	p.set("_, b0", "bits.Sub64(top, 0, %s)", p.sub("b", terms...))

@@ -127,7 +127,32 @@ func streebog() ([]byte, error) {
 		b.WriteString("},\n")
 	}
 	b.WriteString("}\n")
+	lps(&b)
 	return b.Bytes(), nil
+}
+
+// lps writes the function of that name: eight lookups for each word of the result.
+func lps(b *bytes.Buffer) {
+	b.WriteString(`
+// lps stores L(P(S(x xor y))) in z. A line of the table holds what an octet of one
+// word adds to the result, so the three steps are eight lookups per word. The table
+// comes by pointer: named here, its eight lines would take eight registers.
+func lps(z, x, y *block, t *[8][256]uint64) {
+`)
+	for j := range 8 {
+		fmt.Fprintf(b, "x%d := x[%d] ^ y[%d]\n", j, j, j)
+	}
+	for i := range 8 {
+		fmt.Fprintf(b, "z[%d] = ", i)
+		for j := range 8 {
+			fmt.Fprintf(b, "t[%d][byte(x%d>>%d)]", j, j, 8*i)
+			if j < 7 {
+				b.WriteString("^")
+			}
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("}\n")
 }
 
 // table prints words four to a line.
