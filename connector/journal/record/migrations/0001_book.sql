@@ -148,7 +148,7 @@ CREATE UNIQUE INDEX arrival_content ON arrival (bank, content_sha256)
 CREATE INDEX arrival_open ON arrival (bank, id)
   WHERE outcome <> 'incomplete' AND (cleaned_at IS NULL OR outcome = '' OR (outcome = 'matched' AND handed_at IS NULL));
 CREATE INDEX arrival_claimed ON arrival (bank, claimed) WHERE claimed <> '';
-CREATE INDEX arrival_exchange ON arrival (exchange, id) WHERE exchange <> 0;
+CREATE INDEX arrival_exchange ON arrival (exchange, id);
 
 CREATE TABLE visit (
   id         INTEGER PRIMARY KEY,
