@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"bankconnector/banks/strict"
 )
 
 // Check refuses a profile whose numbers do not name one bank.
@@ -58,10 +60,10 @@ func (s *SFTP) Check() Problems {
 		problems = append(problems, Problem{Path: path, Text: fmt.Sprintf(format, args...)})
 	}
 	if s.Host != "" && !hostname(s.Host) {
-		add("host", "%s is neither a host name nor an address; no scheme, port or path belongs here", shown(s.Host))
+		add("host", "%s is neither a host name nor an address; no scheme, port or path belongs here", strict.Shown(s.Host))
 	}
 	if strings.ContainsFunc(s.User, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		add("user", "%s holds a blank or a letter that is not ASCII", shown(s.User))
+		add("user", "%s holds a blank or a letter that is not ASCII", strict.Shown(s.User))
 	}
 	if s.KeyFile == "" && s.PasswordFile == "" {
 		add("", "has no login: name a key_file, a password_file, or both")
@@ -124,9 +126,9 @@ func (a *Algorithms) Check() Problems {
 			at := fmt.Sprintf("%s[%d]", list.key, i)
 			switch {
 			case slices.Contains(list.names[:i], name):
-				problems = append(problems, Problem{Path: at, Text: shown(name) + " stands twice"})
+				problems = append(problems, Problem{Path: at, Text: strict.Shown(name) + " stands twice"})
 			case !slices.Contains(list.allowed, name):
-				problems = append(problems, Problem{Path: at, Text: shown(name) + " is refused; allowed: " + strings.Join(list.allowed, ", ")})
+				problems = append(problems, Problem{Path: at, Text: strict.Shown(name) + " is refused; allowed: " + strings.Join(list.allowed, ", ")})
 			}
 		}
 	}
@@ -150,7 +152,7 @@ func (s *Signer) Check() Problems { return period(s.From, s.Until) }
 // Check refuses a namespace that is no absolute name.
 func (f *Format) Check() Problems {
 	if f.Namespace != "" && (!strings.Contains(f.Namespace, ":") || strings.ContainsAny(f.Namespace, " <>\"{}|\\^`")) {
-		return Problems{{Path: "namespace", Text: shown(f.Namespace) + " is not a namespace; it looks like urn:… or http://…"}}
+		return Problems{{Path: "namespace", Text: strict.Shown(f.Namespace) + " is not a namespace; it looks like urn:… or http://…"}}
 	}
 	return nil
 }
@@ -171,7 +173,7 @@ func (p *Pickup) Check() Problems {
 	}
 	plain := !strings.ContainsFunc(m[1:], func(r rune) bool { return !letter(r) })
 	if m[0] != '.' || len(m) < 2 || !plain || strings.EqualFold(m, ".zip") {
-		return Problems{{Path: "done_marker", Text: shown(m) + " is not a suffix for markers; it looks like .done"}}
+		return Problems{{Path: "done_marker", Text: strict.Shown(m) + " is not a suffix for markers; it looks like .done"}}
 	}
 	return nil
 }
@@ -180,11 +182,11 @@ func (p *Pickup) Check() Problems {
 func badFolder(folder string) string {
 	switch {
 	case !strings.HasPrefix(folder, "/"):
-		return shown(folder) + " is relative; write the whole path from /"
+		return strict.Shown(folder) + " is relative; write the whole path from /"
 	case path.Clean(folder) != folder:
-		return shown(folder) + " takes a detour; write " + path.Clean(folder)
+		return strict.Shown(folder) + " takes a detour; write " + path.Clean(folder)
 	case strings.Contains(folder, "\\"):
-		return shown(folder) + " holds a backslash; SFTP paths use /"
+		return strict.Shown(folder) + " holds a backslash; SFTP paths use /"
 	}
 	return ""
 }

@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"bankconnector/banks/strict"
 )
 
 // UnmarshalText reads a БИК: nine digits beginning with 04, the class of credit organisations.
 func (id *ID) UnmarshalText(text []byte) error {
 	s := string(text)
 	if len(s) != 9 || !digits(s) || !strings.HasPrefix(s, "04") {
-		return fmt.Errorf("%s is not the BIC of a bank: nine digits beginning with 04", shown(s))
+		return fmt.Errorf("%s is not the BIC of a bank: nine digits beginning with 04", strict.Shown(s))
 	}
 	*id = ID(s)
 	return nil
@@ -26,7 +28,7 @@ func checkINN(s string) error {
 		sum += weight * int(s[i]-'0')
 	}
 	if sum%11%10 != int(s[9]-'0') || strings.HasPrefix(s, "00") {
-		return fmt.Errorf("%s is not an INN: its check digit is wrong; look for a mistyped digit", shown(s))
+		return fmt.Errorf("%s is not an INN: its check digit is wrong; look for a mistyped digit", strict.Shown(s))
 	}
 	return nil
 }
@@ -42,7 +44,7 @@ func checkOGRN(s string) error {
 		rest = (rest*10 + int(c-'0')) % 11
 	}
 	if rest%10 != int(s[12]-'0') || s[0] == '0' {
-		return fmt.Errorf("%s is not an OGRN: its check digit is wrong; look for a mistyped digit", shown(s))
+		return fmt.Errorf("%s is not an OGRN: its check digit is wrong; look for a mistyped digit", strict.Shown(s))
 	}
 	return nil
 }

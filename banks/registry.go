@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+
+	"bankconnector/banks/strict"
 )
 
 // Registry is all banks of an installation. It does not change: a reload makes a new one.
@@ -29,7 +30,7 @@ func Load(dir string, checks ...func(*Bank) Problems) (*Registry, error) {
 	if len(names) == 0 && len(problems) == 0 {
 		l.problems = Problems{{File: dir, Text: "there is no bank here; describe one in BIC.yaml"}}
 	}
-	if err := l.problems.err(); err != nil {
+	if err := l.problems.Err(); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(l.banks, func(a, b *Bank) int { return cmp.Compare(a.BIC, b.BIC) })
@@ -53,7 +54,7 @@ func (r *Registry) All() []*Bank { return slices.Clone(r.all) }
 func list(dir string) ([]string, Problems) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, Problems{{File: dir, Text: "cannot list the folder of banks: " + cause(err).Error()}}
+		return nil, Problems{{File: dir, Text: "cannot list the folder of banks: " + strict.Cause(err).Error()}}
 	}
 	var problems Problems
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&os.ModeSticky == 0 {
@@ -93,33 +94,32 @@ func (l *loader) file(path string, checks []func(*Bank) Problems) {
 		return
 	}
 	b := &Bank{}
-	r := decode(path, data, b)
+	f := strict.Read(path, data, b)
 	b.File = path
-	for _, check := range append(checks, files) {
+	for _, check := range append(slices.Clone(checks), files) {
 		for _, p := range check(b) {
-			if !r.told(p.Path) {
-				r.put(p)
+			if !f.Told(p.Path) {
+				f.Tell(p.Path, "%s", p.Text)
 			}
 		}
 	}
-	l.once(b, r)
+	l.once(b, f)
 	l.banks = append(l.banks, b)
-	l.problems = append(l.problems, r.problems...)
+	l.problems = append(l.problems, f.Problems()...)
 }
 
 // once refuses what two banks may not share: it would lead an order or a reply to the wrong one.
-func (l *loader) once(b *Bank, r *reader) {
+func (l *loader) once(b *Bank, f *strict.File) {
 	claim := func(path, what, value string) {
-		if value == "" || r.told(path) {
+		if value == "" || f.Told(path) {
 			return
 		}
 		id := what + " " + value
-		if first := l.taken[id]; first == nil {
-			at := Problem{Path: path}
-			r.locate(&at)
-			l.taken[id] = &entry{b, at}
-		} else if first.bank != b {
-			r.add(path, "%s %s is that of another bank already, see %s:%d", what, value, first.at.File, first.at.Line)
+		switch first := l.taken[id]; {
+		case first == nil:
+			l.taken[id] = &entry{b, f.At(path)}
+		case first.bank != b:
+			f.Tell(path, "%s is that of another bank already, see %s:%d", id, first.at.File, first.at.Line)
 		}
 	}
 	claim("bic", "BIC", string(b.BIC))
@@ -153,13 +153,13 @@ func files(b *Bank) Problems {
 		info, err := os.Stat(file)
 		switch {
 		case err != nil:
-			problems = append(problems, Problem{Path: path, Text: fmt.Sprintf("the file %s: %v", shownAs, cause(err))})
+			problems = append(problems, Problem{Path: path, Text: fmt.Sprintf("the file %s: %v", shownAs, strict.Cause(err))})
 		case !info.Mode().IsRegular():
 			problems = append(problems, Problem{Path: path, Text: fmt.Sprintf("the file %s is not a plain file", shownAs)})
 		case secret && info.Mode().Perm()&0o077 != 0 && !credential(file):
 			problems = append(problems, Problem{Path: path, Text: fmt.Sprintf(
 				"others than its owner can reach the file %s (mode %04o); run: chmod 600 %s", shownAs, info.Mode().Perm(), shownAs)})
-		case secret && foreignOwner(info):
+		case secret && strict.Foreign(info):
 			problems = append(problems, Problem{Path: path, Text: fmt.Sprintf("the file %s belongs to another user than root and this service", shownAs)})
 		}
 	}
@@ -169,10 +169,4 @@ func files(b *Bank) Problems {
 		look(fmt.Sprintf("signers[%d].certificate_file", i), s.CertificateFile, s.CertificateFile, false)
 	}
 	return problems
-}
-
-// foreignOwner reports a file that belongs neither to root nor to this process's user.
-func foreignOwner(info os.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid()
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"bankconnector/banks/strict"
 )
 
 // Secret is a password or a private key in memory. Whatever prints, logs or marshals it sees stars; only Reveal
@@ -34,7 +36,7 @@ const maxSecret = 64 << 10
 // than its owner can read, with the command that mends it; files under systemd's credentials folder are exempt,
 // because systemd guards them by an access list that shows as a group right.
 func ReadSecret(path string) (Secret, error) {
-	data, err := readPlain(path, maxSecret, func(info os.FileInfo) error {
+	data, err := strict.ReadPlain(path, maxSecret, func(info os.FileInfo) error {
 		if info.Mode().Perm()&0o077 != 0 && !credential(path) {
 			return fmt.Errorf("others than its owner can reach it (mode %04o); run: chmod 600 %s", info.Mode().Perm(), path)
 		}

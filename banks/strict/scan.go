@@ -1,4 +1,4 @@
-package banks
+package strict
 
 import (
 	"bytes"

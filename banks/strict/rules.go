@@ -1,4 +1,4 @@
-package banks
+package strict
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 // key is one key that a struct allows: its name in the file, its field and its rules.
 type key struct {
-	key   string
+	name  string
 	index int
 	rule  rules
 }
@@ -88,7 +88,7 @@ func (r rules) items() string {
 // known reports whether a struct has a key; a map (no keys given) has every one.
 func known(keys []key, name string) bool {
 	for _, k := range keys {
-		if k.key == name {
+		if k.name == name {
 			return true
 		}
 	}
@@ -105,7 +105,7 @@ func unknown(keys []key, name string) string {
 	}
 	names := make([]string, len(keys))
 	for i, k := range keys {
-		names[i] = k.key
+		names[i] = k.name
 	}
 	for _, candidate := range names {
 		if distance(candidate, name) <= 2 {

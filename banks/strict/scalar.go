@@ -1,4 +1,4 @@
-package banks
+package strict
 
 import (
 	"encoding"
@@ -18,26 +18,26 @@ import (
 )
 
 // scalar reads one value, or the default when the file does not have it.
-func (r *reader) scalar(n *yaml.Node, v reflect.Value, path string, rule rules) {
+func (f *File) scalar(n *yaml.Node, v reflect.Value, path string, rule rules) {
 	text, plain := rule.preset, true
 	switch {
 	case n == nil && text == "":
 		return
 	case n == nil:
 	case n.Kind != yaml.ScalarNode:
-		r.add(path, "must be one value, not a list or a block")
+		f.Tell(path, "must be one value, not a list or a block")
 		return
 	default:
 		text, plain = n.Value, n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
 	}
-	if err := r.assign(v, text, plain, rule); err != nil {
-		r.add(path, "%v", err)
+	if err := f.assign(v, text, plain, rule); err != nil {
+		f.Tell(path, "%v", err)
 	}
 }
 
 // assign converts the text by the type of the field. A number and a boolean must be plain; everything else may be
 // quoted or not, but not a word that other YAML readers take for a boolean.
-func (r *reader) assign(v reflect.Value, text string, plain bool, rule rules) error {
+func (f *File) assign(v reflect.Value, text string, plain bool, rule rules) error {
 	switch target := v.Addr().Interface().(type) {
 	case *time.Duration:
 		return duration(target, text, rule)
@@ -50,16 +50,16 @@ func (r *reader) assign(v reflect.Value, text string, plain bool, rule rules) er
 	}
 	switch v.Kind() {
 	case reflect.String:
-		return r.text(v, text, plain, rule)
+		return f.text(v, text, plain, rule)
 	case reflect.Bool:
 		if !plain || text != "true" && text != "false" {
-			return fmt.Errorf("%s is not a yes or no; write true or false", shown(text))
+			return fmt.Errorf("%s is not a yes or no; write true or false", Shown(text))
 		}
 		v.SetBool(text == "true")
 		return nil
 	case reflect.Int, reflect.Int64:
 		if !plain {
-			return fmt.Errorf("%s is a text; write the number without quotes", shown(text))
+			return fmt.Errorf("%s is a text; write the number without quotes", Shown(text))
 		}
 		return number(v, text, rule)
 	}
@@ -67,7 +67,7 @@ func (r *reader) assign(v reflect.Value, text string, plain bool, rule rules) er
 }
 
 // text sets a string: its length, list of words, pattern and path.
-func (r *reader) text(v reflect.Value, text string, plain bool, rule rules) error {
+func (f *File) text(v reflect.Value, text string, plain bool, rule rules) error {
 	if plain && ambiguous(text) {
 		return fmt.Errorf("%s without quotes is a yes or no to other readers of YAML; write \"%s\" if the text is meant", text, text)
 	}
@@ -78,14 +78,14 @@ func (r *reader) text(v reflect.Value, text string, plain bool, rule rules) erro
 	case strings.TrimSpace(text) != text:
 		return errors.New("has blanks at its beginning or end")
 	case rule.enum != nil && !slices.Contains(rule.enum, text):
-		return fmt.Errorf("%s is not known here; one of: %s", shown(text), strings.Join(rule.enum, ", "))
+		return fmt.Errorf("%s is not known here; one of: %s", Shown(text), strings.Join(rule.enum, ", "))
 	case length < rule.minLength || rule.maxLength > 0 && length > rule.maxLength:
 		return fmt.Errorf("has %d characters; from %d to %d are allowed", length, rule.minLength, rule.maxLength)
 	case rule.pattern != "" && !matches(rule.pattern, text):
-		return fmt.Errorf("%s has not the right form (%s)", shown(text), rule.pattern)
+		return fmt.Errorf("%s has not the right form (%s)", Shown(text), rule.pattern)
 	}
 	if rule.path {
-		absolute, err := r.resolve(text)
+		absolute, err := f.resolve(text)
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (r *reader) text(v reflect.Value, text string, plain bool, rule rules) erro
 }
 
 // resolve makes a path absolute: from the folder of the file, or systemd's credentials folder for credential:NAME.
-func (r *reader) resolve(text string) (string, error) {
+func (f *File) resolve(text string) (string, error) {
 	if name, ok := strings.CutPrefix(text, "credential:"); ok {
 		folder := os.Getenv("CREDENTIALS_DIRECTORY")
 		switch {
@@ -108,7 +108,7 @@ func (r *reader) resolve(text string) (string, error) {
 		return filepath.Join(folder, name), nil
 	}
 	if !filepath.IsAbs(text) {
-		text = filepath.Join(filepath.Dir(r.file), text)
+		text = filepath.Join(filepath.Dir(f.name), text)
 	}
 	return filepath.Abs(text)
 }
@@ -133,15 +133,15 @@ func decimal(text string) (int64, error) {
 	digits := strings.TrimPrefix(text, "-")
 	for _, c := range digits {
 		if c < '0' || c > '9' {
-			return 0, fmt.Errorf("%s is not a whole number", shown(text))
+			return 0, fmt.Errorf("%s is not a whole number", Shown(text))
 		}
 	}
 	if len(digits) > 1 && digits[0] == '0' {
-		return 0, fmt.Errorf("%s begins with a zero, which some readers take for octal; write %s", shown(text), strings.TrimLeft(digits, "0"))
+		return 0, fmt.Errorf("%s begins with a zero, which some readers take for octal; write %s", Shown(text), strings.TrimLeft(digits, "0"))
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s is not a whole number", shown(text))
+		return 0, fmt.Errorf("%s is not a whole number", Shown(text))
 	}
 	return n, nil
 }
@@ -162,16 +162,16 @@ func number(v reflect.Value, text string, rule rules) error {
 
 func duration(d *time.Duration, text string, rule rules) error {
 	if _, err := strconv.ParseFloat(text, 64); err == nil {
-		return fmt.Errorf("%s has no unit; write 30s, 5m or 2h", shown(text))
+		return fmt.Errorf("%s has no unit; write 30s, 5m or 2h", Shown(text))
 	}
 	value, err := time.ParseDuration(text)
 	if err != nil || strings.HasPrefix(text, "+") {
-		return fmt.Errorf("%s is not a duration; write 30s, 5m or 2h", shown(text))
+		return fmt.Errorf("%s is not a duration; write 30s, 5m or 2h", Shown(text))
 	}
 	low, lowErr := time.ParseDuration(rule.minimum)
 	high, highErr := time.ParseDuration(rule.maximum)
 	if lowErr == nil && value < low || highErr == nil && value > high {
-		return fmt.Errorf("%s is out of range; %s", shown(text), span(rule))
+		return fmt.Errorf("%s is out of range; %s", Shown(text), span(rule))
 	}
 	*d = value
 	return nil
@@ -185,7 +185,7 @@ func size(s *Size, text string, rule rules) error {
 	lowErr := low.UnmarshalText([]byte(rule.minimum))
 	highErr := high.UnmarshalText([]byte(rule.maximum))
 	if lowErr == nil && value < low || highErr == nil && value > high {
-		return fmt.Errorf("%s is out of range; %s", shown(text), span(rule))
+		return fmt.Errorf("%s is out of range; %s", Shown(text), span(rule))
 	}
 	*s = value
 	return nil
@@ -210,7 +210,7 @@ func moment(t *time.Time, text string, rule rules) error {
 	}
 	day, err := time.ParseInLocation(time.DateOnly, text, time.FixedZone("MSK", 3*60*60))
 	if err != nil || !sane(day) {
-		return fmt.Errorf("%s is not a date; write 2026-11-22, or 2026-11-22T18:00:00+03:00", shown(text))
+		return fmt.Errorf("%s is not a date; write 2026-11-22, or 2026-11-22T18:00:00+03:00", Shown(text))
 	}
 	if rule.wholeDay {
 		day = day.AddDate(0, 0, 1)

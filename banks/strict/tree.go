@@ -1,4 +1,4 @@
-package banks
+package strict
 
 import (
 	"bytes"
@@ -136,12 +136,12 @@ func (t *tree) keys(n *yaml.Node) {
 			continue
 		}
 		if line, doubled := lines[key.Value]; doubled {
-			t.add(key, "key %s stands twice; the first is in line %d", shown(key.Value), line)
+			t.add(key, "key %s stands twice; the first is in line %d", Shown(key.Value), line)
 			continue
 		}
 		lines[key.Value] = key.Line
 	}
 }
 
-// shownBare is shown without the quotes, for words that are quoted by their sign already.
-func shownBare(s string) string { return strings.Trim(shown(s), `"`) }
+// shownBare is Shown without the quotes, for words that are quoted by their sign already.
+func shownBare(s string) string { return strings.Trim(Shown(s), `"`) }

@@ -1,4 +1,7 @@
-package banks
+// Package strict reads YAML configuration so that a file means what it shows: it knows every key, takes nothing twice,
+// guesses no type, and tells all faults at once with line and column. It knows nothing of banks; the room banks opens
+// it and hands on what others need. It calls no other room.
+package strict
 
 import (
 	"cmp"
@@ -45,8 +48,8 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// err turns the list into an error that is nil when nothing was found.
-func (p Problems) err() error {
+// Err turns the list into an error, sorted by file and line; nil when nothing was found.
+func (p Problems) Err() error {
 	if len(p) == 0 {
 		return nil
 	}
@@ -56,8 +59,8 @@ func (p Problems) err() error {
 	return p
 }
 
-// shown quotes a value for a message: control characters escaped, long texts cut.
-func shown(s string) string {
+// Shown quotes a value for a message: control characters escaped, long texts cut.
+func Shown(s string) string {
 	const most = 60
 	runes := []rune(s)
 	if len(runes) > most {
