@@ -66,8 +66,8 @@ func (v *visit) accept(ctx context.Context) error {
 	}
 }
 
-// acceptOne takes one file. The order of effects: claim by rename, store, journal, answer
-// to the office, drop. A crash anywhere before the drop leaves the claimed file, and
+// acceptOne takes one file. The order of effects: claim by rename, store its parts, journal,
+// answer to the office, drop. A crash anywhere before the drop leaves the claimed file, and
 // the same steps run again with the same results.
 func (v *visit) acceptOne(ctx context.Context, item spool.Item) error {
 	item, data, err := v.Office.Take(ctx, item, v.Unique())
@@ -79,13 +79,9 @@ func (v *visit) acceptOne(ctx context.Context, item spool.Item) error {
 	case err != nil:
 		return v.broken("take from office", err)
 	}
-	digest, err := v.Store.Put(ctx, data)
-	if err != nil {
-		return v.broken("store", err)
-	}
 	sub, doc, refused := v.admit(item.Name, data)
 	if refused == nil {
-		refused, err = v.enter(ctx, digest, sub, doc)
+		refused, err = v.enter(ctx, sub, doc)
 	}
 	if err == nil && refused != nil {
 		err = v.refuse(ctx, item, data, doc, refused)
@@ -103,8 +99,8 @@ func (v *visit) refuseUnread(ctx context.Context, item spool.Item, cause error) 
 	if err != nil {
 		return v.broken("read office file", err)
 	}
-	r := &refusal{code: "size", state: formats.StateBadSchema, reason: cause.Error()}
-	a := journal.Acceptance{Bank: string(v.bank.BIC), Kind: string(formats.KindOrder), SourceSHA256: digest, Stream: streamDocuments}
+	r := &refusal{code: "size", state: formats.StateBadSchema, reason: fmt.Sprintf("%v (SHA-256 %s, set aside in .refused)", cause, digest)}
+	a := journal.Acceptance{Bank: string(v.bank.BIC), Kind: string(formats.KindOrder), Stream: streamDocuments}
 	if err := v.tell(ctx, item, a, r); err != nil {
 		return err
 	}
@@ -245,7 +241,7 @@ func (v *visit) examineSignature(sub submission) *refusal {
 
 // enter opens the exchange. A document that is known already is dropped quietly; one
 // that reuses a known key with other content is refused.
-func (v *visit) enter(ctx context.Context, file string, sub submission, doc formats.Document) (*refusal, error) {
+func (v *visit) enter(ctx context.Context, sub submission, doc formats.Document) (*refusal, error) {
 	a, err := v.acceptance(ctx, sub, doc)
 	if err != nil {
 		return nil, err
@@ -259,11 +255,11 @@ func (v *visit) enter(ctx context.Context, file string, sub submission, doc form
 		id, err := tx.Accept(a)
 		switch {
 		case errors.Is(err, journal.ErrDuplicate):
-			return tx.Note("note.office.repeated", a.Bank, id, stray{Key: a.InternalKey, SHA256: file})
+			return tx.Note("note.office.repeated", a.Bank, id, stray{Key: a.InternalKey, SHA256: a.SourceSHA256})
 		case errors.Is(err, journal.ErrConflict):
 			refused = &refusal{code: "conflict", state: formats.StateDuplicate,
 				reason: fmt.Sprintf("key %s was taken already with other content or for another bank (exchange %d)", a.InternalKey, id)}
-			return tx.Note("alarm.office.conflict", a.Bank, id, stray{Key: a.InternalKey, SHA256: file})
+			return tx.Note("alarm.office.conflict", a.Bank, id, stray{Key: a.InternalKey, SHA256: a.SourceSHA256})
 		}
 		return err
 	})
@@ -349,6 +345,9 @@ func (v *visit) refuse(ctx context.Context, item spool.Item, data []byte, doc fo
 			a.Code = string(o.DocCode)
 		}
 	}
+	if _, err := v.Store.Put(ctx, data); err != nil {
+		return v.broken("store", err)
+	}
 	if err := v.tell(ctx, item, a, r); err != nil {
 		return err
 	}
@@ -391,12 +390,13 @@ func journalFaults(r *refusal) []journal.Fault {
 // notice is notsent_KEY.xml: a DocumentStateReceipt with an Errors entry per fault, in
 // Russian, for the bailiffs' system shows it to a bailiff.
 func (v *visit) notice(name string, a journal.Acceptance, r *refusal) (spool.File, error) {
+	id := spool.Digest([]byte(name + a.SourceSHA256))[:16]
 	key := a.InternalKey
 	if key == "" {
-		key = a.SourceSHA256[:16]
+		key = id
 	}
 	receipt := &formats.Receipt{
-		ReceiptID: "notsent-" + a.SourceSHA256[:16], ReceiptDate: v.Now(), DocumentKey: key,
+		ReceiptID: "notsent-" + id, ReceiptDate: v.Now(), DocumentKey: key,
 		FileName: name, FileDigest: a.SourceSHA256, StateID: r.state, StateText: clip(r.reason, 1000),
 	}
 	for _, f := range r.faults {

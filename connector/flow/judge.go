@@ -148,8 +148,11 @@ func (j *judgement) setAside(r *refusal) {
 	if j.Code == "" {
 		j.Code = r.code
 	}
-	if r.code == "truncated" {
+	switch {
+	case r.code == "truncated":
 		j.Outcome = outcomeIncomplete
+	case r.state == formats.StateWrongAddressee:
+		j.Outcome = outcomeMisdirected
 	}
 	if j.Verdict == "" {
 		j.Verdict = "unchecked"

@@ -86,9 +86,9 @@ func (o *Office) Waiting(ctx context.Context, bank string, limit int) (items []I
 	return items, strange, nil
 }
 
-// Take claims an item under a name made unique by id and returns its bytes. A crash
-// after the rename leaves the item among the taken ones, where Waiting finds it. The
-// error is fs.ErrNotExist when the office withdrew the file, ErrTooLarge when it exceeds
+// Take claims an item under a name made unique by id and returns its bytes. The rename is
+// not synced: after a power cut the item lies under one name or the other, and Waiting
+// finds both. The error is fs.ErrNotExist when the office withdrew the file, ErrTooLarge when it exceeds
 // the limit; in the latter case the item is claimed all the same.
 func (o *Office) Take(ctx context.Context, item Item, id string) (Item, []byte, error) {
 	if err := ctx.Err(); err != nil {
@@ -96,7 +96,7 @@ func (o *Office) Take(ctx context.Context, item Item, id string) (Item, []byte, 
 	}
 	if taken := o.takenDir(item.Bank); filepath.Dir(item.path) != taken {
 		target := filepath.Join(taken, id+takenMark+item.Name)
-		if err := durable.Move(item.path, target); err != nil {
+		if err := os.Rename(item.path, target); err != nil {
 			return item, nil, fmt.Errorf("take %s: %w", item.Name, err)
 		}
 		item.path = target
@@ -109,12 +109,16 @@ func (o *Office) Take(ctx context.Context, item Item, id string) (Item, []byte, 
 }
 
 // Drop removes an item that was taken and is safe elsewhere: in the store or in
-// quarantine, with its line in the journal.
+// quarantine, with its line in the journal. An item that a power cut brings back is
+// known by its content, and dropped again.
 func (o *Office) Drop(item Item) error {
 	if filepath.Dir(item.path) != o.takenDir(item.Bank) {
 		return fmt.Errorf("drop %s: not taken", item.Name)
 	}
-	return durable.Remove(item.path)
+	if err := os.Remove(item.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("drop %s: %w", item.Name, err)
+	}
+	return nil
 }
 
 // Digest returns the SHA-256 of a taken item's bytes, read in a stream.
@@ -167,12 +171,13 @@ type File struct {
 // complete. A file that is there with the same bytes is done already; with other bytes it
 // is an error, for nothing handed over is ever replaced.
 func (o *Office) HandOver(ctx context.Context, bank string, files []File) error {
+	dir := filepath.Join(o.dir, "out", bank)
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		path := filepath.Join(o.dir, "out", bank, filepath.Base(f.Name))
-		err := durable.Create(path, f.Data, 0o640)
+		path := filepath.Join(dir, filepath.Base(f.Name))
+		err := durable.Place(path, f.Data, 0o640)
 		if errors.Is(err, fs.ErrExist) {
 			err = sameBytes(path, f.Data)
 		}
@@ -180,7 +185,7 @@ func (o *Office) HandOver(ctx context.Context, bank string, files []File) error 
 			return fmt.Errorf("hand over: %w", err)
 		}
 	}
-	return nil
+	return durable.SyncDir(dir)
 }
 
 // Tell puts a file into a bank's outbox in place of an earlier one of that name: notices

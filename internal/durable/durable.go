@@ -18,6 +18,15 @@ import (
 // The name appears with the whole content or not at all, also across a crash; an
 // existing name is left alone and reported as an error that is fs.ErrExist.
 func Create(path string, data []byte, perm fs.FileMode) error {
+	if err := Place(path, data, perm); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// Place is Create without the last step: the bytes are on the disk, the name is only
+// once SyncDir was called for its folder. It is for sets of files that share one.
+func Place(path string, data []byte, perm fs.FileMode) error {
 	temp, err := stage(path, data, perm)
 	if err != nil {
 		return err
@@ -31,7 +40,7 @@ func Create(path string, data []byte, perm fs.FileMode) error {
 	if err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
-	return SyncDir(filepath.Dir(path))
+	return nil
 }
 
 // Replace writes data under path, in place of what stood there. A reader sees the old
