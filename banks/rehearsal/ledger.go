@@ -71,7 +71,7 @@ type ledger struct{ *os.File }
 // openLedger reads what is there and cuts off a line that a kill left half written:
 // whatever it recorded had no effect yet and is done again.
 func openLedger[T any](path string) (*ledger, []T, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open ledger: %w", err)
 	}

@@ -213,23 +213,37 @@ func (o *office) take(ctx context.Context, found []string) error {
 	list := o.state.backlog
 	o.state.backlog = nil
 	for _, name := range found {
-		a := arrival{o.state.arrivals + 1, name}
-		err := os.Rename(filepath.Join(o.dir, "root", host.ToBank, name), filepath.Join(o.dir, "archive", a.file()))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
+		a, err := o.file(name)
+		if err != nil {
 			return err
 		}
-		// A crash here leaves the file in the archive without a line: the next start judges it.
-		if o.habits[quirkNoRename] {
-			if err := os.Remove(filepath.Join(o.dir, "root", host.ToBank, name+marker)); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-		}
-		if err == nil {
-			o.state.arrivals++
+		if a.number > 0 {
 			list = append(list, a)
 		}
 	}
 	return o.record(ctx, list)
+}
+
+// file moves one file into the archive; a file that the client took back meanwhile is
+// no arrival.
+func (o *office) file(name string) (arrival, error) {
+	source := filepath.Join(o.dir, "root", host.ToBank, name)
+	a := arrival{o.state.arrivals + 1, name}
+	if err := os.Rename(source, filepath.Join(o.dir, "archive", a.file())); err != nil {
+		if _, look := os.Lstat(source); errors.Is(look, os.ErrNotExist) {
+			return arrival{}, nil
+		}
+		return arrival{}, err
+	}
+	// A crash here leaves the file in the archive without a line: the next start judges it.
+	o.state.arrivals++
+	if !o.habits[quirkNoRename] {
+		return a, nil
+	}
+	if err := os.Remove(source + marker); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return arrival{}, err
+	}
+	return a, nil
 }
 
 // record judges arrivals, writes their lines and plans the replies.

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"bankconnector/banks/rehearsal/host"
@@ -190,11 +191,11 @@ func (o *office) writer(k formats.Kind) *letter.Writer {
 // box puts a reply into sent/ and, whole or half, into outbox/.
 func (o *office) box(name string, data []byte) error {
 	kept, boxed := filepath.Join(o.dir, "sent", name), filepath.Join(o.dir, "outbox", name)
-	if err := os.WriteFile(kept, data, 0o640); err != nil {
+	if err := os.WriteFile(kept, data, 0o600); err != nil {
 		return err
 	}
 	if o.habits[quirkHalfFile] {
-		return os.WriteFile(boxed, data[:len(data)/2], 0o640)
+		return os.WriteFile(boxed, data[:len(data)/2], 0o600)
 	}
 	return os.Link(kept, boxed)
 }
@@ -216,14 +217,22 @@ func (o *office) publish(name string) error {
 		return os.Rename(boxed, visible)
 	}
 	abandoned := filepath.Join(o.dir, "root", host.FromBank, "rep_abandoned.zip.part")
-	if err := os.WriteFile(abandoned, []byte("PK"), 0o640); err != nil {
+	if err := os.WriteFile(abandoned, []byte("PK"), 0o600); err != nil {
 		return err
 	}
-	if err := os.Link(boxed, visible); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
+	if !linked(now) {
+		if err := os.Link(boxed, visible); err != nil {
+			return err
+		}
 	}
 	o.Later(o.config.late(), func(context.Context) error { return o.complete(name, now.Size()) })
 	return nil
+}
+
+// linked tells whether a file has another name: an earlier run made it visible.
+func linked(info os.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Nlink > 1
 }
 
 // complete appends what was missing of a reply published half.

@@ -23,9 +23,9 @@ const (
 	FromBank = "from-bank"
 )
 
-// folder is what the connector sees of a bank: the files under its root, never
-// anything outside it. os.Root keeps every path inside, also through symbolic
-// links. In to-bank the client may do as it likes; in from-bank it may read,
+// folder is what the connector sees of a bank: the files under its root and nothing
+// outside it, not through symbolic links either, for which the standard library's Root
+// stands. In to-bank the client may do as it likes; in from-bank it may read,
 // rename and remove, but not write; the home folder itself it may only read.
 type folder struct {
 	root    *os.Root
@@ -54,7 +54,7 @@ const (
 	Unmade               // it could not be opened at all
 )
 
-// guest serves the requests of one connection. conn is cut by the quirks that drop it.
+// guest serves the requests of one connection, which some habits cut.
 type guest struct {
 	*folder
 	conn net.Conn

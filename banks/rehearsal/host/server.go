@@ -158,7 +158,7 @@ func (s *Server) listen(ctx context.Context, file, address string, port int) err
 // replaceFile writes a small file in one step.
 func replaceFile(path string, data []byte) error {
 	temp := path + ".tmp"
-	if err := os.WriteFile(temp, data, 0o640); err != nil {
+	if err := os.WriteFile(temp, data, 0o600); err != nil {
 		return err
 	}
 	return os.Rename(temp, path)
@@ -193,7 +193,7 @@ func (s *Server) Serve() {
 				return
 			}
 			if !s.add(conn) {
-				conn.Close()
+				_ = conn.Close()
 				return
 			}
 			s.wait.Go(func() { s.connection(conn) })
@@ -210,7 +210,7 @@ func (s *Server) Close() error {
 		err = s.listener.Close()
 	}
 	for conn := range s.conns {
-		conn.Close()
+		_ = conn.Close()
 	}
 	s.mu.Unlock()
 	s.wait.Wait()
@@ -230,7 +230,7 @@ func (s *Server) remove(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)
-	conn.Close()
+	_ = conn.Close()
 }
 
 func (s *Server) connection(conn net.Conn) {
@@ -240,7 +240,7 @@ func (s *Server) connection(conn net.Conn) {
 		_, _ = io.Copy(io.Discard, conn)
 		return
 	}
-	timer := time.AfterFunc(handshakeTime, func() { conn.Close() })
+	timer := time.AfterFunc(handshakeTime, func() { _ = conn.Close() })
 	login, channels, requests, err := ssh.NewServerConn(conn, s.config)
 	if !timer.Stop() || err != nil {
 		s.log.Debug("login refused", slog.String("bank", s.name), slog.Any("err", err))

@@ -56,7 +56,7 @@ func TestIdle(t *testing.T) {
 			defer run(t, w, each)()
 			began := time.Now()
 			var done []time.Duration
-			note := func(context.Context) error { done = append(done, time.Since(began)); return nil }
+			note := func(ctx context.Context) error { done = append(done, time.Since(began)); return ctx.Err() }
 			w.Later(3*time.Second, note)
 			w.Later(0, note)
 			w.Later(time.Second, func(context.Context) error { w.Later(5*time.Second, note); return nil })
