@@ -2,6 +2,8 @@ package banks
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -110,33 +112,50 @@ func (l *loader) file(path string, checks []func(*Bank) Problems) {
 
 // once refuses what two banks may not share: it would lead an order or a reply to the wrong one.
 func (l *loader) once(b *Bank, f *strict.File) {
-	claim := func(path, what, value string) {
-		if value == "" || f.Told(path) {
+	claim := func(path, what, key string) {
+		if key == "" || f.Told(path) {
 			return
 		}
-		id := what + " " + value
-		switch first := l.taken[id]; {
+		switch first := l.taken[key]; {
 		case first == nil:
-			l.taken[id] = &entry{b, f.At(path)}
+			l.taken[key] = &entry{b, f.At(path)}
 		case first.bank != b:
-			f.Tell(path, "%s is that of another bank already, see %s:%d", id, first.at.File, first.at.Line)
+			f.Tell(path, "%s is that of another bank already, see %s:%d", what, first.at.File, first.at.Line)
 		}
 	}
-	claim("bic", "BIC", string(b.BIC))
-	for i, id := range b.BICs {
-		claim(fmt.Sprintf("bics[%d]", i), "BIC", string(id))
+	number := func(path, what, value string) {
+		if value != "" {
+			claim(path, what+" "+value, what+value)
+		}
 	}
-	claim("inn", "INN", b.INN)
-	claim("ogrn", "OGRN", b.OGRN)
+	number("bic", "BIC", string(b.BIC))
+	for i, id := range b.BICs {
+		number(fmt.Sprintf("bics[%d]", i), "BIC", string(id))
+	}
+	number("inn", "INN", b.INN)
+	number("ogrn", "OGRN", b.OGRN)
 	for i, s := range b.Signers {
-		claim(fmt.Sprintf("signers[%d].certificate_file", i), "certificate", s.CertificateFile)
+		claim(fmt.Sprintf("signers[%d].certificate_file", i), "this certificate", certificate(s.CertificateFile))
 	}
 	if b.SFTP.Host == "" || b.SFTP.User == "" {
 		return
 	}
 	account := fmt.Sprintf("%s@%s:%d", b.SFTP.User, strings.ToLower(strings.TrimSuffix(b.SFTP.Host, ".")), b.SFTP.Port)
-	claim("sftp.to_bank", "folder", account+b.SFTP.ToBank)
-	claim("sftp.from_bank", "folder", account+b.SFTP.FromBank)
+	number("sftp.to_bank", "folder", account+b.SFTP.ToBank)
+	number("sftp.from_bank", "folder", account+b.SFTP.FromBank)
+}
+
+// certificate tells certificates apart by their content, PEM or DER, so that one under two names is found; by the
+// file's name where it cannot be read, which is told elsewhere.
+func certificate(file string) string {
+	data, err := strict.ReadPlain(file, 1<<20, func(os.FileInfo) error { return nil })
+	if err != nil {
+		return file
+	}
+	if block, _ := pem.Decode(data); block != nil {
+		data = block.Bytes
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data))
 }
 
 // files checks that the files a profile names are there and that secrets are private. It does not read them. The

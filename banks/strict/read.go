@@ -15,6 +15,7 @@ type File struct {
 	name     string
 	nodes    map[string]*yaml.Node // path of a key -> where its value stands
 	problems Problems
+	flaws    map[*yaml.Node]int // a value that is refused as it stands -> its problem
 }
 
 // Read reads a file's text into the struct that into points to. How a struct says what is allowed, and what is
@@ -26,8 +27,8 @@ func Read(name string, data []byte, into any) *File {
 		f.problems = Problems{{File: name, Text: fmt.Sprintf("cannot decode into %T: a pointer to a struct is needed", into)}}
 		return f
 	}
-	root, problems := parse(name, data)
-	f.problems = problems
+	root, t := parse(name, data)
+	f.problems, f.flaws = t.problems, t.flaws
 	if root != nil {
 		f.value(root, target.Elem(), "", rules{})
 	}
@@ -75,8 +76,11 @@ func (f *File) At(path string) Problem {
 func (f *File) value(n *yaml.Node, v reflect.Value, path string, rule rules) {
 	if n != nil {
 		f.nodes[path] = n
-		if n.Kind == yaml.AliasNode {
-			return // told by the tree's check
+		if i, flawed := f.flaws[n]; flawed {
+			f.problems[i].Path = path
+			if n.Anchor == "" { // an anchored value can still be read for what else is wrong in it
+				return
+			}
 		}
 		if n.Tag == "!!null" && n.Kind == yaml.ScalarNode {
 			f.Tell(path, "has no value; give it one or delete the key")

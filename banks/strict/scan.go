@@ -21,7 +21,8 @@ func scan(file string, data []byte) Problems {
 	line, column := 1, 1
 	for i := len(data) - len(trimBOM(data)); i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
-		if text := unclean(r, size, i+1 < len(data) && data[i+1] == '\n'); text != "" && len(problems) < maxProblems {
+		text := unclean(r, size, i+1 < len(data) && data[i+1] == '\n')
+		if text != "" && len(problems) < maxProblems && !follows(problems, line, text) {
 			problems = append(problems, Problem{File: file, Line: line, Column: column, Text: text})
 		}
 		i += size
@@ -32,6 +33,12 @@ func scan(file string, data []byte) Problems {
 		}
 	}
 	return problems
+}
+
+// follows reports whether a line has shown the same fault just before: a word in another encoding is one fault.
+func follows(problems Problems, line int, text string) bool {
+	n := len(problems)
+	return n > 0 && problems[n-1].Line == line && problems[n-1].Text == text
 }
 
 // unclean says what is wrong with one character of the raw text, "" for nothing.

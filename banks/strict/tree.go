@@ -17,22 +17,25 @@ const (
 
 // parse reads the one YAML document of a file into its tree and refuses what makes a file mean something else than
 // it shows: anchors, aliases, merge keys, tags, doubled keys, a second document, deep nesting.
-// The tree is nil when there is none to go on with.
-func parse(file string, data []byte) (*yaml.Node, Problems) {
-	if problems := scan(file, data); len(problems) > 0 {
-		return nil, problems
+// It returns no root when there is none to go on with.
+func parse(file string, data []byte) (*yaml.Node, *tree) {
+	t := &tree{file: file, flaws: map[*yaml.Node]int{}}
+	if t.problems = scan(file, data); len(t.problems) > 0 {
+		return nil, t
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(trimBOM(data)))
 	if err != nil {
-		return nil, Problems{{File: file, Text: err.Error()}}
+		t.problems = Problems{{File: file, Text: err.Error()}}
+		return nil, t
 	}
 	var document, second yaml.Node
 	if err := loader.Load(&document); errors.Is(err, io.EOF) || err == nil && empty(&document) {
-		return nil, Problems{{File: file, Text: "it is empty"}}
+		t.problems = Problems{{File: file, Text: "it is empty"}}
+		return nil, t
 	} else if err != nil {
-		return nil, Problems{syntax(file, err)}
+		t.problems = Problems{syntax(file, err)}
+		return nil, t
 	}
-	t := tree{file: file}
 	switch err := loader.Load(&second); {
 	case err == nil:
 		t.add(&second, "a second document begins here; one file holds one document")
@@ -42,9 +45,9 @@ func parse(file string, data []byte) (*yaml.Node, Problems) {
 	root := document.Content[0]
 	t.walk(root, 1)
 	if t.deep {
-		return nil, t.problems
+		return nil, t
 	}
-	return root, t.problems
+	return root, t
 }
 
 // empty reports a document without content: only comments, or a null.
@@ -72,10 +75,12 @@ type tree struct {
 	file     string
 	deep     bool
 	problems Problems
+	flaws    map[*yaml.Node]int // a value that is refused as it stands -> its problem
 }
 
 func (t *tree) add(n *yaml.Node, format string, args ...any) {
 	if len(t.problems) < maxProblems {
+		t.flaws[n] = len(t.problems)
 		t.problems = append(t.problems, Problem{File: t.file, Line: n.Line, Column: n.Column, Text: fmt.Sprintf(format, args...)})
 	}
 }
