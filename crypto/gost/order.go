@@ -38,7 +38,8 @@ func toBig(n *number) *big.Int { return new(big.Int).SetBytes(n.big(nil, 64)) }
 
 // montgomery returns xy/2^(64 words) mod q for xy < 2^(64 words) q.
 func (o *order) montgomery(x, y *number) number {
-	var t [9]uint64
+	var t number
+	var last uint64 // the word above t, 0 or 1
 	n := o.words
 	for i := range n {
 		var carry, over, low, high uint64
@@ -49,7 +50,7 @@ func (o *order) montgomery(x, y *number) number {
 			t[j], over = bits.Add64(t[j], low, 0)
 			carry = high + over
 		}
-		top, overflow := bits.Add64(t[n], carry, 0)
+		top, overflow := bits.Add64(last, carry, 0)
 		m := t[0] * o.minus
 		carry = 0
 		for j := range n {
@@ -60,12 +61,10 @@ func (o *order) montgomery(x, y *number) number {
 			carry = high + over
 		}
 		copy(t[:n-1], t[1:n]) // the lowest word has become zero
-		t[n-1], over = bits.Add64(top, carry, 0)
-		t[n] = overflow + over
+		t[n-1], over = bits.Add64(top, carry, 0) //nolint:gosec // n is 4 or 8.
+		last = overflow + over
 	}
-	var z number
-	copy(z[:n], t[:n])
-	return o.once(&z, t[n])
+	return o.once(&t, last)
 }
 
 // once takes q away from top*2^(64 words) + x where that does not go below zero.
