@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -60,7 +61,7 @@ func (r *Revocations) Add(data []byte) error {
 		n++
 	}
 	if n == 0 {
-		return fmt.Errorf("read crl: %w", refuse("crl-critical", "neither DER nor PEM"))
+		return fmt.Errorf("read crl: %w", errors.New("neither DER nor PEM"))
 	}
 	return nil
 }
@@ -100,10 +101,10 @@ func parseCRL(raw []byte) (*crl, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := cryptobyte.String(list.Raw)
+	s := cryptobyte.String(raw) // the library does not mind octets behind the list
 	var whole, algorithm cryptobyte.String
 	if !s.ReadASN1(&whole, der.SEQUENCE) || !s.Empty() || !whole.SkipASN1(der.SEQUENCE) || !whole.ReadASN1Element(&algorithm, der.SEQUENCE) {
-		return nil, refuse("crl-critical", "malformed CRL")
+		return nil, errors.New("malformed CRL, or octets behind it")
 	}
 	c := &crl{list: list, algorithm: algorithm, revoked: make(map[string]time.Time), proven: make(map[string]*pki.Refusal)}
 	c.problem = checkExtensions(list)
