@@ -355,22 +355,30 @@ func Tail(c *sqlite.Conn, n int64) error {
 	if len(changed) > 0 {
 		return fmt.Errorf("schema was changed: %s: run journal verify", strings.Join(changed, ", "))
 	}
+	end, err := c.Number(`SELECT max(seq) FROM event`)
+	if err != nil {
+		return err
+	}
 	var buf bytes.Buffer
-	last, prev := int64(0), ""
-	err = c.Each(`SELECT `+record.Columns+` FROM (SELECT * FROM event ORDER BY seq DESC LIMIT ?) ORDER BY seq`,
-		func(f sqlite.Fields) error {
-			e, err := record.Read(f)
-			if err != nil {
-				return err
-			}
-			if sum, err := e.Digest(&buf); err != nil {
-				return err
-			} else if sum != e.Hash || prev != "" && (e.Prev != prev || e.Seq != last+1) {
-				return fmt.Errorf("chain is broken at event %d: run journal verify, restore from a backup", e.Seq)
-			}
-			last, prev = e.Seq, e.Hash
-			return nil
-		}, n)
+	last, prev := max(end-n, 0), ""
+	if last == 0 {
+		prev = record.NoHash
+	}
+	err = c.Each(`SELECT `+record.Columns+` FROM event WHERE seq > ? ORDER BY seq`, func(f sqlite.Fields) error {
+		e, err := record.Read(f)
+		if err != nil {
+			return err
+		}
+		sum, err := e.Digest(&buf)
+		if err != nil {
+			return err
+		}
+		if sum != e.Hash || e.Seq != last+1 || prev != "" && e.Prev != prev {
+			return fmt.Errorf("chain is broken at event %d: run journal verify, restore from a backup", last+1)
+		}
+		last, prev = e.Seq, e.Hash
+		return nil
+	}, last)
 	if err != nil {
 		return err
 	}
