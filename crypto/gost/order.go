@@ -60,7 +60,7 @@ func (o *order) montgomery(x, y *number) number {
 			t[j], over = bits.Add64(t[j], low, 0)
 			carry = high + over
 		}
-		copy(t[:n-1], t[1:n]) // the lowest word has become zero
+		copy(t[:n-1], t[1:n])                    // the lowest word has become zero
 		t[n-1], over = bits.Add64(top, carry, 0) //nolint:gosec // n is 4 or 8.
 		last = overflow + over
 	}
