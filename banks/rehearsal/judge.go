@@ -101,14 +101,18 @@ func (o *office) compare(l *letter.Letter, digest string) error {
 	return o.checkBase(l.Doc)
 }
 
-// checkReceipt finds the document of the bank that a receipt names.
+// checkReceipt finds the document of the bank that a receipt names: by its key, or by
+// the file when the receiver could not read the key.
 func (o *office) checkReceipt(r *formats.Receipt) error {
-	digest, ok := o.state.own[r.DocumentKey]
+	name, digest := r.DocumentKey, o.state.own[r.DocumentKey]
+	if name == "" {
+		name, digest = r.FileName, o.state.sent[r.FileName]
+	}
 	switch {
-	case !ok:
-		return letter.Refuse(formats.StateNoBase, "no document %q was sent", r.DocumentKey)
+	case digest == "":
+		return letter.Refuse(formats.StateNoBase, "no document %q was sent", name)
 	case !strings.EqualFold(digest, r.FileDigest):
-		return letter.Refuse(formats.StateBadLogic, "the receipt names digest %q of %q, sent was %q", r.FileDigest, r.DocumentKey, digest)
+		return letter.Refuse(formats.StateBadLogic, "the receipt names digest %q of %q, sent was %q", r.FileDigest, name, digest)
 	}
 	return nil
 }

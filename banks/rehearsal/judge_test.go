@@ -141,9 +141,9 @@ func TestReceiptsOfTheService(t *testing.T) {
 			report = r
 		}
 	}
-	receipt := func(id, key, digest string) parcel {
+	receipt := func(id, key, digest string, state int) parcel {
 		d := &formats.Receipt{
-			ReceiptID: id, ReceiptDate: today().UTC(), DocumentKey: key, FileName: report.name, FileDigest: digest, StateID: formats.StateAccepted,
+			ReceiptID: id, ReceiptDate: today().UTC(), DocumentKey: key, FileName: report.name, FileDigest: digest, StateID: state,
 		}
 		xml, err := formats.Encode(d, "")
 		if err != nil {
@@ -153,22 +153,24 @@ func TestReceiptsOfTheService(t *testing.T) {
 	}
 	before := len(w.replies(first))
 	w.deliver(first,
-		receipt("r-1", report.doc.Key(), report.digest),
-		receipt("r-2", "no-such-report", report.digest),
-		receipt("r-3", report.doc.Key(), strings.Repeat("0", 64)),
+		receipt("r-1", report.doc.Key(), report.digest, formats.StateAccepted),
+		receipt("r-2", "no-such-report", report.digest, formats.StateAccepted),
+		receipt("r-3", report.doc.Key(), strings.Repeat("0", 64), formats.StateAccepted),
+		receipt("r-4", "", report.digest, formats.StateBadSignature),
 	)
 	w.settle()
 	lines := w.ledger(first, "receipts.jsonl")
-	if len(lines) != 3 {
-		t.Fatalf("%d lines, want 3", len(lines))
+	if len(lines) != 4 {
+		t.Fatalf("%d lines, want 4", len(lines))
 	}
 	for i, want := range []Received{
 		{InternalKey: report.doc.Key(), Verdict: "accepted"},
 		{InternalKey: "no-such-report", Verdict: "95"},
 		{InternalKey: report.doc.Key(), Verdict: "92", Duplicate: true},
+		{Verdict: "accepted", State: formats.StateBadSignature},
 	} {
 		got := lines[i]
-		if got.InternalKey != want.InternalKey || got.Verdict != want.Verdict || got.Duplicate != want.Duplicate || got.State != 2 || got.Kind != "receipt" {
+		if got.InternalKey != want.InternalKey || got.Verdict != want.Verdict || got.Duplicate != want.Duplicate || got.State != max(want.State, formats.StateAccepted) || got.Kind != "receipt" {
 			t.Errorf("line %+v, want %+v", got, want)
 		}
 	}

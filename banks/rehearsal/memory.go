@@ -21,7 +21,7 @@ type memory struct {
 	streams  map[string]map[int64]string // the connector's streams: number -> digest
 	last     map[string]parting          // the bank's own streams: the last reply
 	own      map[string]string           // digests of the bank's documents by key
-	sent     map[string]bool             // names of replies
+	sent     map[string]string           // digests of replies by file name
 	repeated map[string]bool             // names of replies put there twice
 	left     map[int64]int               // replies still to be sent, by arrival
 }
@@ -45,7 +45,7 @@ func (o *office) load() error {
 	o.writes, o.torn = map[string]int{}, map[string]bool{}
 	o.state = memory{
 		known: map[string]bool{}, streams: map[string]map[int64]string{}, last: map[string]parting{},
-		own: map[string]string{}, sent: map[string]bool{}, repeated: map[string]bool{}, left: map[int64]int{},
+		own: map[string]string{}, sent: map[string]string{}, repeated: map[string]bool{}, left: map[int64]int{},
 	}
 	received, receipts, sent, err := o.openLedgers()
 	if err == nil {
@@ -122,7 +122,7 @@ func (m *memory) part(line parting) {
 		m.repeated[line.File] = true
 		return
 	}
-	m.sent[line.File] = true
+	m.sent[line.File] = line.SHA256
 	m.last[line.Stream] = line
 	m.left[line.Arrival] = line.Left
 	if line.Kind != string(formats.KindReceipt) {
@@ -180,7 +180,7 @@ func (o *office) sweep() error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if o.state.sent[name] {
+		if o.state.sent[name] != "" {
 			o.Later(0, func(context.Context) error { return o.publish(name) })
 			continue
 		}

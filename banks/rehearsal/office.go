@@ -261,6 +261,7 @@ func (o *office) record(ctx context.Context, list []arrival) error {
 		if err != nil {
 			return err
 		}
+		o.tell(ctx, j.line)
 		if j.line.Kind == string(formats.KindReceipt) {
 			receipts = append(receipts, j.line)
 			continue
@@ -288,6 +289,16 @@ func (o *office) record(ctx context.Context, list []arrival) error {
 		o.schedule(j.line, o.plan(j))
 	}
 	return nil
+}
+
+// tell logs what the bank thinks of a file; reasons hold no personal data.
+func (o *office) tell(ctx context.Context, line Received) {
+	level := slog.LevelDebug
+	if line.Verdict != accepted {
+		level = slog.LevelWarn
+	}
+	o.config.Log.LogAttrs(ctx, level, "file taken", slog.String("bank", o.bank.Sample.BIC), slog.String("file", line.File),
+		slog.String("doc", line.InternalKey), slog.String("verdict", line.Verdict), slog.String("reason", line.Reason))
 }
 
 // step is where a test ends the world.

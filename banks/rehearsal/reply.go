@@ -122,14 +122,14 @@ func (o *office) receipt(j judgement) *formats.Receipt {
 func (o *office) schedule(line Received, drafts []draft) {
 	left := 0
 	for _, d := range drafts {
-		if !o.state.sent[d.name] {
+		if o.state.sent[d.name] == "" {
 			left++
 		}
 	}
 	o.state.left[line.Arrival] = left
 	passed := max(0, o.config.Now().Sub(line.At))
 	for _, d := range drafts {
-		if !o.state.sent[d.name] {
+		if o.state.sent[d.name] == "" {
 			o.Later(d.delay-min(passed, d.delay), func(ctx context.Context) error { return o.send(ctx, line.Arrival, d) })
 		}
 	}
@@ -137,7 +137,7 @@ func (o *office) schedule(line Received, drafts []draft) {
 
 // send seals a reply, promises it in sent.jsonl and makes it visible.
 func (o *office) send(ctx context.Context, number int64, d draft) error {
-	if o.state.sent[d.name] {
+	if o.state.sent[d.name] != "" {
 		return nil
 	}
 	kind := d.doc.Kind()
@@ -252,7 +252,7 @@ func (o *office) complete(name string, size int64) error {
 
 // repeat puts a reply that was taken there once more, one time.
 func (o *office) repeat(name string) error {
-	if !o.state.sent[name] || o.state.repeated[name] {
+	if o.state.sent[name] == "" || o.state.repeated[name] {
 		return nil
 	}
 	p := parting{At: o.now(), File: name, Again: true}

@@ -411,5 +411,6 @@ func (r reply) seq() int64 {
 
 // logger writes the log of the banks into the test's.
 func logger(tb testing.TB) *slog.Logger {
+	tb.Helper()
 	return slog.New(slog.NewTextHandler(tb.Output(), nil))
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -139,7 +141,7 @@ func (s *Server) listen(ctx context.Context, file, address string, port int) err
 			return err
 		}
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+	l, err := s.bind(ctx, address, port)
 	if err != nil {
 		return fmt.Errorf("listen for bank %s (its port is kept in %s; stop whoever uses it, or remove the file to get another port): %w", s.name, file, err)
 	}
@@ -153,6 +155,30 @@ func (s *Server) listen(ctx context.Context, file, address string, port int) err
 	}
 	s.listener = l
 	return nil
+}
+
+// The ports to choose from lie below those that the kernel gives to clients, so that
+// no connection can sit on a bank's port while the bank is restarted.
+const firstPort, ports = 20_000, 12_000
+
+// bind takes the port, or for 0 the first free one from a place that name and folder
+// decide.
+func (s *Server) bind(ctx context.Context, address string, port int) (net.Listener, error) {
+	listen := func(port int) (net.Listener, error) {
+		return (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+	}
+	if port != 0 {
+		return listen(port)
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(s.folder.root.Name() + s.name))
+	for i := range uint32(1000) {
+		l, err := listen(firstPort + int((h.Sum32()+i)%ports))
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return l, err
+		}
+	}
+	return listen(0)
 }
 
 // replaceFile writes a small file in one step.

@@ -2,8 +2,10 @@ package host
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -104,6 +106,37 @@ func TestPortIsKept(t *testing.T) {
 		}
 		again.client()
 		_ = again.Close()
+	})
+	t.Run("chosen below the ports of clients", func(t *testing.T) {
+		_, port, err := net.SplitHostPort(addr)
+		if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < firstPort || n >= firstPort+ports {
+			t.Errorf("port %s", port)
+		}
+	})
+	t.Run("the next one if taken", func(t *testing.T) {
+		occupied := startIn(t, dir, Habits{})
+		if err := os.Remove(filepath.Join(dir, "port")); err != nil {
+			t.Fatal(err)
+		}
+		if next := startIn(t, dir, Habits{}); next.Addr() == occupied.Addr() {
+			t.Error("two servers on one port")
+		}
+		if err := occupied.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("a given port is used and kept", func(t *testing.T) {
+		o := options(t, t.TempDir(), Habits{}, &diary{})
+		_, port, _ := net.SplitHostPort(addr)
+		o.Port, _ = strconv.Atoi(port)
+		s, err := Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if kept, err := os.ReadFile(filepath.Join(o.Dir, "port")); s.Addr() != addr || err != nil || strings.TrimSpace(string(kept)) != port {
+			t.Errorf("at %s, kept %q, %v", s.Addr(), kept, err)
+		}
 	})
 	t.Run("damaged file is named", func(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "port"), []byte("ssh"), 0o640); err != nil {
