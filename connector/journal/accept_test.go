@@ -223,8 +223,10 @@ func TestNotFound(t *testing.T) {
 		"Settle": func() error {
 			return d.Write(t.Context(), "d", func(tx *Tx) error { return tx.Settle(7, Settlement{Outcome: "orphan"}) })
 		},
-		"Hand":     func() error { return d.Write(t.Context(), "d", func(tx *Tx) error { return tx.Hand(7) }) },
-		"EndVisit": func() error { return d.Write(t.Context(), "d", func(tx *Tx) error { return tx.EndVisit(7, VisitOutcome{}) }) },
+		"Hand": func() error { return d.Write(t.Context(), "d", func(tx *Tx) error { return tx.Hand(7) }) },
+		"EndVisit": func() error {
+			return d.Write(t.Context(), "d", func(tx *Tx) error { return tx.EndVisit(7, VisitOutcome{}) })
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := read(); !errors.Is(err, ErrNotFound) {

@@ -285,7 +285,9 @@ func TestTimesOfALife(t *testing.T) {
 	d.advance(t, id, Answered, Closed, Change{})
 
 	x := d.exchange(t, id)
-	at := func(minute int) string { return time.Date(2026, 11, 22, 9, minute, 0, 0, time.UTC).Format(time.RFC3339) }
+	at := func(minute int) string {
+		return time.Date(2026, 11, 22, 9, minute, 0, 0, time.UTC).Format(time.RFC3339)
+	}
 	show := func(p *time.Time) string {
 		if p == nil {
 			return "-"
