@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"bankconnector/banks"
-	"bankconnector/connector/flow"
+	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
@@ -202,7 +202,7 @@ func codeOf(err error) int {
 	var (
 		c        *coded
 		problems banks.Problems
-		failure  *flow.Failure
+		failure  *fate.Failure
 	)
 	switch {
 	case err == nil:
@@ -219,7 +219,7 @@ func codeOf(err error) int {
 		return exitPermission
 	case errors.Is(err, install.ErrNoJournal):
 		return exitConfig
-	case errors.As(err, &failure) && failure.Kind == flow.Broken:
+	case errors.As(err, &failure) && failure.Kind == fate.Broken:
 		return exitRetry
 	case errors.As(err, &failure):
 		return exitUnreachable

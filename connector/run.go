@@ -16,6 +16,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow"
+	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
 	"bankconnector/schedule"
 )
@@ -162,8 +163,8 @@ func (d *daemon) accept(ctx context.Context) {
 // failure logs what went wrong; a broken journal or disk ends the process.
 func (d *daemon) failure(id banks.ID, err error) {
 	d.app.logger().Error("exchange", "bank", id, "err", err)
-	var f *flow.Failure
-	if errors.As(err, &f) && f.Kind == flow.Broken {
+	var f *fate.Failure
+	if errors.As(err, &f) && f.Kind == fate.Broken {
 		select {
 		case d.failed <- err:
 		default: // one is enough to end
@@ -200,7 +201,7 @@ func (d *daemon) dispatch(ctx context.Context, places chan struct{}) {
 func (d *daemon) due(ctx context.Context, b *banks.Bank, now time.Time) ([]schedule.Slot, error) {
 	_, last, ok, err := d.in.Book.LastSlot(ctx, string(b.BIC))
 	if err != nil {
-		return nil, &flow.Failure{Op: "read run ledger", Bank: b.BIC, Kind: flow.Broken, Err: err}
+		return nil, &fate.Failure{Op: "read run ledger", Bank: b.BIC, Kind: fate.Broken, Err: err}
 	}
 	if !ok {
 		last = d.since
@@ -223,7 +224,7 @@ func (d *daemon) visit(ctx context.Context, courier *flow.Courier, b *banks.Bank
 		limited, stop := context.WithTimeout(ctx, b.Limits.VisitTime)
 		o := courier.Visit(limited, b, flow.Slot{Name: s.Name, At: s.At})
 		stop()
-		if errors.Is(o.Err, flow.ErrTaken) {
+		if errors.Is(o.Err, fate.ErrTaken) {
 			continue
 		}
 		if err = o.Err; err != nil {
@@ -275,8 +276,8 @@ func (d *daemon) leave(id banks.ID, err error) {
 	}
 	p.fails++
 	wait := min(longestWait, firstPause<<min(p.fails-1, 10))
-	var f *flow.Failure
-	if errors.As(err, &f) && f.Kind == flow.Operator {
+	var f *fate.Failure
+	if errors.As(err, &f) && f.Kind == fate.Operator {
 		wait = longestWait // a person must act; knocking on only locks the account
 	}
 	p.until = d.app.now().Add(wait - wait/4 + schedule.Spread(string(id), wait/4))

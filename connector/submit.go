@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bankconnector/banks"
-	"bankconnector/connector/flow"
+	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/install"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
@@ -66,7 +66,7 @@ func (a *app) submitOne(plan *install.Plan, office *spool.Office, path, bic stri
 		s.Error = err.Error()
 		return s
 	}
-	doc, faults, err := flow.Examine(path, data, flow.Rules(nil, a.now()))
+	doc, faults, err := reading.Examine(path, data, reading.Rules(nil, a.now()))
 	if doc != nil {
 		s.Kind, s.Key = string(doc.Kind()), doc.Key()
 	}
@@ -74,7 +74,7 @@ func (a *app) submitOne(plan *install.Plan, office *spool.Office, path, bic stri
 		s.Bank, err = addressee(plan.Registry, doc)
 	}
 	if b, ok := plan.Registry.Bank(banks.ID(s.Bank)); ok && err == nil && len(faults) == 0 {
-		_, faults, err = flow.Examine(path, data, flow.Rules(b, a.now()))
+		_, faults, err = reading.Examine(path, data, reading.Rules(b, a.now()))
 	}
 	if s.Faults = faults; len(faults) > 0 || err != nil {
 		if err != nil {
@@ -172,13 +172,13 @@ func (a *app) documentCommand() *cobra.Command {
 }
 
 func (a *app) documentCheck(paths []string, bic string) error {
-	rules := flow.Rules(nil, a.now())
+	rules := reading.Rules(nil, a.now())
 	if bic != "" {
 		b, err := a.one(bic)
 		if err != nil {
 			return err
 		}
-		rules = flow.Rules(b, a.now())
+		rules = reading.Rules(b, a.now())
 	}
 	var list []submitted
 	for _, path := range paths {
@@ -186,7 +186,7 @@ func (a *app) documentCheck(paths []string, bic string) error {
 		data, err := os.ReadFile(path)
 		if err == nil {
 			var doc formats.Document
-			doc, s.Faults, err = flow.Examine(path, data, rules)
+			doc, s.Faults, err = reading.Examine(path, data, rules)
 			if doc != nil {
 				s.Kind, s.Key = string(doc.Kind()), doc.Key()
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"bankconnector/connector/flow/intake"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 )
@@ -31,7 +32,7 @@ func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgemen
 	if err != nil {
 		return err
 	}
-	return v.write(ctx, v.bank.BIC, "settle", func(tx *journal.Tx) error {
+	return v.write(ctx, "settle", func(tx *journal.Tx) error {
 		if err := v.effect(tx, in, j); err != nil {
 			return err
 		}
@@ -154,23 +155,23 @@ func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claime
 		return nil // the file got none
 	}
 	if err != nil {
-		return v.broken("find receipt", err)
+		return v.disk("find receipt", err)
 	}
 	if stored.State != journal.Closed {
 		return nil // the first one is still on its way
 	}
 	sources, err := v.Book.Sources(ctx, stored.ID)
 	if err != nil {
-		return v.broken("find receipt", err)
+		return v.disk("find receipt", err)
 	}
 	data, err := v.Store.Get(ctx, sources[0].SHA256)
 	if err != nil {
-		return v.broken("read receipt", err)
+		return v.disk("read receipt", err)
 	}
 	doc, faults := formats.Decode(data, v.rules())
 	r, ok := doc.(*formats.Receipt)
 	if len(faults) > 0 || !ok {
-		return v.broken("read receipt", faults)
+		return v.disk("read receipt", faults)
 	}
 	j := judgement{state: r.StateID}
 	j.ExternalKey, j.ExchangeID = r.DocumentKey, stored.Parent
@@ -178,7 +179,7 @@ func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claime
 	if err != nil {
 		return err
 	}
-	return v.write(ctx, v.bank.BIC, "receipt again", func(tx *journal.Tx) error {
+	return v.write(ctx, "receipt again", func(tx *journal.Tx) error {
 		_, err := tx.Accept(*again)
 		return err
 	})
@@ -187,7 +188,7 @@ func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claime
 func (v *visit) receiptFor(ctx context.Context, in journal.Incoming, id string, j *judgement) (*journal.Acceptance, error) {
 	doc := &formats.Receipt{
 		ReceiptID: id, ReceiptDate: v.Now(), DocumentKey: j.ExternalKey,
-		FileName: in.Name, FileDigest: in.SHA256, StateID: j.state, StateText: clip(j.Reason, 1000),
+		FileName: in.Name, FileDigest: in.SHA256, StateID: j.state, StateText: intake.Clip(j.Reason),
 	}
 	if doc.DocumentKey == "" {
 		doc.DocumentKey = in.SHA256[:24] // an unreadable file has no key but its digest
@@ -197,15 +198,15 @@ func (v *visit) receiptFor(ctx context.Context, in journal.Incoming, id string, 
 	}
 	data, err := formats.Encode(doc, v.bank.Format.Namespace)
 	if err != nil {
-		return nil, v.broken("write receipt", err)
+		return nil, v.disk("write receipt", err)
 	}
 	digest, err := v.Store.Put(ctx, data)
 	if err != nil {
-		return nil, v.broken("store receipt", err)
+		return nil, v.disk("store receipt", err)
 	}
 	name := formats.KindReceipt.Prefix() + "_" + id + ".xml"
 	return &journal.Acceptance{
-		Bank: in.Bank, Kind: string(formats.KindReceipt), InternalKey: id, SourceSHA256: digest, Stream: streamReceipts,
+		Bank: in.Bank, Kind: string(formats.KindReceipt), InternalKey: id, SourceSHA256: digest, Stream: intake.StreamReceipts,
 		Sources: []journal.Source{{Name: name, SHA256: digest}}, Parent: j.ExchangeID, Incoming: in.ID,
 		Reason: fmt.Sprintf("%02d", j.state),
 	}, nil

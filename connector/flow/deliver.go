@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/intake"
+	"bankconnector/connector/flow/sealing"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 )
@@ -20,7 +23,7 @@ func (v *visit) outbound(ctx context.Context) error {
 		return err
 	}
 	for len(left) > 0 {
-		if err := v.deliverAll(ctx, asSealed(left)); err != nil {
+		if err := v.deliverAll(ctx, sealing.Known(left)); err != nil {
 			return err
 		}
 		if left, err = v.find(ctx, left[len(left)-1].ID, journal.Sealed); err != nil {
@@ -32,7 +35,7 @@ func (v *visit) outbound(ctx context.Context) error {
 		if err != nil || len(batch) == 0 {
 			return err
 		}
-		ready, err := v.seal(ctx, batch)
+		ready, err := v.sealer().Seal(ctx, v.bank, batch)
 		if err != nil {
 			return err
 		}
@@ -48,15 +51,7 @@ func (v *visit) find(ctx context.Context, after int64, states ...journal.State) 
 		limit = 256
 	}
 	list, err := v.Book.Find(ctx, journal.Filter{Bank: string(v.bank.BIC), States: states, AfterID: after, Limit: limit})
-	return list, v.broken("find documents", err)
-}
-
-func asSealed(list []journal.Exchange) []sealed {
-	out := make([]sealed, len(list))
-	for i, x := range list {
-		out[i] = sealed{x}
-	}
-	return out
+	return list, v.disk("find documents", err)
 }
 
 // release lets go what waited for its base document, once the bank has confirmed that.
@@ -68,14 +63,14 @@ func (v *visit) release(ctx context.Context) error {
 		}
 		for _, x := range held {
 			after = x.ID
-			reason, wait, err := v.gate(ctx, x.BaseKey)
+			reason, wait, err := intake.Gate(ctx, v.Book, v.bank, x.BaseKey)
 			if err != nil {
 				return err
 			}
 			if wait || x.BaseKey == "" { // a person held it: a person releases it
 				continue
 			}
-			err = v.write(ctx, v.bank.BIC, "release", func(tx *journal.Tx) error {
+			err = v.write(ctx, "release", func(tx *journal.Tx) error {
 				return tx.Advance(x.ID, journal.Held, journal.Accepted, journal.Change{Reason: reason})
 			})
 			if err != nil {
@@ -85,7 +80,7 @@ func (v *visit) release(ctx context.Context) error {
 	}
 }
 
-func (v *visit) deliverAll(ctx context.Context, ready []sealed) error {
+func (v *visit) deliverAll(ctx context.Context, ready []sealing.Sealed) error {
 	return each(ctx, v, ready, v.deliver)
 }
 
@@ -95,16 +90,16 @@ func (v *visit) deliverAll(ctx context.Context, ready []sealed) error {
 //
 //	before the intent   a temp file that nothing will rename; uploaded anew under another name
 //	after the intent    resolve looks at temp and final and goes on from what it sees
-func (v *visit) deliver(ctx context.Context, x sealed) error {
+func (v *visit) deliver(ctx context.Context, x sealing.Sealed) error {
 	data, err := v.Store.Get(ctx, x.FileSHA256) // Get proves that these are the sealed bytes
 	if err != nil {
-		return v.broken("read envelope", err)
+		return v.disk("read envelope", err)
 	}
 	temp := "." + x.FileName + "." + v.Unique() + ".part"
 	if err := v.box.Upload(ctx, temp, x.FileName, data); err != nil {
 		return v.attempted(ctx, x, err)
 	}
-	err = v.write(ctx, v.bank.BIC, "intent", func(tx *journal.Tx) error {
+	err = v.write(ctx, "intent", func(tx *journal.Tx) error {
 		return tx.Advance(x.ID, journal.Sealed, journal.Sending, journal.Change{TempName: temp, Attempt: true})
 	})
 	if err != nil {
@@ -116,7 +111,7 @@ func (v *visit) deliver(ctx context.Context, x sealed) error {
 
 // publish sends the rename that the intent announced and commits what came of it. An
 // error is no proof of absence: the state stays, and resolve finds out.
-func (v *visit) publish(ctx context.Context, x sealed) error {
+func (v *visit) publish(ctx context.Context, x sealing.Sealed) error {
 	if err := v.box.Publish(ctx, x.TempName, x.FileName); err != nil {
 		v.Log.Warn("outcome unknown", "bank", x.Bank, "doc", x.InternalKey, "exchange", x.ID, "file", x.FileName, "err", err)
 		return fmt.Errorf("publish %s: %w", x.FileName, err)
@@ -127,12 +122,12 @@ func (v *visit) publish(ctx context.Context, x sealed) error {
 // delivered commits that the final name was seen or must have been, and starts the clock
 // of the bank's receipt. Our receipts get none in return: theirs is the end of it, and of
 // the exchange that they answer.
-func (v *visit) delivered(ctx context.Context, x sealed, from journal.State, evidence string) error {
+func (v *visit) delivered(ctx context.Context, x sealing.Sealed, from journal.State, evidence string) error {
 	change := journal.Change{Evidence: evidence}
 	if x.Kind != string(formats.KindReceipt) {
 		change = v.term(change, journal.Delivered, x.Kind)
 	}
-	err := v.write(ctx, v.bank.BIC, "delivered", func(tx *journal.Tx) error {
+	err := v.write(ctx, "delivered", func(tx *journal.Tx) error {
 		if err := tx.Advance(x.ID, from, journal.Delivered, change); err != nil {
 			return err
 		}
@@ -144,14 +139,14 @@ func (v *visit) delivered(ctx context.Context, x sealed, from journal.State, evi
 		}
 		return closeParent(tx, x.Parent)
 	})
-	var f *Failure
+	var f *fate.Failure
 	if errors.As(err, &f) && errors.Is(err, journal.ErrStale) {
 		return nil // the bank's receipt was faster than our commit
 	}
 	if err == nil {
 		v.sent.Add(1)
 		v.bytes.Add(x.FileSize)
-		v.progress(0)
+		v.progress()
 	}
 	return err
 }
@@ -170,8 +165,8 @@ func closeParent(tx *journal.Tx, parent int64) error {
 
 // attempted notes an upload that did not come about. Nothing is visible at the bank but
 // perhaps a temp file that no rename will ever name.
-func (v *visit) attempted(ctx context.Context, x sealed, cause error) error {
-	err := v.write(context.WithoutCancel(ctx), v.bank.BIC, "attempt", func(tx *journal.Tx) error {
+func (v *visit) attempted(ctx context.Context, x sealing.Sealed, cause error) error {
+	err := v.write(context.WithoutCancel(ctx), "attempt", func(tx *journal.Tx) error {
 		return tx.Attempt(x.ID, cause.Error())
 	})
 	if err != nil {

@@ -2,22 +2,26 @@
 // left comes in, and every step stands in the journal before anything of it can be seen
 // outside.
 //
-// It decides; it does not dial, parse bytes on the wire or keep files itself. It may
-// call journal, spool, banks, formats, envelope and cms. Where our world ends (the
+// It decides; it does not dial, parse bytes on the wire or keep files itself. Its inner
+// rooms are intake (the office's documents come in), sealing (envelopes are made),
+// reading (files are understood) and fate (what becomes of a failure). It may call
+// them, journal, spool, banks, formats, envelope and cms. Where our world ends (the
 // bank's server, the signing key, trust in a signature) it declares an interface, and
 // main brings the thing.
 package flow
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/intake"
+	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/flow/sealing"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
-	"bankconnector/crypto/cms"
 )
 
 // Mailbox is one connection to a bank's exchange folders. All methods may be called by
@@ -64,17 +68,6 @@ type Listing struct {
 	Truncated bool     // more than the limit: the rest comes next visit
 }
 
-// Signer seals what we send. It returns a detached CAdES-BES signature (DER) that has
-// been verified against our own certificate.
-type Signer interface {
-	Sign(ctx context.Context, content []byte, at time.Time) ([]byte, error)
-}
-
-// Verifier judges a signature as of the time of receipt.
-type Verifier interface {
-	Verify(content, sig []byte, at time.Time) cms.Verdict
-}
-
 // Deadline says until when a document in this state must have come further, and by which
 // rule of law; from is the moment the term starts.
 type Deadline func(b *banks.Bank, state journal.State, kind string, from time.Time) (due time.Time, rule string)
@@ -97,11 +90,11 @@ type Courier struct {
 	Quarantine *spool.Quarantine
 
 	Dial      func(ctx context.Context, b *banks.Bank) (Mailbox, error)
-	Signer    Signer
-	SignedBy  string                            // fingerprint of our certificate
-	Verifier  func(b *banks.Bank) Verifier      // what a bank's signature is held against
-	Officials Verifier                          // the bailiffs' signatures; nil: originals are carried unverified
-	Others    func(b *banks.Bank) []*banks.Bank // every bank but b, to name whose reply strayed
+	Signer    sealing.Signer
+	SignedBy  string                               // fingerprint of our certificate
+	Verifier  func(b *banks.Bank) reading.Verifier // what a bank's signature is held against
+	Officials reading.Verifier                     // the bailiffs' signatures; nil: originals are carried unverified
+	Others    func(b *banks.Bank) []*banks.Bank    // every bank but b, to name whose reply strayed
 	Deadline  Deadline
 
 	Now    func() time.Time
@@ -119,39 +112,26 @@ type Progress struct {
 	Bank  banks.ID
 	Sent  int // envelopes delivered so far in this visit
 	Taken int // files taken so far in this visit
-	Open  int // documents that wait to be sent
 }
 
-// Kind says what becomes of a failure.
-type Kind string
-
-// The fates of a failure.
-const (
-	Transient Kind = "transient" // the next visit tries again
-	Refused   Kind = "refused"   // this document is set aside, the others go on
-	Ambiguous Kind = "ambiguous" // the outcome is unknown; resolve finds out
-	Operator  Kind = "operator"  // the bank stands still until a person acts
-	Broken    Kind = "broken"    // journal or disk: the process must end
-	Gone      Kind = "gone"      // the file is not there any more
-	Exists    Kind = "exists"    // the name is taken
-)
-
-// Failure is an error with a fate.
-type Failure struct {
-	Op       string // what was tried, lower case
-	Bank     banks.ID
-	Document string // internal or external key, or a file's name; may be empty
-	Kind     Kind
-	Err      error
-}
-
-// Error tells operation, document and cause.
-func (f *Failure) Error() string {
-	if f.Document == "" {
-		return fmt.Sprintf("%s: %v", f.Op, f.Err)
+// Accept takes in what the office left for a bank, when nobody visits it: an order gets
+// its answer "not sent, because" at once, not at the next visit.
+func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
+	if !c.visits.enter(b.BIC) {
+		return nil // the visit under way accepts
 	}
-	return fmt.Sprintf("%s %s: %v", f.Op, f.Document, f.Err)
+	defer c.visits.leave(b.BIC)
+	faults, err := c.intake().Accept(ctx, b)
+	return fate.Gravest(err, faults...)
 }
 
-// Unwrap returns the cause.
-func (f *Failure) Unwrap() error { return f.Err }
+func (c *Courier) intake() *intake.Intake {
+	return &intake.Intake{
+		Book: c.Book, Store: c.Store, Office: c.Office, Quarantine: c.Quarantine, Officials: c.Officials,
+		Now: c.Now, Unique: c.Unique, Log: c.Log, Halt: c.Halt,
+	}
+}
+
+func (c *Courier) sealer() *sealing.Sealer {
+	return &sealing.Sealer{Book: c.Book, Store: c.Store, Signer: c.Signer, SignedBy: c.SignedBy, Now: c.Now}
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"bankconnector/banks"
+	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 )
@@ -288,7 +289,7 @@ func TestBankThatIsDown(t *testing.T) {
 	o.submit(t, down, 3)
 	o.submit(t, up, 3)
 	out := o.Round(t.Context(), []*banks.Bank{down.bank, up.bank}, 2, Slot{Name: "test"})
-	if out[0].Err == nil || kindOf(out[0].Err) != Transient {
+	if out[0].Err == nil || fate.Of(out[0].Err) != fate.Transient {
 		t.Errorf("visit to the bank that is down: %v, want a transient failure", out[0].Err)
 	}
 	if out[1].Err != nil || out[1].Sent == 0 {

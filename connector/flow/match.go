@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
+	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 )
@@ -18,12 +18,12 @@ func (v *visit) match(ctx context.Context, j *judgement) {
 	if j.doc.Kind() == formats.KindReceipt {
 		j.state = 0 // a receipt gets none
 	}
-	if author, ok := author(j.doc); ok && !v.ours(author) {
+	if author, ok := reading.Author(j.doc); ok && !v.ours(author) {
 		j.strike(outcomeMisdirected, formats.StateWrongAddressee,
 			fmt.Sprintf("the reply speaks for bank %s and lay in the mailbox of bank %s", author, v.bank.BIC))
 		return
 	}
-	key := subject(j.doc)
+	key := reading.Subject(j.doc)
 	x, err := v.Book.ByKey(ctx, "office", key)
 	if r, ok := j.doc.(*formats.Receipt); ok && errors.Is(err, journal.ErrNotFound) {
 		x, err = v.Book.ByKey(ctx, "receipt", r.DocumentKey)
@@ -43,7 +43,7 @@ func (v *visit) match(ctx context.Context, j *judgement) {
 		j.strike(outcomeOrphan, formats.StateBadLogic, fmt.Sprintf("document %s is %s: nothing was sent that could be answered", key, x.State))
 		return
 	}
-	if reason := v.impossible(j.doc, x); reason != "" {
+	if reason := reading.Impossible(j.doc, reading.Sent{Kind: x.Kind, Key: x.InternalKey, DocDate: x.DocDate, FileSHA256: x.FileSHA256}, v.Now()); reason != "" {
 		j.strike(outcomeQuarantined, formats.StateBadLogic, reason)
 		return
 	}
@@ -55,74 +55,4 @@ func (j *judgement) strike(outcome string, state int, reason string) {
 	if j.state != 0 {
 		j.state = state
 	}
-}
-
-// author is the BIC that a reply speaks for.
-func author(doc formats.Document) (string, bool) {
-	switch d := doc.(type) {
-	case *formats.Report:
-		return d.AuthorBIK, d.AuthorBIK != ""
-	case *formats.Answer:
-		return d.AuthorBIK, true
-	default:
-		return "", false
-	}
-}
-
-// subject is the key of the document that a reply is about.
-func subject(doc formats.Document) string {
-	switch d := doc.(type) {
-	case *formats.Report:
-		return d.RestrictnInternalKey
-	case *formats.Answer:
-		return d.RequestInternalKey
-	case *formats.Receipt:
-		return d.DocumentKey
-	default:
-		return ""
-	}
-}
-
-// skew is how far a bank's clock may be ahead of ours.
-const skew = 5 * time.Minute
-
-// impossible says why a reply cannot be what it claims to be, or nothing.
-func (v *visit) impossible(doc formats.Document, x journal.Exchange) string {
-	switch d := doc.(type) {
-	case *formats.Report:
-		if x.Kind != string(formats.KindOrder) {
-			return fmt.Sprintf("a report answers an order, %s is a %s", x.InternalKey, x.Kind)
-		}
-		return impossibleDate(d.DocDate, x, v.Now())
-	case *formats.Answer:
-		if x.Kind != string(formats.KindQuery) {
-			return fmt.Sprintf("an answer answers a query, %s is an %s", x.InternalKey, x.Kind)
-		}
-		return impossibleDate(d.DocDate, x, v.Now())
-	case *formats.Receipt:
-		if d.FileDigest != "" && d.FileDigest != x.FileSHA256 {
-			return fmt.Sprintf("the receipt names the digest %.16s, we sent %.16s", d.FileDigest, x.FileSHA256)
-		}
-		if d.FileDigest == "" && d.StateID < formats.StateBadSignature {
-			return "the receipt does not name the digest of the file it acknowledges"
-		}
-		if d.ReceiptDate.After(v.Now().Add(skew)) {
-			return fmt.Sprintf("the receipt is dated %s, in the future", d.ReceiptDate.Format(time.RFC3339))
-		}
-	}
-	return ""
-}
-
-// impossibleDate: a reply cannot be older than the document it answers, nor be written
-// tomorrow.
-func impossibleDate(date formats.Date, x journal.Exchange, now time.Time) string {
-	if string(date) < x.DocDate {
-		return fmt.Sprintf("the reply is dated %s, before its document (%s)", date, x.DocDate)
-	}
-	// Dates carry no zone and banks sit in eleven of them: twelve hours more than our clock
-	// is the latest today on the map.
-	if latest := now.UTC().Add(12*time.Hour + skew).Format(time.DateOnly); string(date) > latest {
-		return fmt.Sprintf("the reply is dated %s, in the future", date)
-	}
-	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/sealing"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 )
@@ -16,12 +18,12 @@ func (v *visit) resolve(ctx context.Context) error {
 		Bank: string(v.bank.BIC), States: []journal.State{journal.Sending, journal.Ambiguous},
 	})
 	if err != nil {
-		return v.broken("find doubtful", err)
+		return v.disk("find doubtful", err)
 	}
-	return each(ctx, v, asSealed(doubtful), v.resolveOne)
+	return each(ctx, v, sealing.Known(doubtful), v.resolveOne)
 }
 
-func (v *visit) resolveOne(ctx context.Context, x sealed) error {
+func (v *visit) resolveOne(ctx context.Context, x sealing.Sealed) error {
 	sight, err := v.box.Look(ctx, x.TempName, x.FileName)
 	if err != nil {
 		return fmt.Errorf("look for %s: %w", x.FileName, err)
@@ -44,9 +46,9 @@ func (v *visit) resolveOne(ctx context.Context, x sealed) error {
 
 // recognise reads back what stands under the final name: only our bytes prove our
 // delivery.
-func (v *visit) recognise(ctx context.Context, x sealed, found finding) error {
+func (v *visit) recognise(ctx context.Context, x sealing.Sealed, found finding) error {
 	data, err := v.box.Read(ctx, x.FileName, x.FileSize+1)
-	if isGone(err) {
+	if fate.IsGone(err) {
 		return v.vanished(ctx, x) // taken by the bank between the look and the read
 	}
 	if err != nil {
@@ -61,7 +63,7 @@ func (v *visit) recognise(ctx context.Context, x sealed, found finding) error {
 // vanished: neither name is there. With a rename the only way is that the bank took the
 // file; if its housekeeping removed the temp instead, no receipt will come, and the
 // deadline makes it Suspect. In direct mode nothing was perhaps ever written, so nobody knows.
-func (v *visit) vanished(ctx context.Context, x sealed) error {
+func (v *visit) vanished(ctx context.Context, x sealing.Sealed) error {
 	if v.bank.Delivery.Mode == modeDirect {
 		return v.doubt(ctx, x, journal.Ambiguous, "nothing stands under the final name: taken, or never written")
 	}
@@ -70,15 +72,15 @@ func (v *visit) vanished(ctx context.Context, x sealed) error {
 
 // halfRenamed: a server that links and unlinks was cut between the two. The final name
 // is ours, the temp is a second name of the same bytes.
-func (v *visit) halfRenamed(ctx context.Context, x sealed) error {
+func (v *visit) halfRenamed(ctx context.Context, x sealing.Sealed) error {
 	data, err := v.box.Read(ctx, x.FileName, x.FileSize+1)
-	if err != nil && !isGone(err) {
+	if err != nil && !fate.IsGone(err) {
 		return fmt.Errorf("read back %s: %w", x.FileName, err)
 	}
 	if err == nil && spool.Digest(data) != x.FileSHA256 {
 		return v.doubt(ctx, x, journal.Suspect, "the file under our name holds other bytes")
 	}
-	if err := v.box.Sweep(ctx, x.TempName); err != nil && !isGone(err) {
+	if err := v.box.Sweep(ctx, x.TempName); err != nil && !fate.IsGone(err) {
 		return fmt.Errorf("sweep %s: %w", x.TempName, err)
 	}
 	return v.delivered(ctx, x, x.State, string(foundBoth))
@@ -87,12 +89,12 @@ func (v *visit) halfRenamed(ctx context.Context, x sealed) error {
 // stillTemp: the rename did not happen, or has not yet, or (link and unlink) it did and
 // the bank took the final name before the unlink was lost. Only a bank that refuses a
 // second document with the same key may be sent the same rename again.
-func (v *visit) stillTemp(ctx context.Context, x sealed) error {
+func (v *visit) stillTemp(ctx context.Context, x sealing.Sealed) error {
 	if v.bank.Delivery.UnknownOutcome != reissue {
 		return v.doubt(ctx, x, journal.Ambiguous, "the temp name is there, the final name is not")
 	}
 	if x.State == journal.Ambiguous {
-		err := v.write(ctx, v.bank.BIC, "reissue", func(tx *journal.Tx) error {
+		err := v.write(ctx, "reissue", func(tx *journal.Tx) error {
 			return tx.Advance(x.ID, journal.Ambiguous, journal.Sending, journal.Change{TempName: x.TempName, Attempt: true})
 		})
 		if err != nil {
@@ -105,7 +107,7 @@ func (v *visit) stillTemp(ctx context.Context, x sealed) error {
 
 // doubt commits a state that waits for the bank's receipt, for another look, or for a
 // person.
-func (v *visit) doubt(ctx context.Context, x sealed, to journal.State, reason string) error {
+func (v *visit) doubt(ctx context.Context, x sealing.Sealed, to journal.State, reason string) error {
 	if x.State == to {
 		return nil
 	}
@@ -114,12 +116,10 @@ func (v *visit) doubt(ctx context.Context, x sealed, to journal.State, reason st
 		change = v.term(change, journal.Delivered, x.Kind)
 	}
 	v.Log.Error("delivery in doubt", "bank", x.Bank, "doc", x.InternalKey, "exchange", x.ID, "state", string(to), "err", reason)
-	return v.write(ctx, v.bank.BIC, "doubt", func(tx *journal.Tx) error {
+	return v.write(ctx, "doubt", func(tx *journal.Tx) error {
 		if err := tx.Advance(x.ID, x.State, to, change); err != nil {
 			return err
 		}
 		return tx.Note("alarm.delivery", x.Bank, x.ID, alarm{Reason: reason, Name: x.FileName})
 	})
 }
-
-func isGone(err error) bool { return err != nil && kindOf(err) == Gone }

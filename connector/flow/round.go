@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"bankconnector/banks"
+	"bankconnector/connector/flow/fate"
 )
 
 // Round visits banks side by side, at most parallel at a time, and returns what each
@@ -29,13 +30,13 @@ func (c *Courier) Round(ctx context.Context, list []*banks.Bank, parallel int, s
 		select {
 		case places <- struct{}{}:
 		case <-ctx.Done():
-			out[i] = Outcome{Bank: b.BIC, Err: &Failure{Op: "visit", Bank: b.BIC, Kind: Transient, Err: context.Cause(ctx)}}
+			out[i] = Outcome{Bank: b.BIC, Err: &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: context.Cause(ctx)}}
 			continue
 		}
 		group.Go(func() {
 			defer func() { <-places }()
 			out[i] = c.Visit(ctx, b, slot)
-			if out[i].Err != nil && kindOf(out[i].Err) == Broken {
+			if out[i].Err != nil && fate.Of(out[i].Err) == fate.Broken {
 				stop(out[i].Err)
 			}
 		})

@@ -2,10 +2,11 @@ package flow
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 )
@@ -81,7 +82,7 @@ func (v *visit) take(ctx context.Context, f found) error {
 	if f.claimed == "" {
 		f.claimed = v.Unique() + claimMark + f.name
 		if err := v.box.Claim(ctx, f.name, f.claimed); err != nil {
-			if isGone(err) {
+			if fate.IsGone(err) {
 				return nil // the bank withdrew it between the listing and the claim
 			}
 			return fmt.Errorf("claim %s: %w", f.name, err)
@@ -93,7 +94,7 @@ func (v *visit) take(ctx context.Context, f found) error {
 	}
 	data, err := v.box.Fetch(ctx, source, f.size)
 	if err != nil {
-		if isGone(err) {
+		if fate.IsGone(err) {
 			return nil
 		}
 		return fmt.Errorf("fetch %s: %w", f.name, err)
@@ -104,7 +105,7 @@ func (v *visit) take(ctx context.Context, f found) error {
 	}
 	v.taken.Add(1)
 	v.bytes.Add(int64(len(data)))
-	v.progress(0)
+	v.progress()
 	if known {
 		return v.repeated(ctx, in, f.claimed)
 	}
@@ -119,7 +120,7 @@ func (v *visit) seenBefore(ctx context.Context, f found) (bool, error) {
 	}
 	earlier, err := v.Book.IncomingClaimed(ctx, string(v.bank.BIC), f.claimed)
 	if err != nil {
-		return false, v.broken("find file", err)
+		return false, v.disk("find file", err)
 	}
 	for _, in := range earlier {
 		if in.Outcome != outcomeIncomplete && v.bank.Pickup.Mode == pickupLeave {
@@ -133,13 +134,13 @@ func (v *visit) seenBefore(ctx context.Context, f found) (bool, error) {
 func (v *visit) record(ctx context.Context, f found, data []byte) (in journal.Incoming, known bool, err error) {
 	digest, err := v.Store.Put(ctx, data)
 	if err != nil {
-		return in, false, v.broken("store", err)
+		return in, false, v.disk("store", err)
 	}
 	in = journal.Incoming{
 		Bank: string(v.bank.BIC), Name: f.name, Claimed: f.claimed, SHA256: digest,
 		Size: int64(len(data)), ReceivedAt: v.Now().UTC(),
 	}
-	err = v.write(ctx, v.bank.BIC, "record", func(tx *journal.Tx) (err error) {
+	err = v.write(ctx, "record", func(tx *journal.Tx) (err error) {
 		in.ID, known, err = tx.Receive(in)
 		return err
 	})
@@ -151,7 +152,7 @@ func (v *visit) record(ctx context.Context, f found, data []byte) (in journal.In
 func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed string) error {
 	first, err := v.Book.Incoming(ctx, in.ID)
 	if err != nil {
-		return v.broken("find first copy", err)
+		return v.disk("find first copy", err)
 	}
 	if first.CleanedAt != nil || first.Claimed != claimed { // not merely our own interrupted visit
 		if err := v.receiptAgain(ctx, first, claimed); err != nil {
@@ -161,7 +162,7 @@ func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed strin
 	if v.bank.Pickup.Mode == pickupLeave {
 		return nil
 	}
-	if err := v.box.Discard(ctx, claimed); err != nil && !isGone(err) {
+	if err := v.box.Discard(ctx, claimed); err != nil && !fate.IsGone(err) {
 		return fmt.Errorf("discard %s: %w", claimed, err)
 	}
 	return nil
@@ -172,7 +173,7 @@ func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed strin
 func (v *visit) resume(ctx context.Context) error {
 	open, err := v.Book.IncomingOpen(ctx, string(v.bank.BIC))
 	if err != nil {
-		return v.broken("find unfinished files", err)
+		return v.disk("find unfinished files", err)
 	}
 	return each(ctx, v, open, func(ctx context.Context, in journal.Incoming) error {
 		if in.HandedAt != nil {
@@ -180,7 +181,7 @@ func (v *visit) resume(ctx context.Context) error {
 		}
 		data, err := v.Store.Get(ctx, in.SHA256)
 		if err != nil {
-			return v.broken("read store", err)
+			return v.disk("read store", err)
 		}
 		if in.Outcome == "" {
 			return v.settle(ctx, in, data)
@@ -193,10 +194,10 @@ func (v *visit) resume(ctx context.Context) error {
 func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) error {
 	j := v.judge(ctx, in, data)
 	if j.err != nil {
-		return v.broken("judge", j.err)
+		return v.disk("judge", j.err)
 	}
 	if j.Outcome == outcomeIncomplete && !v.lastChance(ctx, in) {
-		return v.write(ctx, v.bank.BIC, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
+		return v.write(ctx, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
 	}
 	if j.Outcome == outcomeIncomplete {
 		j.Outcome = outcomeQuarantined
@@ -230,7 +231,7 @@ func (v *visit) finish(ctx context.Context, in journal.Incoming, data []byte) er
 	if err := v.handOver(ctx, in, data); err != nil {
 		return err
 	}
-	err := v.write(ctx, v.bank.BIC, "hand over", func(tx *journal.Tx) error { return tx.Hand(in.ID) })
+	err := v.write(ctx, "hand over", func(tx *journal.Tx) error { return tx.Hand(in.ID) })
 	if err != nil {
 		return err
 	}
@@ -241,11 +242,11 @@ func (v *visit) finish(ctx context.Context, in journal.Incoming, data []byte) er
 // store and its settlement in the journal.
 func (v *visit) clean(ctx context.Context, in journal.Incoming) error {
 	if v.bank.Pickup.Mode != pickupLeave {
-		if err := v.box.Discard(ctx, in.Claimed); err != nil && !isGone(err) {
+		if err := v.box.Discard(ctx, in.Claimed); err != nil && !fate.IsGone(err) {
 			return fmt.Errorf("discard %s: %w", in.Name, err)
 		}
 	}
-	return v.write(ctx, v.bank.BIC, "clean", func(tx *journal.Tx) error { return tx.Clean(in.ID) })
+	return v.write(ctx, "clean", func(tx *journal.Tx) error { return tx.Clean(in.ID) })
 }
 
 // handOver gives the office what the bank sent, with the verdict, or puts it into
@@ -255,24 +256,15 @@ func (v *visit) handOver(ctx context.Context, in journal.Incoming, data []byte) 
 		_, err := v.Quarantine.Keep(data, spool.Refused{
 			At: in.ReceivedAt, Source: "bank", Bank: in.Bank, Name: in.Name, Code: in.Outcome, Reason: in.Reason,
 		})
-		return v.broken("quarantine", err)
+		return v.disk("quarantine", err)
 	}
-	p, refused := unwrap(in.Name, data)
+	p, refused := reading.Unwrap(in.Name, data)
 	if refused != nil {
-		return v.broken("unwrap again", refused)
+		return v.disk("unwrap again", refused)
 	}
-	files, err := p.officeFiles(in)
+	files, err := officeFiles(p, in)
 	if err != nil {
-		return v.broken("hand over", err)
+		return v.disk("hand over", err)
 	}
-	return v.broken("hand over", v.Office.HandOver(ctx, in.Bank, files))
-}
-
-// kindOf is the fate of an error; what is no Failure is unknown.
-func kindOf(err error) Kind {
-	var f *Failure
-	if errors.As(err, &f) {
-		return f.Kind
-	}
-	return Ambiguous
+	return v.disk("hand over", v.Office.HandOver(ctx, in.Bank, files))
 }

@@ -14,6 +14,7 @@ import (
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox"
 	"bankconnector/connector/flow"
+	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/crypto/cms"
@@ -130,7 +131,7 @@ func (in *Installation) courier(p *Plan) (*flow.Courier, error) {
 	c := &flow.Courier{
 		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
 		Dial: dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
-		Verifier: func(b *banks.Bank) flow.Verifier { return trusted[b.BIC] },
+		Verifier: func(b *banks.Bank) reading.Verifier { return trusted[b.BIC] },
 		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
 		Deadline: p.deadline,
 		Now:      in.opts.Now, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,

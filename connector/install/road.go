@@ -7,6 +7,7 @@ import (
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox"
 	"bankconnector/connector/flow"
+	"bankconnector/connector/flow/fate"
 )
 
 // road joins flow's Mailbox to the SFTP session of the room mailbox: the same calls,
@@ -98,22 +99,22 @@ func failure(bank banks.ID, op, document string, err error) error {
 	if err == nil {
 		return nil
 	}
-	kind := flow.Ambiguous
+	kind := fate.Ambiguous
 	var e *mailbox.Error
 	if errors.As(err, &e) {
 		switch e.Kind {
 		case mailbox.Transient:
-			kind = flow.Transient
+			kind = fate.Transient
 		case mailbox.Operator:
-			kind = flow.Operator
+			kind = fate.Operator
 		case mailbox.Refused, mailbox.Changed:
-			kind = flow.Refused
+			kind = fate.Refused
 		case mailbox.Gone:
-			kind = flow.Gone
+			kind = fate.Gone
 		case mailbox.Exists:
-			kind = flow.Exists
+			kind = fate.Exists
 		case mailbox.Unknown:
 		}
 	}
-	return &flow.Failure{Op: op, Bank: bank, Document: document, Kind: kind, Err: err}
+	return &fate.Failure{Op: op, Bank: bank, Document: document, Kind: kind, Err: err}
 }

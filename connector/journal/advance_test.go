@@ -198,7 +198,7 @@ func TestStreamsAreCountedApart(t *testing.T) {
 		}
 	}
 	d.do(t, func(tx *Tx) error {
-		if seq, previous, err := tx.Last(bankA, "documents"); seq != 2 || previous != sum("piev_q.zip") || err != nil {
+		if seq, previous, err := tx.Last(bankA, "documents"); seq != 2 || previous != sum("req_q.zip") || err != nil {
 			t.Errorf("last of the stream is %d, %s, %v", seq, previous, err)
 		}
 		return nil

@@ -113,7 +113,8 @@ func order(bank, key string) Acceptance {
 // sealing makes the next envelope of the exchange's stream.
 func sealing(t *Tx, x Exchange) (Change, error) {
 	seq, previous, err := t.Last(x.Bank, x.Stream)
-	name := fmt.Sprintf("piev_%s.zip", x.InternalKey)
+	prefix := map[string]string{"order": "piev", "query": "req", "receipt": "rcp"}[x.Kind]
+	name := fmt.Sprintf("%s_%s.zip", prefix, x.InternalKey)
 	return Change{Seq: seq + 1, Previous: previous, FileName: name, FileSHA256: sum(name), FileSize: 4096, Signer: "AB12"}, err
 }
 

@@ -1,0 +1,165 @@
+// Package fate says what becomes of a failure: which ones wait for the next visit, which
+// set one document aside, which stop a bank, and which end the process.
+//
+// It acts on nothing itself. It may call journal, whose errors it tells apart, and banks
+// for a bank's name.
+package fate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"bankconnector/banks"
+	"bankconnector/connector/journal"
+)
+
+// Kind says what becomes of a failure.
+type Kind string
+
+// The fates of a failure.
+const (
+	Transient Kind = "transient" // the next visit tries again
+	Refused   Kind = "refused"   // this document is set aside, the others go on
+	Ambiguous Kind = "ambiguous" // the outcome is unknown; resolve finds out
+	Operator  Kind = "operator"  // the bank stands still until a person acts
+	Broken    Kind = "broken"    // journal or disk: the process must end
+	Gone      Kind = "gone"      // the file is not there any more
+	Exists    Kind = "exists"    // the name is taken
+)
+
+// Failure is an error with a fate.
+type Failure struct {
+	Op       string // what was tried, lower case
+	Bank     banks.ID
+	Document string // internal or external key, or a file's name; may be empty
+	Kind     Kind
+	Err      error
+}
+
+// Error tells operation, document and cause.
+func (f *Failure) Error() string {
+	if f.Document == "" {
+		return fmt.Sprintf("%s: %v", f.Op, f.Err)
+	}
+	return fmt.Sprintf("%s %s: %v", f.Op, f.Document, f.Err)
+}
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Of is the fate of an error; what is no Failure is unknown.
+func Of(err error) Kind {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f.Kind
+	}
+	return Ambiguous
+}
+
+// IsGone tells whether a file was not there.
+func IsGone(err error) bool { return err != nil && Of(err) == Gone }
+
+// Disk gives a failure of our own disk or journal its fate: the process must end, unless
+// it was only told to stop. No error stays none.
+func Disk(bank banks.ID, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	kind := Broken
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		kind = Transient
+	}
+	return &Failure{Op: op, Bank: bank, Kind: kind, Err: err}
+}
+
+// actor is who the journal says did what the program does by itself.
+const actor = "bankconnector"
+
+// ErrTaken reports that a slot of the run ledger was run already.
+var ErrTaken = errors.New("this slot was run already")
+
+// Write runs one journal change for a bank. A state that has moved on is a failure of
+// the document; anything else means that the book cannot be trusted with what comes
+// next.
+func Write(ctx context.Context, book *journal.Book, bank banks.ID, op string, fn func(*journal.Tx) error) error {
+	err := book.Write(ctx, actor, fn)
+	kind := Broken
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, journal.ErrStale), errors.Is(err, journal.ErrDuplicate), errors.Is(err, journal.ErrConflict), errors.Is(err, ErrTaken):
+		kind = Refused
+	case ctx.Err() != nil, errors.Is(err, journal.ErrClock):
+		kind = Transient
+	}
+	return &Failure{Op: op, Bank: bank, Kind: kind, Err: err}
+}
+
+// Each does the work for every item, at most limit at a time, and begins no further one
+// once halt is closed or a failure ended the whole. Failures of single documents are
+// returned apart: the others went on.
+func Each[T any](ctx context.Context, limit int, halt <-chan struct{}, items []T, work func(context.Context, T) error) (faults []error, err error) {
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, limit))
+	results := make([]error, len(items))
+	for i, item := range items {
+		if within.Err() != nil || halted(halt) {
+			break
+		}
+		group.Go(func() error {
+			results[i] = work(within, item)
+			if results[i] != nil && !single(results[i]) {
+				return results[i]
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	for _, r := range results {
+		if r != nil && single(r) {
+			faults = append(faults, r)
+		}
+	}
+	return faults, err
+}
+
+func halted(halt <-chan struct{}) bool {
+	select {
+	case <-halt:
+		return true
+	default:
+		return false
+	}
+}
+
+// single tells whether a failure concerns one document only.
+func single(err error) bool {
+	kind := Of(err)
+	return kind == Refused || kind == Gone || kind == Exists
+}
+
+// Gravest picks the error that stands for many: broken before operator before the rest.
+func Gravest(err error, faults ...error) error {
+	for _, f := range faults {
+		if rank(f) > rank(err) {
+			err = f
+		}
+	}
+	return err
+}
+
+func rank(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case Of(err) == Broken:
+		return 3
+	case Of(err) == Operator:
+		return 2
+	default:
+		return 1
+	}
+}

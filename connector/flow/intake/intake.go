@@ -1,0 +1,315 @@
+// Package intake takes in what the office left for a bank: claims the file, reads it,
+// opens its exchange in the journal, and answers "not sent, because" for what cannot go.
+//
+// It meets no bank. It may call fate, reading, journal, spool, banks, formats and
+// envelope.
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"bankconnector/banks"
+	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/journal"
+	"bankconnector/connector/spool"
+	"bankconnector/formats"
+	"bankconnector/formats/envelope"
+)
+
+// Intake is the door through which documents of the office come.
+type Intake struct {
+	Book       *journal.Book
+	Store      *spool.Store
+	Office     *spool.Office
+	Quarantine *spool.Quarantine
+	Officials  reading.Verifier // the bailiffs' signatures; nil: originals are carried unverified
+	Now        func() time.Time
+	Unique     func() string // fresh name part, never repeated
+	Log        *slog.Logger
+	Halt       <-chan struct{} // closed: begin nothing new; may be nil
+}
+
+// desk is the intake for one bank.
+type desk struct {
+	*Intake
+	bank *banks.Bank
+}
+
+// portion is how many files are taken in at a time.
+const portion = 1024
+
+// Accept takes in every file that waits for a bank. Failures of single documents are
+// returned apart; the others were taken in.
+func (k *Intake) Accept(ctx context.Context, b *banks.Bank) (faults []error, err error) {
+	d := desk{k, b}
+	for {
+		items, strange, err := k.Office.Waiting(ctx, string(b.BIC), portion)
+		if err != nil {
+			return faults, fate.Disk(b.BIC, "list office inbox", err)
+		}
+		for _, name := range strange {
+			k.Log.Error("not a regular file in the office inbox", "bank", b.BIC, "file", fmt.Sprintf("%q", name))
+		}
+		more, err := fate.Each(ctx, b.Limits.Parallel, k.Halt, items, d.accept)
+		faults = append(faults, more...)
+		if err != nil || len(items) < portion || len(more) > 0 {
+			return faults, err
+		}
+	}
+}
+
+// accept takes one file. The order of effects: claim by rename, store its parts, journal,
+// answer to the office, drop. A crash anywhere before the drop leaves the claimed file, and
+// the same steps run again with the same results.
+func (d desk) accept(ctx context.Context, item spool.Item) error {
+	item, data, err := d.Office.Take(ctx, item, d.Unique())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // withdrawn by the office before we took it
+	case errors.Is(err, spool.ErrTooLarge):
+		return d.refuseUnread(ctx, item, err)
+	case err != nil:
+		return d.disk("take from office", err)
+	}
+	sub, doc, refused := d.admit(item.Name, data)
+	if refused == nil {
+		refused, err = d.enter(ctx, sub, doc)
+	}
+	if err == nil && refused != nil {
+		err = d.refuse(ctx, item, data, doc, refused)
+	}
+	if err != nil {
+		return err
+	}
+	return d.disk("drop", d.Office.Drop(item))
+}
+
+// refuseUnread sets an oversized file aside where the office can fetch it back; only its
+// digest is read, in a stream.
+func (d desk) refuseUnread(ctx context.Context, item spool.Item, cause error) error {
+	digest, err := d.Office.Digest(ctx, item)
+	if err != nil {
+		return d.disk("read office file", err)
+	}
+	r := &reading.Refusal{Code: "size", State: formats.StateBadSchema, Reason: fmt.Sprintf("%v (SHA-256 %s, set aside in .refused)", cause, digest)}
+	a := journal.Acceptance{Bank: string(d.bank.BIC), Kind: string(formats.KindOrder), Stream: StreamDocuments}
+	if err := d.tell(ctx, item, a, r); err != nil {
+		return err
+	}
+	return d.disk("set aside", d.Office.SetAside(item))
+}
+
+// admit holds a document of the office against the formats, the code lists, the
+// addressee, its signed original and the bailiff's signature.
+func (d desk) admit(name string, data []byte) (reading.Submission, formats.Document, *reading.Refusal) {
+	sub, doc, refused := reading.Open(name, data, reading.Rules(d.bank, d.Now()))
+	if refused != nil {
+		return sub, doc, refused
+	}
+	if k := doc.Kind(); k != formats.KindOrder && k != formats.KindQuery {
+		return sub, doc, &reading.Refusal{Code: "kind", State: formats.StateBadLogic,
+			Reason: fmt.Sprintf("the office sends orders and queries, this is a %s", k)}
+	}
+	return sub, doc, d.examineSignature(sub)
+}
+
+// examineSignature verifies the bailiff's signature of an original, where the
+// installation names the officials' certificates.
+func (d desk) examineSignature(sub reading.Submission) *reading.Refusal {
+	if d.Officials == nil || sub.Original == nil {
+		return nil
+	}
+	if verdict := d.Officials.Verify(sub.Original, sub.Signature, d.Now()); !verdict.Valid() {
+		return &reading.Refusal{Code: verdict.Code, State: formats.StateBadSignature,
+			Reason: "the bailiff's signature of the original: " + verdict.Text("en")}
+	}
+	return nil
+}
+
+// enter opens the exchange. A document that is known already is dropped quietly; one
+// that reuses a known key with other content is refused.
+func (d desk) enter(ctx context.Context, sub reading.Submission, doc formats.Document) (*reading.Refusal, error) {
+	a, err := d.acceptance(ctx, sub, doc)
+	if err != nil {
+		return nil, err
+	}
+	a.Reason, a.Held, err = Gate(ctx, d.Book, d.bank, a.BaseKey)
+	if err != nil {
+		return nil, err
+	}
+	var refused *reading.Refusal
+	err = d.write(ctx, "accept", func(tx *journal.Tx) error {
+		id, err := tx.Accept(a)
+		switch {
+		case errors.Is(err, journal.ErrDuplicate):
+			return tx.Note("note.office.repeated", a.Bank, id, stray{Key: a.InternalKey, SHA256: a.SourceSHA256})
+		case errors.Is(err, journal.ErrConflict):
+			refused = &reading.Refusal{Code: "conflict", State: formats.StateDuplicate,
+				Reason: fmt.Sprintf("key %s was taken already with other content or for another bank (exchange %d)", a.InternalKey, id)}
+			return tx.Note("alarm.office.conflict", a.Bank, id, stray{Key: a.InternalKey, SHA256: a.SourceSHA256})
+		}
+		return err
+	})
+	return refused, err
+}
+
+// stray is the body of an event about a file that changed nothing.
+type stray struct {
+	Key    string `json:"key,omitempty"`
+	Name   string `json:"name,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+func (d desk) acceptance(ctx context.Context, sub reading.Submission, doc formats.Document) (journal.Acceptance, error) {
+	a := journal.Acceptance{
+		Bank: string(d.bank.BIC), Kind: string(doc.Kind()), InternalKey: doc.Key(),
+		SourceSHA256: spool.Digest(sub.Document), Stream: StreamDocuments,
+	}
+	switch doc := doc.(type) {
+	case *formats.Order:
+		a.Code, a.DocNum, a.DocDate, a.IPNum = string(doc.DocCode), doc.DocNum, string(doc.DocDate), doc.IP.IPNum
+		if doc.Amount != nil {
+			kopecks := int64(*doc.Amount)
+			a.Amount = &kopecks
+		}
+		a.BaseKey, _ = doc.Base()
+	case *formats.Query:
+		a.Code, a.DocNum, a.DocDate, a.IPNum = doc.DocCode, doc.DocNum, string(doc.DocDate), doc.IP.IPNum
+	}
+	stem := doc.Kind().Prefix() + "_" + doc.Key()
+	for _, part := range []envelope.Entry{
+		{Name: stem + ".xml", Data: sub.Document},
+		{Name: stem + ".original.xml", Data: sub.Original},
+		{Name: stem + ".original.xml.sig", Data: sub.Signature},
+	} {
+		if part.Data == nil {
+			continue
+		}
+		digest, err := d.Store.Put(ctx, part.Data)
+		if err != nil {
+			return a, d.disk("store", err)
+		}
+		a.Sources = append(a.Sources, journal.Source{Name: part.Name, SHA256: digest})
+	}
+	return a, nil
+}
+
+// Gate decides whether a document must wait for its base document. A lifting that
+// overtakes its arrest leaves the account frozen, and a bank takes files in any order,
+// so the bank must have acknowledged the base first.
+func Gate(ctx context.Context, book *journal.Book, b *banks.Bank, base string) (reason string, held bool, err error) {
+	if base == "" {
+		return "", false, nil
+	}
+	x, err := book.ByKey(ctx, "office", base)
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+		return fmt.Sprintf("base document %s is not in the journal: it goes when the base is confirmed", base), true, nil
+	case err != nil:
+		return "", false, fate.Disk(b.BIC, "find base document", err)
+	case x.Bank != string(b.BIC):
+		return fmt.Sprintf("base document %s went to bank %s", base, x.Bank), true, nil
+	case x.State != journal.Confirmed && x.State != journal.Answered && x.State != journal.Closed:
+		return fmt.Sprintf("waits until bank %s confirms base document %s (now %s)", x.Bank, base, x.State), true, nil
+	default:
+		return "", false, nil
+	}
+}
+
+// refuse answers "not sent, because" and keeps the bytes in quarantine.
+func (d desk) refuse(ctx context.Context, item spool.Item, data []byte, doc formats.Document, r *reading.Refusal) error {
+	a := journal.Acceptance{Bank: string(d.bank.BIC), Kind: string(formats.KindOrder), SourceSHA256: spool.Digest(data), Stream: StreamDocuments}
+	if doc != nil {
+		a.Kind, a.InternalKey = string(doc.Kind()), doc.Key()
+		if o, ok := doc.(*formats.Order); ok {
+			a.Code = string(o.DocCode)
+		}
+	}
+	if _, err := d.Store.Put(ctx, data); err != nil {
+		return d.disk("store", err)
+	}
+	if err := d.tell(ctx, item, a, r); err != nil {
+		return err
+	}
+	_, err := d.Quarantine.Keep(data, spool.Refused{At: d.Now().UTC(), Source: "office", Bank: a.Bank, Name: item.Name, Code: r.Code, Reason: r.Reason})
+	return d.disk("quarantine", err)
+}
+
+// tell journals a refusal, then leaves its notice for the office. A crash between the
+// two brings the same file here again: the refusal stands twice, the notice once.
+func (d desk) tell(ctx context.Context, item spool.Item, a journal.Acceptance, r *reading.Refusal) error {
+	err := d.write(ctx, "refuse", func(tx *journal.Tx) error {
+		_, err := tx.Refuse(journal.Refusal{
+			Bank: a.Bank, Kind: a.Kind, Code: a.Code, InternalKey: a.InternalKey, DocNum: a.DocNum, DocDate: a.DocDate,
+			SourceSHA256: a.SourceSHA256, Reason: r.Reason, Faults: journalFaults(r),
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	notice, err := d.notice(item.Name, a, r)
+	if err == nil {
+		err = d.Office.Tell(a.Bank, notice)
+	}
+	d.Log.Warn("document not sent", "bank", a.Bank, "doc", a.InternalKey, "file", item.Name, "err", r.Code)
+	return d.disk("tell office", err)
+}
+
+func (d desk) disk(op string, err error) error { return fate.Disk(d.bank.BIC, op, err) }
+
+func (d desk) write(ctx context.Context, op string, fn func(*journal.Tx) error) error {
+	return fate.Write(ctx, d.Book, d.bank.BIC, op, fn)
+}
+
+func journalFaults(r *reading.Refusal) []journal.Fault {
+	if len(r.Faults) == 0 {
+		return []journal.Fault{{Code: r.State, Text: r.Reason}}
+	}
+	var list []journal.Fault
+	for _, f := range r.Faults {
+		list = append(list, journal.Fault{Path: f.Path, Code: f.Code, Text: f.EN})
+	}
+	return list
+}
+
+// notice is notsent_KEY.xml: a DocumentStateReceipt with an Errors entry per fault, in
+// Russian, for the bailiffs' system shows it to a bailiff.
+func (d desk) notice(name string, a journal.Acceptance, r *reading.Refusal) (spool.File, error) {
+	id := spool.Digest([]byte(name + a.SourceSHA256))[:16]
+	key := a.InternalKey
+	if key == "" {
+		key = id
+	}
+	receipt := &formats.Receipt{
+		ReceiptID: "notsent-" + id, ReceiptDate: d.Now(), DocumentKey: key,
+		FileName: name, FileDigest: a.SourceSHA256, StateID: r.State, StateText: Clip(r.Reason),
+	}
+	for _, f := range r.Faults {
+		receipt.Errors = append(receipt.Errors, formats.ReceiptError{Path: f.Path, Code: f.Code, Text: f.RU})
+	}
+	if len(r.Faults) == 0 {
+		receipt.Errors = []formats.ReceiptError{{Path: "/", Code: r.State, Text: Clip(r.Reason)}}
+	}
+	data, err := formats.Encode(receipt, d.bank.Format.Namespace)
+	return spool.File{Name: "notsent_" + key + ".xml", Data: data}, err
+}
+
+// Clip cuts a text to what a receipt may hold: 1,000 characters (StateText).
+func Clip(text string) string {
+	runes := []rune(text)
+	return string(runes[:min(len(runes), 1000)])
+}
+
+// Streams of one bank's outgoing envelopes; each has its own gap-free numbers, so that a
+// gap among the orders shows whatever became of the receipts.
+const (
+	StreamDocuments = "documents"
+	StreamReceipts  = "receipts"
+)
