@@ -41,6 +41,7 @@ var doors = map[string][]string{
 // inner rooms belong to a room that outgrew one sitting, and only that room opens them. They may open each other and
 // what their room may open, never the room itself.
 var inner = map[string]string{
+	"banks/strict":             "banks",
 	"banks/mailbox/line":       "banks/mailbox",
 	"banks/mailbox/wire":       "banks/mailbox",
 	"banks/rehearsal/host":     "banks/rehearsal",
@@ -61,6 +62,7 @@ var testDoors = map[string][]string{
 	"crypto/gost":            {"crypto/gost/internal/gen"},
 	"banks/rehearsal":        {"crypto/pki"}, // keys and certificates for both sides
 	"banks/rehearsal/letter": {"crypto/pki"},
+	"connector/flow":         {"crypto/pki"},
 }
 
 // testkit is the room that every test may open and no product code may.

@@ -134,11 +134,21 @@ func (g *gate) print(place string) {
 	}
 	for line := range strings.Lines(b.String()) {
 		word := strings.TrimSpace(line)
-		if strings.HasPrefix(word, "=== ") || word == "FAIL" || word == "PASS" {
+		if noise(word) {
 			continue
 		}
 		fmt.Fprintf(g.out, "      %s: %s", place, strings.TrimRight(line, "\n")+"\n")
 	}
+}
+
+// noise tells the lines that only repeat what the place before them says.
+func noise(line string) bool {
+	for _, prefix := range []string{"=== ", "--- ", "FAIL", "PASS"} {
+		if strings.HasPrefix(line, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // close sums up; an error means that the run does not count as passed.
