@@ -15,6 +15,7 @@ import (
 	"bankconnector/connector/flow"
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/practice"
 )
 
 // demoOptions are the flags of demo.
@@ -71,11 +72,11 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		return fmt.Errorf("find demo folder: %w", err)
 	}
 	a.tellf("%d rehearsal banks over SSH/SFTP on loopback, in %s\n", "учебных банков по SSH/SFTP на этой машине: %d, в папке %s\n", o.banks, o.dir)
-	p := &practice{dir: o.dir, now: a.now}
-	if err := p.setup(o.banks); err != nil {
+	p := &practice.Stage{Dir: o.dir, Now: a.now}
+	if err := p.Setup(o.banks); err != nil {
 		return err
 	}
-	bank, err := p.start(context.WithoutCancel(ctx), rehearsal.Config{Seed: o.seed, Log: a.logger(), FinalReports: true})
+	bank, err := p.Start(context.WithoutCancel(ctx), rehearsal.Config{Seed: o.seed, Log: a.logger(), FinalReports: true})
 	if err != nil {
 		return err
 	}
@@ -105,11 +106,11 @@ func (a *app) demoExchange(ctx context.Context, o demoOptions) (demoResult, erro
 	if err != nil {
 		return result, err
 	}
-	official, err := openOfficial(plan, "")
+	official, err := practice.OpenOfficial(plan, "")
 	if err != nil {
 		return result, errors.Join(err, in.Close())
 	}
-	submitted, err := a.putSamples(ctx, in.Office, plan.Registry.All(), sampleOptions{documents: o.documents, seed: o.seed}, official)
+	submitted, err := practice.Samples{Documents: o.documents, Seed: o.seed, Official: official, Now: a.now}.Put(ctx, in.Office, plan.Registry.All())
 	if err == nil {
 		r := rounds{Installation: in, list: plan.Registry.All(), until: true, seen: func(v flow.Outcome) {
 			if v.Sent+v.Taken > 0 || v.Err != nil {
@@ -127,7 +128,9 @@ func (a *app) demoExchange(ctx context.Context, o demoOptions) (demoResult, erro
 	}
 	result.Documents, result.Journal = len(submitted), plan.JournalPath()
 	result.Seconds = a.now().Sub(start).Seconds()
-	return result, compareLedgers(o.dir, plan, submitted, &result)
+	c, err := practice.Compare(o.dir, plan.Registry.All(), submitted)
+	result.Lost, result.Duplicated, result.Misdirected = c.Lost, c.Duplicated, c.Misdirected
+	return result, err
 }
 
 // count reads from the journal how far the documents came.
@@ -145,32 +148,6 @@ func count(ctx context.Context, in *install.Installation, r *demoResult) error {
 		}
 		if x.AnsweredAt != nil {
 			r.Answered++
-		}
-	}
-	return nil
-}
-
-// compareLedgers holds what was submitted against what each bank says it got.
-func compareLedgers(dir string, plan *install.Plan, submitted map[string]string, r *demoResult) error {
-	arrived := make(map[string]int)
-	for _, b := range plan.Registry.All() {
-		ledger, err := rehearsal.ReadLedger(filepath.Join(dir, "banks", string(b.BIC), "received.jsonl"))
-		if err != nil {
-			return err
-		}
-		for _, line := range ledger {
-			if submitted[line.InternalKey] != string(b.BIC) {
-				r.Misdirected++
-				continue
-			}
-			if arrived[line.InternalKey]++; arrived[line.InternalKey] > 1 {
-				r.Duplicated++
-			}
-		}
-	}
-	for key := range submitted {
-		if arrived[key] == 0 {
-			r.Lost++
 		}
 	}
 	return nil

@@ -1,22 +1,16 @@
 package main
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
-	"golang.org/x/crypto/ssh"
 
 	"bankconnector/connector/install"
+	"bankconnector/connector/keys"
 	"bankconnector/crypto/pki"
-	"bankconnector/internal/durable"
 )
 
 // keysOptions are the flags of keys new.
@@ -56,23 +50,19 @@ func (a *app) keysNew(kind string, o keysOptions) error {
 	}
 	switch kind {
 	case "ssh":
-		return a.announce(newSSHKey(o.out, o.name))
+		return a.announce(keys.NewSSH(o.out, o.name))
 	case "signing":
 		s := pki.Subject{CommonName: o.name, Organization: o.organization, INNLE: o.innle, OGRN: o.ogrn}
-		return a.announce(newSigningKey(o.out, pki.Algorithm(o.algorithm), s, validity{a.now(), a.now().AddDate(0, 0, o.days)}))
+		return a.announce(keys.NewSigning(o.out, pki.Algorithm(o.algorithm), s, keys.Validity{From: a.now(), Until: a.now().AddDate(0, 0, o.days)}))
 	default:
 		return usage("keys new %q: write ssh or signing", kind)
 	}
 }
 
-// made is a key pair that was written.
-type made struct {
-	Private     string `json:"private"`
-	Public      string `json:"public"`
-	Fingerprint string `json:"fingerprint"`
-}
-
-func (a *app) announce(m made, err error) error {
+func (a *app) announce(m keys.Pair, err error) error {
+	if errors.Is(err, keys.ErrExists) || errors.Is(err, fs.ErrInvalid) {
+		return withCode(exitData, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,87 +73,21 @@ func (a *app) announce(m made, err error) error {
 	return nil
 }
 
-// newSSHKey makes an Ed25519 key: OpenSSH PEM in path, the public line in path.pub.
-func newSSHKey(path, comment string) (made, error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return made{}, fmt.Errorf("make SSH key: %w", err)
-	}
-	block, err := ssh.MarshalPrivateKey(private, comment)
-	if err != nil {
-		return made{}, fmt.Errorf("make SSH key: %w", err)
-	}
-	line, err := ssh.NewPublicKey(public)
-	if err != nil {
-		return made{}, fmt.Errorf("make SSH key: %w", err)
-	}
-	text := fmt.Sprintf("%s %s\n", trimmed(ssh.MarshalAuthorizedKey(line)), comment)
-	m := made{Private: path, Public: path + ".pub", Fingerprint: ssh.FingerprintSHA256(line)}
-	return m, writePair(m, pem.EncodeToMemory(block), []byte(text))
-}
-
-func trimmed(line []byte) []byte {
-	for len(line) > 0 && line[len(line)-1] == '\n' {
-		line = line[:len(line)-1]
-	}
-	return line
-}
-
-// validity is the time in which a certificate holds.
-type validity struct{ from, until time.Time }
-
-// newSigningKey makes a signing key and a certificate of its own signature: for stands
-// and rehearsals. Qualified signatures need a certificate of an accredited authority
-// (63-ФЗ); for one, make a request.
-func newSigningKey(path string, algorithm pki.Algorithm, subject pki.Subject, v validity) (made, error) {
-	key, err := pki.GenerateKey(algorithm, rand.Reader)
-	if err != nil {
-		return made{}, fmt.Errorf("make signing key: %w", err)
-	}
-	t := pki.Template{Subject: subject, NotBefore: v.from.Add(-time.Hour), NotAfter: v.until}
-	cert, err := pki.IssueCertificate(t, key.Public(), nil, key, rand.Reader)
-	if err != nil {
-		return made{}, fmt.Errorf("make certificate: %w", err)
-	}
-	text, err := pki.MarshalPrivateKey(key)
-	if err != nil {
-		return made{}, fmt.Errorf("make signing key: %w", err)
-	}
-	public := path[:len(path)-len(filepath.Ext(path))] + ".pem"
-	if public == path {
-		return made{}, usage("--out %q: the private key cannot end in .pem, where its certificate goes", path)
-	}
-	m := made{Private: path, Public: public, Fingerprint: cert.Fingerprint()}
-	return m, writePair(m, text, pki.MarshalCertificate(cert))
-}
-
-// writePair writes the public part first: a private key without it is what a crash must
-// not leave in use.
-func writePair(m made, private, public []byte) error {
-	if _, err := os.Lstat(m.Private); err == nil {
-		return withCode(exitData, fmt.Errorf("%s is there already; keys are never replaced", m.Private))
-	}
-	if err := durable.MkdirAll(filepath.Dir(m.Private), 0o700); err != nil {
-		return err
-	}
-	return errors.Join(durable.Create(m.Public, public, 0o644), durable.Create(m.Private, private, 0o600))
-}
-
 func (a *app) keysList() error {
 	plan, err := install.Read(a.config)
 	if err != nil {
 		return err
 	}
-	keys, err := plan.Keys()
+	list, err := plan.Keys()
 	if err != nil {
 		return withCode(exitConfig, err)
 	}
 	if a.json {
-		return a.report(keys)
+		return a.report(list)
 	}
 	t := a.table()
 	t.AppendHeader(table.Row{a.say("Bank", "Банк"), a.say("What", "Что"), a.say("Subject", "Владелец"), a.say("Until", "До"), a.say("Days left", "Осталось дней")})
-	for _, k := range keys {
+	for _, k := range list {
 		t.AppendRow(table.Row{k.Bank, k.What, k.Subject, k.NotAfter.Local().Format(time.DateOnly), int(k.NotAfter.Sub(a.now()).Hours() / 24)})
 	}
 	t.Render()

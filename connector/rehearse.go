@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bankconnector/banks/rehearsal"
+	"bankconnector/connector/practice"
 )
 
 // rehearseOptions are the flags of rehearse.
@@ -48,14 +49,14 @@ func (a *app) rehearse(ctx context.Context, o rehearseOptions) error {
 	if o.dir == "" || o.banks < 1 {
 		return usage("rehearse needs --dir DIR and --banks of at least 1")
 	}
-	p := &practice{dir: o.dir, now: a.now}
+	p := &practice.Stage{Dir: o.dir, Now: a.now}
 	for _, q := range o.quirks {
-		p.quirks = append(p.quirks, rehearsal.Quirk(q))
+		p.Quirks = append(p.Quirks, rehearsal.Quirk(q))
 	}
-	if err := p.setup(o.banks); err != nil {
+	if err := p.Setup(o.banks); err != nil {
 		return err
 	}
-	r, err := p.start(ctx, rehearsal.Config{Seed: o.seed, Log: a.logger(), ReplyDelay: o.delay, FinalReports: o.final})
+	r, err := p.Start(ctx, rehearsal.Config{Seed: o.seed, Log: a.logger(), ReplyDelay: o.delay, FinalReports: o.final})
 	if err != nil {
 		return err
 	}

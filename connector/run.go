@@ -3,22 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
-	"time"
 
-	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
-	"bankconnector/banks"
-	"bankconnector/connector/flow"
-	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/daemon"
 	"bankconnector/connector/install"
-	"bankconnector/schedule"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -37,248 +29,14 @@ func (a *app) run(ctx context.Context) error {
 	}
 	work, stop := grace(ctx)
 	defer stop()
-	in, err := install.Open(work, plan, install.Options{Now: a.now, Log: a.logger(), Halt: ctx.Done()})
+	log := a.logger()
+	in, err := install.Open(work, plan, install.Options{Now: a.now, Log: log, Halt: ctx.Done()})
 	if err != nil {
 		return err
 	}
-	d := &daemon{app: a, in: in, since: a.now(), state: make(map[banks.ID]*pause), failed: make(chan error, 1)}
 	hup := make(chan os.Signal, 1) // one waits: a thousand signals in a row are one reload
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-
-	a.notify(sd.SdNotifyReady)
-	err = d.loop(ctx, work, hup)
-	a.notify(sd.SdNotifyStopping)
-	d.visits.Wait()
+	err = daemon.New(in, daemon.Options{Now: a.now, Log: log}).Run(ctx, work, hup)
 	return errors.Join(err, in.Close())
-}
-
-// notify tells systemd; without it there is nobody to tell.
-func (a *app) notify(state string) {
-	if _, err := sd.SdNotify(false, state); err != nil {
-		a.logger().Warn("notify systemd", "err", err)
-	}
-}
-
-// daemon is what run keeps between two ticks.
-type daemon struct {
-	app    *app
-	in     *install.Installation
-	since  time.Time
-	visits sync.WaitGroup
-	failed chan error // the failure that must end the process
-
-	mu    sync.Mutex
-	state map[banks.ID]*pause
-}
-
-// pause is a bank's standing after its last visit: the schedule is the retry, and a bank
-// that fails is visited at growing distance.
-type pause struct {
-	busy  bool
-	fails int
-	until time.Time // left alone until then
-	next  time.Time // no slot before then
-}
-
-const (
-	tick        = time.Second
-	firstPause  = 30 * time.Second
-	longestWait = 15 * time.Minute
-	spread      = 20 * time.Second // visits of one slot begin within this time, each bank at its own moment
-)
-
-// loop looks at the wall clock every second: a clock that is set, a machine that slept
-// and a changed zone are then nothing special.
-func (d *daemon) loop(ctx, work context.Context, hup <-chan os.Signal) error {
-	beat := time.NewTicker(tick)
-	defer beat.Stop()
-	office := time.NewTicker(d.in.Config.Office.Poll)
-	defer office.Stop()
-	watchdog, err := sd.SdWatchdogEnabled(false)
-	if err != nil {
-		d.app.logger().Warn("read watchdog interval", "err", err)
-	}
-	places := make(chan struct{}, d.in.Config.Visits.Parallel)
-	for last := d.app.now(); ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-d.failed:
-			return err
-		case <-hup:
-			d.reload(work)
-		case <-office.C:
-			d.accept(work)
-		case <-beat.C:
-			d.dispatch(work, places)
-		}
-		if now := d.app.now(); watchdog > 0 && now.Sub(last) >= watchdog/3 {
-			if _, _, err := d.in.Book.Head(work); err != nil {
-				return fmt.Errorf("watchdog: %w", err)
-			}
-			d.app.notify(sd.SdNotifyWatchdog)
-			last = now
-		}
-	}
-}
-
-// reload puts a new configuration in force, or keeps the old one and says why.
-func (d *daemon) reload(ctx context.Context) {
-	d.app.notify(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", sd.SdNotifyReloading, monotonic()))
-	plan, err := install.Read(d.app.config)
-	if err == nil {
-		err = d.in.Adopt(ctx, plan)
-	}
-	if err != nil {
-		d.app.logger().Error("reload refused, the old configuration stays in force", "err", err)
-	} else {
-		d.app.logger().Info("configuration reloaded", "banks", len(plan.Registry.All()))
-	}
-	d.app.notify(sd.SdNotifyReady)
-}
-
-// monotonic is CLOCK_MONOTONIC in microseconds, which systemd compares with its own.
-func monotonic() int64 {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		return 0
-	}
-	return t.Nano() / 1000
-}
-
-// accept takes in what the office left, so that a bad document is answered at once, and
-// raises the alarm for passed deadlines.
-func (d *daemon) accept(ctx context.Context) {
-	for _, b := range d.in.Registry.All() {
-		if err := d.in.Courier.Accept(ctx, b); err != nil {
-			d.failure(b.BIC, err)
-		}
-	}
-	if err := d.in.Courier.Sweep(ctx); err != nil {
-		d.failure("", err)
-	}
-}
-
-// failure logs what went wrong; a broken journal or disk ends the process.
-func (d *daemon) failure(id banks.ID, err error) {
-	d.app.logger().Error("exchange", "bank", id, "err", err)
-	var f *fate.Failure
-	if errors.As(err, &f) && f.Kind == fate.Broken {
-		select {
-		case d.failed <- err:
-		default: // one is enough to end
-		}
-	}
-}
-
-// dispatch begins the visits that are due.
-func (d *daemon) dispatch(ctx context.Context, places chan struct{}) {
-	courier := d.in.Courier
-	for _, b := range d.in.Registry.All() {
-		now := d.app.now().Add(-schedule.Spread(string(b.BIC), spread))
-		if b.State == banks.StateSuspended || !d.enter(b.BIC, now) {
-			continue
-		}
-		slots, err := d.due(ctx, b, now)
-		if err != nil {
-			d.failure(b.BIC, err)
-		}
-		if len(slots) == 0 {
-			d.idle(b, now)
-			continue
-		}
-		d.visits.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
-			d.visit(ctx, courier, b, slots)
-		})
-	}
-}
-
-// due are the slots of a bank that must run now, by the run ledger and the catch-up rule.
-// A bank without a ledger begins with the daemon's start.
-func (d *daemon) due(ctx context.Context, b *banks.Bank, now time.Time) ([]schedule.Slot, error) {
-	_, last, ok, err := d.in.Book.LastSlot(ctx, string(b.BIC))
-	if err != nil {
-		return nil, &fate.Failure{Op: "read run ledger", Bank: b.BIC, Kind: fate.Broken, Err: err}
-	}
-	if !ok {
-		last = d.since
-	}
-	return d.in.Timetable(b.BIC).Due(last, now), nil
-}
-
-// visit runs the due slots of one bank, one after the other. A panic is the bank's, not
-// the daemon's.
-func (d *daemon) visit(ctx context.Context, courier *flow.Courier, b *banks.Bank, slots []schedule.Slot) {
-	var err error
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in the visit: %v", p)
-			d.failure(b.BIC, err)
-		}
-		d.leave(b.BIC, err)
-	}()
-	for _, s := range slots {
-		limited, stop := context.WithTimeout(ctx, b.Limits.VisitTime)
-		o := courier.Visit(limited, b, flow.Slot{Name: s.Name, At: s.At})
-		stop()
-		if errors.Is(o.Err, fate.ErrTaken) {
-			continue
-		}
-		if err = o.Err; err != nil {
-			d.failure(b.BIC, err)
-			return
-		}
-		d.app.logger().Info("visit", "bank", b.BIC, "sent", o.Sent, "taken", o.Taken)
-	}
-}
-
-// enter marks a bank as being visited, unless it is or must be left alone for a while.
-func (d *daemon) enter(id banks.ID, now time.Time) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.state[id]
-	if p == nil {
-		p = &pause{}
-		d.state[id] = p
-	}
-	// A pause further off than the longest one means that the clock was set back.
-	if p.busy || now.Before(p.next) || now.Before(p.until) && p.until.Sub(now) <= longestWait {
-		return false
-	}
-	p.busy = true
-	return true
-}
-
-// idle notes that no slot is due, and when to ask again: not before the next one, and
-// within the hour, for a clock may be set.
-func (d *daemon) idle(b *banks.Bank, now time.Time) {
-	next := now.Add(time.Hour)
-	if slot, ok := d.in.Timetable(b.BIC).Next(now); ok && slot.At.Before(next) {
-		next = slot.At
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.state[b.BIC]
-	p.busy, p.next = false, next
-}
-
-func (d *daemon) leave(id banks.ID, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.state[id]
-	p.busy = false
-	if err == nil {
-		p.fails = 0
-		return
-	}
-	p.fails++
-	wait := min(longestWait, firstPause<<min(p.fails-1, 10))
-	var f *fate.Failure
-	if errors.As(err, &f) && f.Kind == fate.Operator {
-		wait = longestWait // a person must act; knocking on only locks the account
-	}
-	p.until = d.app.now().Add(wait - wait/4 + schedule.Spread(string(id), wait/4))
 }

@@ -2,20 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"bankconnector/banks"
 	"bankconnector/connector/install"
+	"bankconnector/connector/practice"
 	"bankconnector/connector/spool"
-	"bankconnector/crypto/cms"
-	"bankconnector/formats"
-	"bankconnector/formats/envelope"
 )
 
 // sampleOptions are the flags of sample.
@@ -49,11 +41,11 @@ func (a *app) sample(ctx context.Context, o sampleOptions) error {
 	if err != nil {
 		return err
 	}
-	official, err := openOfficial(plan, o.official)
+	official, err := practice.OpenOfficial(plan, o.official)
 	if err != nil {
 		return err
 	}
-	keys, err := a.putSamples(ctx, office, plan.Registry.All(), o, official)
+	keys, err := practice.Samples{Documents: o.documents, Seed: o.seed, Official: official, Now: a.now}.Put(ctx, office, plan.Registry.All())
 	if err != nil {
 		return err
 	}
@@ -62,56 +54,4 @@ func (a *app) sample(ctx context.Context, o sampleOptions) error {
 	}
 	a.printf(a.say("%d documents for %d banks in %s (seed %d)\n", "документов %d для банков %d в %s (seed %d)\n"), len(keys), len(plan.Registry.All()), plan.Config.OfficeDir, o.seed)
 	return nil
-}
-
-// openOfficial opens the bailiff's key that signs the originals of samples, or nil.
-func openOfficial(plan *install.Plan, path string) (*cms.Signer, error) {
-	asked := path != ""
-	if !asked {
-		path = filepath.Join(filepath.Dir(plan.Path), "keys", "official")
-	}
-	if _, err := os.Stat(path + ".key"); errors.Is(err, fs.ErrNotExist) && !asked {
-		return nil, nil
-	}
-	return openSigner(path)
-}
-
-// putSamples leaves o.documents samples for each bank and returns the addressee of each
-// key.
-func (a *app) putSamples(ctx context.Context, office *spool.Office, list []*banks.Bank, o sampleOptions, official *cms.Signer) (map[string]string, error) {
-	keys := make(map[string]string)
-	sampler := formats.NewSampler(o.seed, a.now())
-	for _, b := range list {
-		bank := formats.SampleBank{BIC: string(b.BIC), Name: b.Name, INN: b.INN, KPP: b.KPP, OGRN: b.OGRN}
-		for _, s := range sampler.Next(bank, o.documents) {
-			name, data, err := a.officeFile(ctx, s, official)
-			if err == nil {
-				err = office.Submit(string(b.BIC), name, data)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("sample for bank %s: %w", b.BIC, err)
-			}
-			keys[s.Document.Key()] = string(b.BIC)
-		}
-	}
-	return keys, nil
-}
-
-// officeFile is a sample as the bailiffs' system would leave it: a query as XML, an order
-// as a ZIP with its signed original.
-func (a *app) officeFile(ctx context.Context, s formats.Sample, official *cms.Signer) (string, []byte, error) {
-	stem := s.Document.Kind().Prefix() + "_" + s.Document.Key()
-	if official == nil || s.Original == nil {
-		return stem + ".xml", s.XML, nil
-	}
-	sig, err := official.Sign(ctx, s.Original, a.now())
-	if err != nil {
-		return "", nil, err
-	}
-	data, err := envelope.Seal([]envelope.Entry{
-		{Name: "restrictn_" + s.Document.Key() + ".xml", Data: s.XML},
-		{Name: stem + ".xml", Data: s.Original},
-		{Name: stem + ".xml.sig", Data: sig},
-	})
-	return stem + ".zip", data, err
 }

@@ -1,4 +1,9 @@
-package main
+// Package practice sets up everything for a rehearsal on one machine: keys and
+// certificates, the banks' folders, the configuration of a connector that meets them,
+// sample documents, and the comparison with the banks' own ledgers at the end.
+//
+// It may call keys, rehearsal, install, spool, banks, formats, envelope, cms and pki.
+package practice
 
 import (
 	"context"
@@ -15,13 +20,14 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"bankconnector/banks/rehearsal"
+	"bankconnector/connector/keys"
 	"bankconnector/crypto/cms"
 	"bankconnector/crypto/pki"
 	"bankconnector/formats"
 	"bankconnector/internal/durable"
 )
 
-// practice is a folder with everything that rehearsal banks and a connector that meets
+// Stage is a folder with everything that rehearsal banks and a connector that meets
 // them need. Keys and certificates are made on the spot and kept, so that a second start
 // finds the same banks.
 //
@@ -31,19 +37,20 @@ import (
 //	DIR/keys/BIC.ssh                          our login at a bank
 //	DIR/banks/BIC/                            the bank: its keys, its folders, its ledgers
 //	DIR/state, DIR/office                     what the connector makes
-type practice struct {
-	dir    string
-	quirks []rehearsal.Quirk
-	now    func() time.Time
-	bank   []rehearsal.Bank
+type Stage struct {
+	Dir    string
+	Quirks []rehearsal.Quirk
+	Now    func() time.Time
+
+	bank []rehearsal.Bank
 }
 
 const practiceYears = 5
 
-// setup makes what is not there yet.
-func (p *practice) setup(count int) error {
+// Setup makes what is not there yet.
+func (p *Stage) Setup(count int) error {
 	for _, dir := range []string{"keys", "banks.d", "banks"} {
-		if err := durable.MkdirAll(filepath.Join(p.dir, dir), 0o750); err != nil {
+		if err := durable.MkdirAll(filepath.Join(p.Dir, dir), 0o750); err != nil {
 			return err
 		}
 	}
@@ -66,9 +73,9 @@ func (p *practice) setup(count int) error {
 	return nil
 }
 
-func (p *practice) makeBank(i int, own *cms.Signer) (rehearsal.Bank, error) {
+func (p *Stage) makeBank(i int, own *cms.Signer) (rehearsal.Bank, error) {
 	b := rehearsal.Bank{
-		Sample: sampleBank(i), User: "fssp", Quirks: p.quirks,
+		Sample: sampleBank(i), User: "fssp", Quirks: p.Quirks,
 		Verify: cms.Policy{Signers: []cms.Pin{{Certificate: own.Certificate()}}},
 	}
 	home := filepath.Join("banks", b.Sample.BIC)
@@ -117,12 +124,12 @@ func withOGRNDigit(twelve string) string {
 }
 
 // signer opens PATH.key and PATH.pem, made when they are not there.
-func (p *practice) signer(path string, subject pki.Subject) (*cms.Signer, error) {
-	path = filepath.Join(p.dir, path)
+func (p *Stage) signer(path string, subject pki.Subject) (*cms.Signer, error) {
+	path = filepath.Join(p.Dir, path)
 	if _, err := os.Stat(path + ".key"); errors.Is(err, fs.ErrNotExist) {
 		_ = os.Remove(path + ".pem") // half a pair of an interrupted start
-		v := validity{p.now(), p.now().AddDate(practiceYears, 0, 0)}
-		if _, err := newSigningKey(path+".key", pki.GOST256, subject, v); err != nil {
+		v := keys.Validity{From: p.Now(), Until: p.Now().AddDate(practiceYears, 0, 0)}
+		if _, err := keys.NewSigning(path+".key", pki.GOST256, subject, v); err != nil {
 			return nil, err
 		}
 	}
@@ -135,18 +142,22 @@ func openSigner(path string) (*cms.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	certs, err := certificates([]string{path + ".pem"})
+	data, err := os.ReadFile(path + ".pem")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	certs, err := pki.ReadCertificates(data)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate %s.pem: %w", path, err)
 	}
 	return cms.NewSigner(certs[0], key, rand.Reader)
 }
 
-func (p *practice) sshKey(path, comment string) (ssh.Signer, error) {
-	path = filepath.Join(p.dir, path)
+func (p *Stage) sshKey(path, comment string) (ssh.Signer, error) {
+	path = filepath.Join(p.Dir, path)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		_ = os.Remove(path + ".pub") // half a pair of an interrupted start
-		if _, err := newSSHKey(path, comment); err != nil {
+		if _, err := keys.NewSSH(path, comment); err != nil {
 			return nil, err
 		}
 	}
@@ -157,9 +168,9 @@ func (p *practice) sshKey(path, comment string) (ssh.Signer, error) {
 	return ssh.ParsePrivateKey(data)
 }
 
-// start brings the banks up and writes the configuration of a connector that meets them.
-func (p *practice) start(ctx context.Context, c rehearsal.Config) (*rehearsal.Rehearsal, error) {
-	c.Dir, c.Now = p.dir, p.now
+// Start brings the banks up and writes the configuration of a connector that meets them.
+func (p *Stage) Start(ctx context.Context, c rehearsal.Config) (*rehearsal.Rehearsal, error) {
+	c.Dir, c.Now = p.Dir, p.Now
 	r, err := rehearsal.Start(ctx, c, p.bank)
 	if err != nil {
 		return nil, err
@@ -170,7 +181,7 @@ func (p *practice) start(ctx context.Context, c rehearsal.Config) (*rehearsal.Re
 	return r, nil
 }
 
-func (p *practice) configure(r *rehearsal.Rehearsal) error {
+func (p *Stage) configure(r *rehearsal.Rehearsal) error {
 	for _, b := range p.bank {
 		host, port, ok := strings.Cut(r.Addr(b.Sample.BIC), ":")
 		if !ok {
@@ -179,17 +190,17 @@ func (p *practice) configure(r *rehearsal.Rehearsal) error {
 		text := fmt.Sprintf(practiceBank, b.Sample.BIC, strconv.Quote(b.Sample.Name), b.Sample.INN, b.Sample.OGRN, b.Sample.KPP,
 			host, port, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(b.HostKey.PublicKey()))))
 		text += p.quirkKeys()
-		if err := durable.Replace(filepath.Join(p.dir, "banks.d", b.Sample.BIC+".yaml"), []byte(text), 0o640); err != nil {
+		if err := durable.Replace(filepath.Join(p.Dir, "banks.d", b.Sample.BIC+".yaml"), []byte(text), 0o640); err != nil {
 			return err
 		}
 	}
-	return durable.Replace(filepath.Join(p.dir, "config.yaml"), []byte(practiceConfig), 0o640)
+	return durable.Replace(filepath.Join(p.Dir, "config.yaml"), []byte(practiceConfig), 0o640)
 }
 
 // quirkKeys are the keys of a profile that a bank with these quirks needs.
-func (p *practice) quirkKeys() string {
+func (p *Stage) quirkKeys() string {
 	var delivery, pickup string
-	for _, q := range p.quirks {
+	for _, q := range p.Quirks {
 		for _, info := range rehearsal.Quirks() {
 			if info.Name != q {
 				continue
