@@ -3,6 +3,7 @@ package block
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"bankconnector/formats/check"
@@ -49,7 +50,10 @@ func Moment(name string, p *time.Time) strictxml.Part { return strictxml.One(nam
 
 func (m moment) Read(s string) why {
 	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || t.Year() < 1900 || t.Year() > 2100 {
+	_, offset := t.Zone()
+	// The library also reads a comma before the fraction, an hour of one digit and any offset; xs:dateTime does not.
+	loose := strings.Contains(s, ",") || len(s) < 20 || s[13] != ':' || offset < -14*3600 || offset > 14*3600
+	if year := t.UTC().Year(); err != nil || loose || year < 1900 || year > 2100 {
 		return why{"ожидается момент времени с часовым поясом, например 2026-02-05T10:00:00+03:00",
 			"a date and time with zone is expected, such as 2026-02-05T10:00:00+03:00"}
 	}

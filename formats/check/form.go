@@ -127,7 +127,7 @@ func ID(s string) Why {
 
 // Date is the form of a date: YYYY-MM-DD, a day of the calendar from 1900-01-01 to 2100-01-01 (DDateType).
 func Date(s string) Why {
-	if len(s) == 10 && s[4] == '-' && s[7] == '-' && allDigits(s[:4]+s[5:7]+s[8:]) && s >= "1900-01-01" && s <= "2100-01-01" {
+	if len(s) == 10 && s[4] == '-' && s[7] == '-' && allDigits(s[:4]) && s >= "1900-01-01" && s <= "2100-01-01" {
 		if _, err := time.Parse(time.DateOnly, s); err == nil {
 			return Why{}
 		}

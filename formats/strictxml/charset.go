@@ -63,7 +63,7 @@ func strange(body []byte) (ru, en string) {
 	case strings.HasPrefix(head, "<!doctype html"), strings.HasPrefix(head, "<html"):
 		return "это страница HTML (вероятно, сообщение об ошибке сервера), а не документ XML",
 			"this is an HTML page (probably an error page of a server), not an XML document"
-	case strings.HasPrefix(head, "\xff\xfe"), strings.HasPrefix(head, "\xfe\xff"), len(head) > 1 && (head[0] == 0 || head[1] == 0):
+	case bytes.HasPrefix(body, []byte("\xff\xfe")), bytes.HasPrefix(body, []byte("\xfe\xff")), len(body) > 1 && (body[0] == 0 || body[1] == 0):
 		return "кодировка UTF-16 или UTF-32 не допускается; нужна UTF-8", "UTF-16 and UTF-32 are not allowed; use UTF-8"
 	}
 	return "", ""

@@ -106,7 +106,7 @@ func (n *Node) child(step string) *Node {
 // block reads the children of the present node.
 func (c *Cursor) block(s Shape) {
 	if !s.Open && len(c.node.Attrs) > 0 {
-		c.Add(CodeSchema, "", Why{"атрибут " + c.node.Attrs[0] + " не предусмотрен", "attribute " + c.node.Attrs[0] + " is not known here"})
+		c.Add(CodeSchema, "", unknownAttribute(c.node))
 	}
 	if len(c.node.Children) == 0 && strings.Trim(c.node.Text, " \n\t\r") != "" {
 		c.Add(CodeSchema, "", Why{"ожидаются вложенные элементы, а не текст", "child elements are expected, not text"})
@@ -154,28 +154,39 @@ func (c *Cursor) part(p *Part, child *Node, count int) {
 	if p.many {
 		index = count
 	}
-	inner := c.at(child, index)
+	if count > 1 && !p.many && p.Twice {
+		return
+	}
+	why, code := Why{}, CodeSchema
 	switch {
 	case child.Space != c.space:
-		inner.Add(CodeSchema, "", Why{"другое пространство имён, чем у корня", "another namespace than that of the root"})
-		return
+		why = Why{"другое пространство имён, чем у корня", "another namespace than that of the root"}
 	case count > 1 && !p.many:
-		if !p.Twice {
-			inner.Add(CodeSchema, "", Why{"элемент повторяется, а допускается один раз", "the element is doubled but may stand once"})
-		}
-		return
+		why = Why{"элемент повторяется, а допускается один раз", "the element is doubled but may stand once"}
 	case p.enter != nil:
-		inner.block(p.enter())
-		return
-	case len(child.Children) > 0:
-		inner.Add(CodeSchema, "", Why{"ожидается значение, а не вложенные элементы", "a value is expected, not child elements"})
-		return
-	case len(child.Attrs) > 0:
-		inner.Add(CodeSchema, "", Why{"атрибут " + child.Attrs[0] + " не предусмотрен", "attribute " + child.Attrs[0] + " is not known here"})
+		c.at(child, index).block(p.enter())
+	default:
+		why, code = p.leaf(child)
 	}
-	why := p.value.Read(child.Text)
-	inner.Add(CodeSchema, "", why)
-	if p.Logic != nil && why == (Why{}) {
-		inner.Add(CodeLogic, "", p.Logic(child.Text))
+	if why != (Why{}) {
+		c.at(child, index).Add(code, "", why)
 	}
+}
+
+// leaf reads a value and judges it.
+func (p *Part) leaf(n *Node) (why Why, code int) {
+	switch {
+	case len(n.Children) > 0:
+		return Why{"ожидается значение, а не вложенные элементы", "a value is expected, not child elements"}, CodeSchema
+	case len(n.Attrs) > 0:
+		return unknownAttribute(n), CodeSchema
+	}
+	if why = p.value.Read(n.Text); why != (Why{}) || p.Logic == nil {
+		return why, CodeSchema
+	}
+	return p.Logic(n.Text), CodeLogic
+}
+
+func unknownAttribute(n *Node) Why {
+	return Why{"атрибут " + n.Attrs[0] + " не предусмотрен", "attribute " + n.Attrs[0] + " is not known here"}
 }
