@@ -191,19 +191,5 @@ func (c *checkup) rename() error {
 	if err != nil {
 		return err
 	}
-	if err := move(c.canary, c.moved); err != nil {
-		return err
-	}
-	from, err := c.session.lstat(c.canary)
-	if err != nil {
-		return err
-	}
-	to, err := c.session.lstat(c.moved)
-	if err != nil {
-		return err
-	}
-	if from != nil || to == nil {
-		return errors.New("the server says it is done, but the names say otherwise: it copies instead of renaming, or renames later")
-	}
-	return nil
+	return c.session.moved(c.canary, move(c.canary, c.moved))
 }

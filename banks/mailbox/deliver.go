@@ -162,7 +162,7 @@ func (s *Session) Publish(ctx context.Context, temp, final string) error {
 		return err
 	}
 	shown := s.route.shown(final)
-	return s.work(ctx, op, shown, func() error {
+	return s.do(ctx, op, shown, func() error {
 		act, err := s.publisher(op, temp, final)
 		if err != nil {
 			return err
@@ -198,7 +198,21 @@ func (s *Session) publisher(op, temp, final string) (func() error, error) {
 		return func() error { return s.write(to, data) }, nil
 	}
 	move, err := s.mover(op)
-	return func() error { return move(from, to) }, err
+	return func() error { return s.moved(from, move(from, to)) }, err
+}
+
+// moved believes a rename only when the old name is gone: some servers say done and are not, or copy.
+// The new name proves nothing, since the bank may have taken the file already.
+func (s *Session) moved(from string, err error) error {
+	if err != nil {
+		return err
+	}
+	left, err := s.lstat(from)
+	if err == nil && left != nil {
+		err = &Error{Op: "rename", Path: from, Kind: Unknown, Err: errors.New(
+			"the server says it is done, but the old name is still there: it copies instead of renaming, or renames later")}
+	}
+	return err
 }
 
 // mover chooses the rename: the server's atomic one, which overwrites, where the profile allows it.

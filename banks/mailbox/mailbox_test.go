@@ -110,7 +110,11 @@ func must(t *testing.T, err error) {
 
 func put(t *testing.T, folder, name string, data []byte) {
 	t.Helper()
-	must(t, os.WriteFile(filepath.Join(folder, name), data, 0o644))
+	must(t, writeFile(folder, name, data))
+}
+
+func writeFile(folder, name string, data []byte) error {
+	return os.WriteFile(filepath.Join(folder, name), data, 0o644)
 }
 
 func names(t *testing.T, folder string) string {
@@ -142,8 +146,10 @@ const (
 var contract = map[string]func(*testing.T, site){
 	"upload then publish shows the bytes under the final name alone": func(t *testing.T, x site) {
 		for _, mode := range []string{"auto", "rename", "posix-rename"} {
+			x.bank.Delivery.Mode = mode
+			s := dialed(t, dialer(), x.bank)
 			for _, size := range []int{0, 1, 4096, 32 << 10, 32<<10 + 1, 300_000, 3 << 20} {
-				t.Run(fmt.Sprintf("%s %d", mode, size), func(t *testing.T) { deliver(t, x, mode, random(t, size)) })
+				t.Run(fmt.Sprintf("%s %d", mode, size), func(t *testing.T) { deliver(t, s, x.root, random(t, size)) })
 			}
 		}
 	},
@@ -184,22 +190,20 @@ func TestContract(t *testing.T) {
 	}
 }
 
-func deliver(t *testing.T, x site, mode string, data []byte) {
-	x.bank.Delivery.Mode = mode
-	s := dialed(t, dialer(), x.bank)
-	name := fmt.Sprintf("piev_%s-%d.zip", mode, len(data))
+func deliver(t *testing.T, s *Session, root testkit.Root, data []byte) {
+	name := fmt.Sprintf("piev_%d.zip", len(data))
 	part := TempName(name, "a1")
 	must(t, s.Upload(t.Context(), part, name, data))
-	got, err := os.ReadFile(filepath.Join(x.root.ToBank, part))
+	got, err := os.ReadFile(filepath.Join(root.ToBank, part))
 	must(t, err)
 	if !bytes.Equal(got, data) {
 		t.Fatal("other bytes under the temporary name")
 	}
 	must(t, s.Publish(t.Context(), part, name))
-	if got, err = os.ReadFile(filepath.Join(x.root.ToBank, name)); err != nil || !bytes.Equal(got, data) {
+	if got, err = os.ReadFile(filepath.Join(root.ToBank, name)); err != nil || !bytes.Equal(got, data) {
 		t.Fatalf("other bytes under the final name: %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(x.root.ToBank, part)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(root.ToBank, part)); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("the temporary name is still there: %v", err)
 	}
 	back, err := s.Read(t.Context(), name, int64(len(data)))
@@ -207,7 +211,7 @@ func deliver(t *testing.T, x site, mode string, data []byte) {
 	if !bytes.Equal(back, data) {
 		t.Fatal("other bytes read back")
 	}
-	must(t, os.Remove(filepath.Join(x.root.ToBank, name)))
+	must(t, os.Remove(filepath.Join(root.ToBank, name)))
 }
 
 func markerMode(t *testing.T, x site) {

@@ -169,9 +169,7 @@ func (s *Session) read(name string, size int64) ([]byte, bool, error) {
 	if s.lost(err) {
 		return nil, false, err
 	}
-	// What closing a file that was only read answers has no meaning, unless the connection is gone.
-	if closeErr := f.Close(); s.lost(closeErr) {
-		return nil, false, closeErr
-	}
+	// What closing a file that was only read answers has no meaning, so nobody waits for it.
+	s.crew.Go(func() { _ = f.Close() })
 	return data, more, err
 }

@@ -53,8 +53,8 @@ func newSession(d *Dialer, r *route, l *line.Line) *Session {
 	}
 }
 
-// Close ends the session. Acts under way end with Unknown. It returns when every goroutine of the
-// session has ended, and may be called again.
+// Close ends the session. Acts under way end with Unknown, and have ended when it returns. It may be
+// called again.
 func (s *Session) Close() error {
 	s.kill(errClosed)
 	if s.client != nil {
@@ -91,14 +91,25 @@ func (s *Session) dead() error {
 	return s.cause
 }
 
+// enter begins an act that Close waits for, unless the session is dead.
+func (s *Session) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cause == nil {
+		s.crew.Add(1)
+	}
+	return s.cause
+}
+
 // do runs one act under its context. The act's own errors come back as *Error.
 func (s *Session) do(ctx context.Context, op, path string, act func() error) error {
 	if err := ctx.Err(); err != nil {
 		return &Error{Op: op, Path: path, Kind: Transient, Err: err}
 	}
-	if cause := s.dead(); cause != nil {
+	if cause := s.enter(); cause != nil {
 		return &Error{Op: op, Path: path, Kind: Transient, Err: fmt.Errorf("no session: %w", cause)}
 	}
+	defer s.crew.Done()
 	release := context.AfterFunc(ctx, func() {
 		s.kill(fmt.Errorf("given up: %w", context.Cause(ctx)))
 	})

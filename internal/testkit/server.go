@@ -24,6 +24,8 @@ type ServerOptions struct {
 	NoSubsystem bool
 	// Config changes the SSH configuration last of all.
 	Config func(*ssh.ServerConfig)
+	// Beside runs beside every connection that has logged in.
+	Beside func(*ssh.ServerConn)
 }
 
 // Server is an SSH server inside the test.
@@ -108,9 +110,12 @@ func (s *Server) accept() {
 
 func (s *Server) serve(conn net.Conn) {
 	defer s.drop(conn)
-	_, channels, requests, err := ssh.NewServerConn(conn, s.config)
+	inside, channels, requests, err := ssh.NewServerConn(conn, s.config)
 	if err != nil {
 		return
+	}
+	if s.options.Beside != nil {
+		s.crew.Go(func() { s.options.Beside(inside) })
 	}
 	s.crew.Go(func() { ssh.DiscardRequests(requests) })
 	for c := range channels {
@@ -171,4 +176,24 @@ func (s *Server) Close() {
 	_ = s.listener.Close()
 	s.Cut()
 	s.crew.Wait()
+}
+
+// StartTCP serves raw TCP connections on loopback, one goroutine each, until the test ends.
+func StartTCP(t testing.TB, serve func(net.Conn)) (host string, number int) {
+	t.Helper()
+	s := &Server{listener: listen(t), conns: make(map[net.Conn]bool)}
+	s.crew.Go(func() {
+		for {
+			conn, err := s.listener.Accept()
+			if err != nil {
+				return
+			}
+			s.mu.Lock()
+			s.conns[conn] = true
+			s.mu.Unlock()
+			s.crew.Go(func() { defer s.drop(conn); serve(conn) })
+		}
+	})
+	t.Cleanup(s.Close)
+	return "127.0.0.1", port(s.listener.Addr())
 }
