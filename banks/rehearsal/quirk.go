@@ -38,8 +38,9 @@ const (
 type QuirkInfo struct {
 	Name     Quirk
 	RU, EN   string // one sentence each
-	Delivery string // way of delivery the bank's profile must name, "" = any
-	Pickup   string // way of pick-up the bank's profile must name, "" = any
+	Delivery string // delivery.mode that the bank's profile must have, "" = any
+	Unknown  string // delivery.unknown_outcome with which documents get through unattended, "" = any
+	Pickup   string // pickup.mode that the bank's profile must have, "" = any
 }
 
 // Quirks returns every quirk that a simulated bank can have, network first, then
@@ -56,7 +57,7 @@ func Quirks() []QuirkInfo {
 		{Name: quirkNoListHome, RU: "домашнюю папку нельзя прочитать, только папки обмена", EN: "the home folder cannot be listed, only the exchange folders"},
 		{Name: quirkReadonly, RU: "из папки банка можно только читать: забрать переименованием нельзя", EN: "the bank's folder can only be read: a claim by rename is refused", Pickup: "leave"},
 		{Name: quirkCrashRename, RU: "первое и каждое четвёртое следующее переименование: выполнено, но связь рвётся до ответа", EN: "the first rename and every fourth after it is done, but the connection drops before the answer"},
-		{Name: quirkDropRename, RU: "первое и каждое четвёртое следующее переименование: связь рвётся, файл не переименован", EN: "at the first rename and every fourth after it the connection drops and nothing is renamed"},
+		{Name: quirkDropRename, RU: "первое и каждое четвёртое следующее переименование: связь рвётся, файл не переименован", EN: "at the first rename and every fourth after it the connection drops and nothing is renamed", Unknown: "reissue"},
 		{Name: quirkLateReceipts, RU: "квитанция приходит на три секунды позже и после ответа", EN: "the receipt comes three seconds late, after the reply"},
 		{Name: quirkDuplicates, RU: "каждый забранный ответ выкладывается ещё раз под тем же именем", EN: "every reply that was taken is put there once more under the same name"},
 		{Name: quirkUnsigned, RU: "ответы без подписей", EN: "replies carry no signatures"},
