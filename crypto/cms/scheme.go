@@ -38,18 +38,20 @@ func (s scheme) fits(k pki.PublicKey) bool {
 // Where RFC 5652 leaves freedom: the signature algorithm may be the bare key OID (GOST, RSA) or the one with digest.
 func (p *Policy) scheme(m *message.Message, si *message.Signer) (scheme, *pki.Refusal) {
 	var s scheme
-	h, known := digestOf(si.Digest.OID)
-	switch {
-	case known && h == "":
-		return s, refuse("weak-digest", "digest algorithm %s is broken or withdrawn", si.Digest.OID)
-	case !known:
-		return s, refuse("algorithm", "digest algorithm %s is not supported", si.Digest.OID)
-	case !si.Digest.Plain():
-		return s, refuse("algorithm", "digest algorithm %s with parameters", si.Digest.OID)
+	for _, a := range append([]message.Algorithm{si.Digest}, m.Digests...) {
+		switch h, known := digestOf(a.OID); {
+		case known && h == "":
+			return s, refuse("weak-digest", "digest algorithm %s is broken or withdrawn", a.OID)
+		case !known:
+			return s, refuse("algorithm", "digest algorithm %s is not supported", a.OID)
+		case !a.Plain():
+			return s, refuse("algorithm", "digest algorithm %s with parameters", a.OID)
+		}
 	}
 	if !slices.ContainsFunc(m.Digests, func(a message.Algorithm) bool { return a.OID == si.Digest.OID }) {
 		return s, refuse("algorithm", "digestAlgorithms does not list %s, which the signer used", si.Digest.OID)
 	}
+	h, _ := digestOf(si.Digest.OID)
 	s.digest = h
 	if si.Signature.OID == oidPSS {
 		if !p.PSS {

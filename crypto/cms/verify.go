@@ -102,17 +102,21 @@ type bag struct {
 func (p *Policy) readBag(m *message.Message) (*bag, *pki.Refusal) {
 	b := new(bag)
 	for i, raw := range m.Certificates {
-		if c, err := p.certificate(raw); err == nil {
+		c, err := p.certificate(raw)
+		if err == nil {
 			b.all, b.fit = append(b.all, c.X509), append(b.fit, c)
 		} else if x, err := x509.ParseCertificate(raw); err == nil {
 			b.all = append(b.all, x)
 		} else if !p.LooseBag {
 			return nil, refuse("certificates", "certificate %d of the message: %v", i+1, err)
 		}
+		if !p.LooseBag && !message.CertificateShape(raw) {
+			return nil, refuse("certificates", "certificate %d of the message is malformed", i+1)
+		}
 	}
 	for i, raw := range m.CRLs {
-		if _, err := x509.ParseRevocationList(raw); err != nil && !p.LooseBag {
-			return nil, refuse("certificates", "CRL %d of the message: %v", i+1, err)
+		if !p.LooseBag && !message.CRLShape(raw) {
+			return nil, refuse("certificates", "CRL %d of the message is malformed", i+1)
 		}
 	}
 	return b, nil
