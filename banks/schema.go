@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/invopop/jsonschema"
@@ -30,7 +31,7 @@ func Schema() ([]byte, error) {
 	}
 	s := r.Reflect(&Bank{})
 	s.Title = "bankconnector: one bank"
-	finish(s)
+	finish(s, "", notes(example))
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write schema: %w", err)
@@ -63,28 +64,40 @@ func form(t reflect.Type) *jsonschema.Schema {
 	return nil
 }
 
-// finish writes into the schema what holds for every file: a text is never empty, and a schedule has one rule.
-func finish(s *jsonschema.Schema) {
+// finish writes into the schema what no tag says: what a key means, that a text is never empty, that a schedule has
+// one rule and a login at least one proof.
+func finish(s *jsonschema.Schema, path string, notes map[string]string) {
 	if s.Type == "string" && s.MinLength == nil {
 		one := uint64(1)
 		s.MinLength = &one
 	}
 	if s.Items != nil {
-		finish(s.Items)
+		finish(s.Items, path, notes)
 	}
 	for _, one := range s.OneOf {
-		finish(one)
+		finish(one, path, notes)
 	}
 	if s.Properties == nil {
 		return
 	}
 	for p := s.Properties.Oldest(); p != nil; p = p.Next() {
-		finish(p.Value)
+		at := strings.TrimPrefix(path+"."+p.Key, ".")
+		p.Value.Description = notes[at]
+		finish(p.Value, at, notes)
 	}
-	if _, ok := s.Properties.Get("cron"); ok {
-		s.OneOf = []*jsonschema.Schema{{Required: []string{"cron"}}, {Required: []string{"every"}}}
+	switch path {
+	case "schedule":
+		s.OneOf = either("cron", "every")
+	case "sftp":
+		s.AnyOf = either("key_file", "password_file")
 	}
-	if _, ok := s.Properties.Get("key_file"); ok {
-		s.AnyOf = []*jsonschema.Schema{{Required: []string{"key_file"}}, {Required: []string{"password_file"}}}
+}
+
+// either makes the alternatives in which one of the keys is there.
+func either(keys ...string) []*jsonschema.Schema {
+	var list []*jsonschema.Schema
+	for _, key := range keys {
+		list = append(list, &jsonschema.Schema{Required: []string{key}})
 	}
+	return list
 }

@@ -1,6 +1,7 @@
 package strict
 
 import (
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -137,7 +138,8 @@ func decimal(text string) (int64, error) {
 		}
 	}
 	if len(digits) > 1 && digits[0] == '0' {
-		return 0, fmt.Errorf("%s begins with a zero, which some readers take for octal; write %s", Shown(text), strings.TrimLeft(digits, "0"))
+		meant := strings.TrimSuffix(text, digits) + cmp.Or(strings.TrimLeft(digits, "0"), "0")
+		return 0, fmt.Errorf("%s begins with a zero, which some readers take for octal; write %s", Shown(text), meant)
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {

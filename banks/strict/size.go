@@ -2,6 +2,7 @@ package strict
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -31,8 +32,13 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return errors.New("a size needs a unit: KiB, MiB or GiB, as in 16MiB")
 }
 
-// MarshalText writes the size as UnmarshalText reads it.
-func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+// MarshalText writes the size as UnmarshalText reads it; a size that is no whole number of KiB cannot be written.
+func (s Size) MarshalText() ([]byte, error) {
+	if s < 0 || s%(1<<10) != 0 {
+		return nil, fmt.Errorf("write size: %s is no whole number of KiB", s)
+	}
+	return []byte(s.String()), nil
+}
 
 // String writes the size with the largest unit that divides it.
 func (s Size) String() string {
