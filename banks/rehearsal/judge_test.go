@@ -37,6 +37,11 @@ func TestJudgement(t *testing.T) {
 			p.data = []byte("<html>")
 			return p
 		}, "91", "open envelope", false},
+		{"larger than any envelope", func(w *world) parcel {
+			p := w.parcels(first, 1)[0]
+			p.data = append(p.data, make([]byte, 17<<20)...)
+			return p
+		}, "91", "open envelope: limit", false},
 		{"delivered twice", func(w *world) parcel {
 			p := w.parcels(first, 1)[0]
 			w.deliver(first, p)
@@ -91,7 +96,7 @@ func TestJudgement(t *testing.T) {
 			if line.Verdict != test.verdict || !strings.Contains(line.Reason, test.reason) || line.Duplicate != test.double {
 				t.Errorf("line %+v, want verdict %s and reason %q", line, test.verdict, test.reason)
 			}
-			if test.name != "not a ZIP" && line.InternalKey != p.doc.Key() {
+			if !strings.HasPrefix(test.reason, "open envelope") && line.InternalKey != p.doc.Key() {
 				t.Errorf("key %q, want %q", line.InternalKey, p.doc.Key())
 			}
 			w.checkReceipt(line, p)

@@ -186,6 +186,13 @@ func TestArrival(t *testing.T) {
 			t.Errorf("%d names left, %v", len(left), err)
 		}
 	})
+	t.Run("file taken back by the client is no arrival", func(t *testing.T) {
+		w := newWorld(t, first).start()
+		a, err := w.offices[0].file("piev_1.zip")
+		if err != nil || a.number != 0 {
+			t.Errorf("%+v, %v", a, err)
+		}
+	})
 	t.Run("more than a batch at once", func(t *testing.T) {
 		w := newWorld(t, first)
 		list := w.parcels(first, batch+10)

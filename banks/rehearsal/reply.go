@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,9 +26,6 @@ type draft struct {
 	delay time.Duration // after the arrival
 }
 
-// plainKey fits into a file name and into an ExternalKey (1 to 60 characters).
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
-
 // plan makes the replies to a file: one receipt, and for an accepted document its
 // report or the pages of its answer. Which they are depends on the line, the document
 // and the seed only, so that every run plans the same.
@@ -44,11 +39,7 @@ func (o *office) plan(j judgement) []draft {
 	if j.line.Verdict != accepted {
 		return list
 	}
-	key := o.bank.Sample.BIC + "-" + j.line.InternalKey
-	if !plainKey.MatchString(j.line.InternalKey) {
-		sum := sha256.Sum256([]byte(j.line.InternalKey))
-		key = o.bank.Sample.BIC + "-" + hex.EncodeToString(sum[:12])
-	}
+	key := o.bank.Sample.BIC + "-" + j.line.InternalKey // digits: formats.Decode accepts no other key
 	rnd := o.random(j.line.InternalKey)
 	switch d := j.doc.(type) {
 	case *formats.Order:
