@@ -18,9 +18,11 @@ var ambient = map[string]string{
 
 // airy tells the rooms in which the clock and the first context are made, or which are not product code.
 func airy(dir string) bool {
-	switch dir {
-	case "connector", "connector/install", "bench", testkit:
+	switch home(dir) {
+	case "connector/install", "bench", testkit:
 		return true
+	case "connector":
+		return dir == "connector" // its inner rooms take the clock from it like everybody
 	}
 	return strings.HasPrefix(dir, "internal/archtest")
 }

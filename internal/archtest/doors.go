@@ -1,17 +1,25 @@
 package archtest
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
 
-// anyRoom in a list of doors stands for every room that is not closed.
+// anyRoom in a list of doors stands for every room, with its inner rooms, that is not closed.
 const anyRoom = "*"
 
-// doors says which rooms a room may open. A room that is not here may not exist.
+// doors says which rooms a room may open.
+//
+// A folder that is not here is an inner room of the room above it: a part that outgrew one sitting. Its room opens it,
+// and those that open every room; it may open the other inner rooms beside it and what its room may open, never the
+// room itself.
 var doors = map[string][]string{
-	"connector":         {anyRoom, "connector/install"},
-	"connector/install": {anyRoom},
+	"connector":          {anyRoom, "connector/install", "connector/daemon", "connector/practice"},
+	"connector/install":  {anyRoom},
+	"connector/daemon":   {"connector/install", "connector/flow", "connector/flow/fate", "banks", "schedule"},
+	"connector/practice": {anyRoom, "connector/install"},
+	"connector/keys":     {"crypto/pki", "internal/durable"},
 	"connector/flow": {
 		"connector/journal", "connector/spool", "banks", "formats", "formats/envelope", "crypto/cms",
 	},
@@ -38,31 +46,11 @@ var doors = map[string][]string{
 	"crypto/gost/internal/gen": {}, // writes the generated files of gost; no part of the program
 }
 
-// inner rooms belong to a room that outgrew one sitting, and only that room opens them. They may open each other and
-// what their room may open, never the room itself.
-var inner = map[string]string{
-	"banks/strict":             "banks",
-	"banks/mailbox/line":       "banks/mailbox",
-	"banks/mailbox/wire":       "banks/mailbox",
-	"banks/rehearsal/host":     "banks/rehearsal",
-	"banks/rehearsal/letter":   "banks/rehearsal",
-	"banks/rehearsal/turns":    "banks/rehearsal",
-	"connector/journal/proof":  "connector/journal",
-	"connector/journal/record": "connector/journal",
-	"connector/journal/sqlite": "connector/journal",
-	"connector/journal/state":  "connector/journal",
-	"crypto/cms/message":       "crypto/cms",
-	"crypto/cms/trust":         "crypto/cms",
-	"formats/block":            "formats",
-	"formats/invent":           "formats",
-}
-
 // testDoors are opened only by the tests of a room, besides its doors, itself and testkit.
 var testDoors = map[string][]string{
-	"crypto/gost":            {"crypto/gost/internal/gen"},
-	"banks/rehearsal":        {"crypto/pki"}, // keys and certificates for both sides
-	"banks/rehearsal/letter": {"crypto/pki"},
-	"connector/flow":         {"crypto/pki"},
+	"crypto/gost":     {"crypto/gost/internal/gen"},
+	"banks/rehearsal": {"crypto/pki"}, // keys and certificates for both sides
+	"connector/flow":  {"crypto/pki"},
 }
 
 // testkit is the room that every test may open and no product code may.
@@ -70,7 +58,7 @@ const testkit = "internal/testkit"
 
 // closed rooms are opened only by a room that names them.
 var closed = []string{
-	"connector", "connector/install", testkit, "internal/archtest", "internal/archtest/gate", "bench",
+	"connector", "connector/install", "connector/daemon", "connector/practice", testkit, "internal/archtest", "internal/archtest/gate", "bench",
 	"crypto/gost/internal/gen",
 }
 
@@ -98,7 +86,7 @@ var guests = []struct {
 func checkDoors(h *house) []violation {
 	var out []violation
 	for _, r := range h.rooms {
-		if _, ok := doors[r.dir]; !ok && inner[r.dir] == "" {
+		if home(r.dir) == "" {
 			out = append(out, violation{path: r.dir, subject: r.dir, text: unknownRoom(r.dir)})
 			continue
 		}
@@ -122,35 +110,37 @@ func unknownRoom(dir string) string {
 	return "is not a room of the house: the table of doors in internal/archtest/doors.go does not name it"
 }
 
+// home is the room of the table that a folder is or lies in, "" if there is none.
+func home(dir string) string {
+	for ; dir != "."; dir = path.Dir(dir) {
+		if _, ok := doors[dir]; ok {
+			return dir
+		}
+	}
+	return ""
+}
+
 // opens tells whether a file of one room may import another room.
 func opens(from, to string, test bool) bool {
-	if test && (to == from || to == testkit || slices.Contains(testDoors[from], to)) {
+	if test && (to == from || to == testkit || slices.Contains(testDoors[home(from)], to)) {
 		return true
 	}
-	if slices.Contains(doors[from], to) || inner[to] == from {
+	mine, theirs := home(from), home(to)
+	switch {
+	case from == to || theirs == "" || from != mine && to == mine:
+		return false
+	case slices.Contains(doors[mine], to):
 		return true
+	case to != theirs: // an inner room
+		return mine == theirs || slices.Contains(doors[mine], anyRoom) && !slices.Contains(closed, theirs)
 	}
-	if home := inner[from]; home != "" {
-		return to != from && to != home && (inner[to] == home || opens(home, to, false))
-	}
-	_, known := doors[to]
-	return known && from != to && slices.Contains(doors[from], anyRoom) && !slices.Contains(closed, to)
+	return mine != theirs && slices.Contains(doors[mine], anyRoom) && !slices.Contains(closed, to)
 }
 
 func listed(from string, test bool) string {
-	home := from
-	if inner[from] != "" {
-		home = inner[from]
-	}
-	list := slices.Clone(doors[home])
-	for room, of := range inner {
-		if of == home && room != from {
-			list = append(list, room)
-		}
-	}
-	slices.Sort(list)
+	list := slices.Clone(doors[home(from)])
 	if test {
-		list = append(append(list, testkit), testDoors[from]...)
+		list = append(append(list, testkit), testDoors[home(from)]...)
 	}
 	if len(list) == 0 {
 		return "none"
@@ -174,8 +164,7 @@ func checkGuests(h *house) []violation {
 func (h *house) checkGuest(r *room, s *source, i imported) []violation {
 	var out []violation
 	for _, g := range guests {
-		home := slices.Contains(g.rooms, r.dir) || slices.Contains(g.rooms, inner[r.dir])
-		if !under(i.path, g.path) || home || s.test && g.tests {
+		if !under(i.path, g.path) || slices.Contains(g.rooms, home(r.dir)) || s.test && g.tests {
 			continue
 		}
 		out = append(out, h.named(s, i.spec, i.path, "only %s may import %s: %s", strings.Join(g.rooms, ", "), g.path, g.reason))
