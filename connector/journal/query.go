@@ -152,7 +152,7 @@ func (b *Book) Exchange(ctx context.Context, id int64) (Exchange, error) {
 // "receipt"; if all of them are Refused or Cancelled, the newest.
 func (b *Book) ByKey(ctx context.Context, kindClass, internalKey string) (Exchange, error) {
 	return first(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange WHERE class = ? AND internal_key = ?
-		ORDER BY CASE WHEN state IN ('Refused', 'Cancelled') THEN id ELSE 0 END = 0 DESC, id DESC LIMIT 1`,
+		ORDER BY live DESC, id DESC LIMIT 1`,
 		kindClass, internalKey)
 }
 

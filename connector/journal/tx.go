@@ -94,7 +94,7 @@ func (t *Tx) Accept(a Acceptance) (id int64, err error) {
 		a.Stream = streamOf(a.Kind)
 	}
 	row, err := t.one(`SELECT id, bank, source_sha256 FROM exchange WHERE class = ? AND internal_key = ?
-		AND CASE WHEN state IN ('Refused', 'Cancelled') THEN id ELSE 0 END = 0`, class(a.Kind), a.InternalKey)
+		AND CASE live WHEN 1 THEN 0 ELSE id END = 0`, class(a.Kind), a.InternalKey)
 	if err != nil {
 		return 0, err
 	}
@@ -173,7 +173,7 @@ func (t *Tx) Advance(id int64, from, to State, c Change) error {
 		return fmt.Errorf("advance exchange %d from %s to %s: %w", id, from, to, err)
 	}
 	c.DueAt, c.WarnAt = level(c.DueAt), level(c.WarnAt)
-	return t.append(record.Kind(to), x.Bank, id, record.Moved{From: from, To: to, Change: c})
+	return t.append(record.Kind(to), x.Bank, id, record.Moved{Class: class(x.Kind), From: from, To: to, Change: c})
 }
 
 // level gives a time the precision and zone of the book.

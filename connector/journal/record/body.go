@@ -83,8 +83,9 @@ type Opened struct {
 
 // Moved is the body of "exchange.<state>".
 type Moved struct {
-	From state.State `json:"from"`
-	To   state.State `json:"to"`
+	Class string      `json:"class"`
+	From  state.State `json:"from"`
+	To    state.State `json:"to"`
 	Change
 }
 

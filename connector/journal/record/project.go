@@ -99,9 +99,9 @@ func projectExchange(c *sqlite.Conn, e *Event, verb string) (string, error) {
 }
 
 const insertExchange = `INSERT INTO exchange (id, class, bank, kind, code, internal_key, doc_num, doc_date, ip_num,
-	amount, state, open, reason, stream, seq, base_key, source_sha256, file_name, file_sha256, file_size, previous,
+	amount, state, open, live, reason, stream, seq, base_key, source_sha256, file_name, file_sha256, file_size, previous,
 	signer, temp_name, evidence, answer_code, attempts, resends, parent, incoming, accepted_at, closed_at, rule, last_event)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '', '', 0, '', '', '', '', '', 0, 0, ?, ?, ?, ?, '', ?)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '', '', 0, '', '', '', '', '', 0, 0, ?, ?, ?, ?, '', ?)`
 
 func projectOpened(c *sqlite.Conn, e *Event) (string, error) {
 	o, err := body[Opened](e)
@@ -116,7 +116,7 @@ func projectOpened(c *sqlite.Conn, e *Event) (string, error) {
 		closed = sqlite.Stamp(e.At)
 	}
 	_, err = c.Exec(insertExchange, e.Exchange, o.Class, e.Bank, o.Kind, o.Code, o.InternalKey, o.DocNum, o.DocDate,
-		o.IPNum, amount, string(o.State), bit(o.Class == "office" && o.State.Open()), o.Reason, o.Stream, o.BaseKey,
+		o.IPNum, amount, string(o.State), bit(o.Class == "office" && o.State.Open()), bit(o.State != state.Refused), o.Reason, o.Stream, o.BaseKey,
 		o.SourceSHA256, o.Parent, o.Incoming, sqlite.Stamp(e.At), closed, e.Seq)
 	if err != nil {
 		return "", err
@@ -133,55 +133,111 @@ func projectOpened(c *sqlite.Conn, e *Event) (string, error) {
 	return column(o.State), nil
 }
 
-// updateExchange takes the time of the event as ?4 into the column of the new
-// state, unless it is there already. What the bank has answered it has also
-// got: delivered_at is then no later than the answer.
-const updateExchange = `UPDATE exchange SET
-	state = ?3, open = (class = 'office' AND ?5),
-	reason = CASE WHEN ?6 <> '' OR ?2 IN ('Held', 'Suspect') THEN ?6 ELSE reason END,
-	seq = CASE WHEN ?2 = 'Accepted' AND ?3 = 'Sealed' THEN ?7 ELSE seq END,
-	previous = CASE WHEN ?2 = 'Accepted' AND ?3 = 'Sealed' THEN ?8 ELSE previous END,
-	file_name = CASE WHEN ?2 = 'Accepted' AND ?3 = 'Sealed' THEN ?9 ELSE file_name END,
-	file_sha256 = CASE WHEN ?2 = 'Accepted' AND ?3 = 'Sealed' THEN ?10 ELSE file_sha256 END,
-	file_size = CASE WHEN ?2 = 'Accepted' AND ?3 = 'Sealed' THEN ?11 ELSE file_size END,
-	signer = CASE WHEN ?12 <> '' THEN ?12 ELSE signer END,
-	temp_name = CASE ?3 WHEN 'Sealed' THEN '' WHEN 'Sending' THEN ?13 ELSE temp_name END,
-	evidence = CASE WHEN ?14 <> '' THEN ?14 ELSE evidence END,
-	answer_code = CASE WHEN ?15 <> '' THEN ?15 ELSE answer_code END,
-	due_at = coalesce(?16, due_at),
-	warn_at = CASE WHEN ?16 IS NULL THEN coalesce(?17, warn_at) ELSE coalesce(?17, ?16) END,
-	rule = CASE WHEN ?18 <> '' THEN ?18 ELSE rule END,
-	attempts = attempts + ?19,
-	resends = resends + (?2 = 'Suspect' AND ?3 = 'Sealed'),
-	sealed_at = CASE WHEN ?3 = 'Sealed' THEN coalesce(sealed_at, ?4) ELSE sealed_at END,
-	sending_at = CASE WHEN ?3 = 'Sending' THEN coalesce(sending_at, ?4) ELSE sending_at END,
-	delivered_at = CASE WHEN ?3 IN ('Delivered', 'Confirmed', 'Answered', 'Rejected')
-		THEN coalesce(delivered_at, ?4) ELSE delivered_at END,
-	confirmed_at = CASE WHEN ?3 = 'Confirmed' THEN coalesce(confirmed_at, ?4) ELSE confirmed_at END,
-	answered_at = CASE WHEN ?3 = 'Answered' THEN coalesce(answered_at, ?4) ELSE answered_at END,
-	closed_at = CASE WHEN ?3 IN ('Closed', 'Refused', 'Rejected', 'Cancelled') THEN ?4 ELSE closed_at END,
-	last_event = ?20
-	WHERE id = ?1 AND state = ?2`
+// update collects the columns that a step changes. Only those are named,
+// because SQLite writes every index anew that has a named column.
+type update struct {
+	sets []string
+	args []driver.Value
+}
+
+func (u *update) set(assign string, args ...driver.Value) {
+	u.sets, u.args = append(u.sets, assign), append(u.args, args...)
+}
+
+// text sets a column unless the step says nothing about it.
+func (u *update) text(column, value string) {
+	if value != "" {
+		u.set(column+" = ?", value)
+	}
+}
 
 func projectMoved(c *sqlite.Conn, e *Event, m Moved) (string, error) {
-	err := only(c.Exec(updateExchange, e.Exchange, string(m.From), string(m.To), sqlite.Stamp(e.At), bit(m.To.Open()),
-		m.Reason, m.Seq, m.Previous, m.FileName, m.FileSHA256, m.FileSize, m.Signer, m.TempName, m.Evidence,
-		m.AnswerCode, moment(m.DueAt), moment(m.WarnAt), m.Rule, bit(m.Attempt), e.Seq))
-	if err != nil {
+	u := moving(e, m)
+	query := `UPDATE exchange SET ` + strings.Join(u.sets, ", ") + ` WHERE id = ? AND state = ?`
+	if err := only(c.Exec(query, append(u.args, e.Exchange, string(m.From))...)); err != nil {
 		return "", err
 	}
-	if m.To == state.Sealed && m.From == state.Accepted {
+	if m.From == state.Accepted && m.To == state.Sealed {
 		if _, err := c.Exec(`INSERT INTO stream (bank, stream, seq, sha256)
 			SELECT bank, stream, seq, file_sha256 FROM exchange WHERE id = ?
 			ON CONFLICT (bank, stream) DO UPDATE SET seq = excluded.seq, sha256 = excluded.sha256`, e.Exchange); err != nil {
 			return "", err
 		}
 	}
-	row, err := c.One(`SELECT class FROM exchange WHERE id = ?`, e.Exchange)
-	if err != nil || row.Str(0) != "office" {
-		return "", err
+	if m.Class != "office" {
+		return "", nil
 	}
 	return column(m.To), nil
+}
+
+// moving says what a step does to the row.
+func moving(e *Event, m Moved) *update {
+	u := &update{}
+	u.set("state = ?, last_event = ?", string(m.To), e.Seq)
+	if m.From == state.Held || m.From == state.Suspect {
+		u.set("reason = ?", m.Reason) // what was waited for is over
+	} else {
+		u.text("reason", m.Reason)
+	}
+	switch {
+	case m.From == state.Accepted && m.To == state.Sealed:
+		u.set("seq = ?, previous = ?, file_name = ?, file_sha256 = ?, file_size = ?",
+			m.Seq, m.Previous, m.FileName, m.FileSHA256, m.FileSize)
+	case m.To == state.Sealed: // sent once more: a new intent will name its own file
+		u.set("temp_name = '', resends = resends + 1")
+	case m.To == state.Sending:
+		u.set("temp_name = ?", m.TempName)
+	}
+	u.text("signer", m.Signer)
+	u.text("evidence", m.Evidence)
+	u.text("answer_code", m.AnswerCode)
+	u.text("rule", m.Rule)
+	if m.Attempt {
+		u.set("attempts = attempts + 1")
+	}
+	switch {
+	case m.DueAt != nil && m.WarnAt == nil:
+		u.set("due_at = ?, warn_at = ?", moment(m.DueAt), moment(m.DueAt))
+	case m.DueAt != nil:
+		u.set("due_at = ?, warn_at = ?", moment(m.DueAt), moment(m.WarnAt))
+	case m.WarnAt != nil:
+		u.set("warn_at = ?", moment(m.WarnAt))
+	}
+	if m.From.Open() && !m.To.Open() {
+		u.set("open = 0")
+	}
+	u.times(m.To, sqlite.Stamp(e.At))
+	return u
+}
+
+// times keeps the first time that a state was reached. What the bank has
+// answered it has also got: delivered_at is then no later than the answer.
+func (u *update) times(to state.State, at string) {
+	first := func(columns ...string) {
+		for _, c := range columns {
+			u.set(c+" = coalesce("+c+", ?)", at)
+		}
+	}
+	switch to {
+	case state.Sealed:
+		first("sealed_at")
+	case state.Sending:
+		first("sending_at")
+	case state.Delivered:
+		first("delivered_at")
+	case state.Confirmed:
+		first("delivered_at", "confirmed_at")
+	case state.Answered:
+		first("delivered_at", "answered_at")
+	case state.Rejected:
+		first("delivered_at", "closed_at")
+	case state.Closed:
+		first("closed_at")
+	case state.Refused, state.Cancelled:
+		first("closed_at")
+		u.set("live = 0")
+	case state.Accepted, state.Held, state.Ambiguous, state.Suspect:
+	}
 }
 
 func projectIncoming(c *sqlite.Conn, e *Event, verb string) (string, error) {

@@ -58,7 +58,8 @@ CREATE TABLE exchange (
   amount        INTEGER,
   state         TEXT    NOT NULL CHECK (state IN ('Accepted', 'Held', 'Sealed', 'Sending', 'Ambiguous',
                 'Delivered', 'Confirmed', 'Answered', 'Closed', 'Suspect', 'Refused', 'Rejected', 'Cancelled')),
-  open          INTEGER NOT NULL CHECK (open IN (0, 1)),
+  open          INTEGER NOT NULL CHECK (open IN (0, 1)), -- an office document that somebody still owes something for
+  live          INTEGER NOT NULL CHECK (live IN (0, 1)), -- has its key and its name: neither refused nor cancelled
   reason        TEXT    NOT NULL,
   stream        TEXT    NOT NULL,
   seq           INTEGER NOT NULL,
@@ -90,10 +91,9 @@ CREATE TABLE exchange (
 ) STRICT;
 
 -- One live document per key; refused and cancelled ones leave the key free.
-CREATE UNIQUE INDEX exchange_key ON exchange
-  (class, internal_key, (CASE WHEN state IN ('Refused', 'Cancelled') THEN id ELSE 0 END));
+CREATE UNIQUE INDEX exchange_key ON exchange (class, internal_key, (CASE live WHEN 1 THEN 0 ELSE id END));
 CREATE UNIQUE INDEX exchange_seq ON exchange (bank, stream, seq) WHERE seq > 0;
-CREATE UNIQUE INDEX exchange_file ON exchange (bank, file_name) WHERE file_name <> '' AND state <> 'Cancelled';
+CREATE UNIQUE INDEX exchange_file ON exchange (bank, file_name) WHERE file_name <> '' AND live = 1;
 CREATE INDEX exchange_state ON exchange (state, bank, id);
 CREATE INDEX exchange_open ON exchange (bank, accepted_at) WHERE open = 1;
 CREATE INDEX exchange_due ON exchange (warn_at) WHERE open = 1 AND warn_at IS NOT NULL;
