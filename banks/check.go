@@ -56,8 +56,8 @@ func (b *Bank) folders() Problems {
 // Check refuses an address that is none, a login that is none or two of a kind, and folders that could be mixed up.
 func (s *SFTP) Check() Problems {
 	var problems Problems
-	add := func(path, format string, args ...any) {
-		problems = append(problems, Problem{Path: path, Text: fmt.Sprintf(format, args...)})
+	add := func(key, format string, args ...any) {
+		problems = append(problems, Problem{Path: key, Text: fmt.Sprintf(format, args...)})
 	}
 	if s.Host != "" && !hostname(s.Host) {
 		add("host", "%s is neither a host name nor an address; no scheme, port or path belongs here", strict.Shown(s.Host))

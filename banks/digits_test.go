@@ -8,10 +8,9 @@ func TestB20CheckDigitsFindEverySlipOfOneDigit(t *testing.T) {
 		name    string
 		check   func(string) error
 		numbers []string
-		missed  int // slips that the rule itself cannot see: remainder 10 counts as 0
 	}{
-		{"INN", checkINN, []string{"7707083893", "7709576929", "7702070139", "7728168971"}, 8},
-		{"OGRN", checkOGRN, []string{"1027700132195", "1047796859791", "1027739609391"}, 8},
+		{"INN", checkINN, []string{"7707083893", "7709576929", "7702070139", "7728168971"}},
+		{"OGRN", checkOGRN, []string{"1027700132195", "1047796859791", "1027739609391"}},
 	} {
 		t.Run(v.name, func(t *testing.T) {
 			missed, tried := 0, 0
@@ -36,8 +35,8 @@ func TestB20CheckDigitsFindEverySlipOfOneDigit(t *testing.T) {
 					}
 				}
 			}
-			if missed != v.missed {
-				t.Errorf("%d of %d slips are missed, want %d", missed, tried, v.missed)
+			if missed > 0 {
+				t.Errorf("%d of %d slips are missed", missed, tried)
 			}
 			for _, bad := range []string{"", "1", v.numbers[0] + "0", "x" + v.numbers[0][1:], "-" + v.numbers[0][1:], " " + v.numbers[0][1:], "٧" + v.numbers[0][2:]} {
 				if v.check(bad) == nil {

@@ -2,6 +2,7 @@ package banks
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,8 +72,8 @@ func wanted(data []byte) []string {
 // compare holds problems against what was wanted, each by its beginning.
 func compare(t *testing.T, file string, err error, wants []string) {
 	t.Helper()
-	found, ok := err.(Problems)
-	if !ok {
+	var found Problems
+	if !errors.As(err, &found) {
 		t.Fatalf("accepted, or refused with no Problems: %v", err)
 	}
 	if len(wants) == 0 {
@@ -193,7 +194,8 @@ func TestB09AHugeFile(t *testing.T) {
 // TestAFileOfMistakesIsBounded wants a thousand faults to be told without end and without a flood.
 func TestAFileOfMistakesIsBounded(t *testing.T) {
 	err := Decode("bank.yaml", []byte("bics:\n"+strings.Repeat("  - &a \"1\"\n", 10_000)), &Bank{})
-	if found, ok := err.(Problems); !ok || len(found) > 200 {
+	var found Problems
+	if !errors.As(err, &found) || len(found) > 200 {
 		t.Errorf("%d problems", len(found))
 	}
 }
@@ -211,8 +213,8 @@ func TestNamesThatWouldBePassedOver(t *testing.T) {
 	write(t, dir, "second.yml", "x", 0o644)
 	write(t, dir, "third.YAML", "x", 0o644)
 	_, err := Load(dir)
-	found, _ := err.(Problems)
-	if len(found) != 2 || !strings.Contains(err.Error(), "second.yml: only names that end with .yaml are read") {
+	var found Problems
+	if !errors.As(err, &found) || len(found) != 2 || !strings.Contains(err.Error(), "second.yml: only names that end with .yaml are read") {
 		t.Errorf("says %v", err)
 	}
 }

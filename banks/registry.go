@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,6 +84,15 @@ type loader struct {
 	problems Problems
 }
 
+// problemsOf takes the problems out of an error.
+func problemsOf(path string, err error) Problems {
+	var problems Problems
+	if !errors.As(err, &problems) {
+		problems = Problems{{File: path, Text: err.Error()}}
+	}
+	return problems
+}
+
 // entry says where something that may stand only once was first seen.
 type entry struct {
 	bank *Bank
@@ -92,7 +102,7 @@ type entry struct {
 func (l *loader) file(path string, checks []func(*Bank) Problems) {
 	data, err := ReadFile(path)
 	if err != nil {
-		l.problems = append(l.problems, err.(Problems)...)
+		l.problems = append(l.problems, problemsOf(path, err)...)
 		return
 	}
 	b := &Bank{}

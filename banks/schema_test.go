@@ -3,6 +3,7 @@ package banks
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"path/filepath"
 	"regexp"
@@ -45,24 +46,24 @@ func plain(t *testing.T, data []byte) any {
 		t.Fatal(err)
 	}
 	var n yaml.Node
-	if err := loader.Load(&n); err != nil && err != io.EOF {
+	if err := loader.Load(&n); err != nil && !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
-	return convert(t, n.Content[0])
+	return convert(n.Content[0])
 }
 
-func convert(t *testing.T, n *yaml.Node) any {
+func convert(n *yaml.Node) any {
 	switch {
 	case n.Kind == yaml.MappingNode:
 		m := map[string]any{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			m[n.Content[i].Value] = convert(t, n.Content[i+1])
+			m[n.Content[i].Value] = convert(n.Content[i+1])
 		}
 		return m
 	case n.Kind == yaml.SequenceNode:
 		list := []any{}
 		for _, item := range n.Content {
-			list = append(list, convert(t, item))
+			list = append(list, convert(item))
 		}
 		return list
 	case n.Tag == "!!int", n.Tag == "!!float":

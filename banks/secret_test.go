@@ -22,8 +22,8 @@ func TestB17SecretsPrintStars(t *testing.T) {
 		fmt.Fprintf(&printed, verb+"\n", []any{&s, &s}[:strings.Count(verb, "%")]...)
 	}
 	fmt.Fprintln(&printed, s, struct{ Password Secret }{s}, []Secret{s}, map[string]Secret{"a": s}, fmt.Errorf("login: %v", s))
-	slog.New(slog.NewJSONHandler(&printed, nil)).Info("login", "password", s, "all", struct{ Password Secret }{s})
-	slog.New(slog.NewTextHandler(&printed, nil)).Info("login", "password", s, "all", struct{ Password Secret }{s})
+	slog.New(slog.NewJSONHandler(&printed, nil)).Info("login", slog.Any("password", s), slog.Any("all", struct{ Password Secret }{s}))
+	slog.New(slog.NewTextHandler(&printed, nil)).Info("login", slog.Any("password", s), slog.Any("all", struct{ Password Secret }{s}))
 	for _, marshal := range []func(any) ([]byte, error){json.Marshal, yaml.Marshal} {
 		text, err := marshal(map[string]any{"s": s, "p": &s})
 		if err != nil {

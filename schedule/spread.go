@@ -13,5 +13,5 @@ func Spread(bank string, within time.Duration) time.Duration {
 		return 0
 	}
 	sum := sha256.Sum256([]byte(bank))
-	return time.Duration(binary.BigEndian.Uint64(sum[:8]) % uint64(within))
+	return time.Duration(binary.BigEndian.Uint64(sum[:8])>>1) % within
 }

@@ -68,8 +68,8 @@ type all struct {
 	Inner   struct {
 		Deep int `yaml:"deep" jsonschema:"default=3"`
 	} `yaml:"inner"`
-	Hidden  string `yaml:"-"`
-	private string
+	Hidden  string  `yaml:"-"`
+	private string  //nolint:unused // a field that no key may reach
 	Float   float64 `yaml:"float"`
 }
 
