@@ -34,40 +34,26 @@ func TestInstantAgreesWithAClockThatIsWatched(t *testing.T) {
 		t.Run(c.zone, func(t *testing.T) {
 			loc := zone(t, c.zone)
 			start := time.Date(c.year, 1, 1, 0, 0, 0, 0, time.UTC)
-			first := map[minute]time.Time{}
-			twice := 0
-			for at := start.AddDate(0, 0, -3); at.Before(start.AddDate(1, 0, 3)); at = at.Add(time.Minute) {
-				m := wallOf(at, loc)
-				if _, again := first[m]; again {
-					twice++
-					continue
-				}
-				first[m] = at
-			}
-			skipped := 0
-			gapFrom := minute(-1)
-			for m := wallOf(start, time.UTC); m < wallOf(start.AddDate(1, 0, 0), time.UTC); m++ {
-				got, gap := instant(m, loc)
-				want, shown := first[m]
-				if !shown {
+			end := start.AddDate(1, 0, 0)
+			first, twice := watch(start, end, loc)
+			skipped, gapFrom := 0, minute(-1)
+			for m := wallOf(start, time.UTC); m < wallOf(end, time.UTC); m++ {
+				want := first(m)
+				if want.IsZero() {
+					skipped++
 					if gapFrom < 0 {
 						gapFrom = m
 					}
-					skipped++
-					for next := m; !shown; next++ {
-						want, shown = first[next]
+					for next := m; want.IsZero(); next++ {
+						want = first(next)
 					}
-					if gap != gapFrom {
-						t.Fatalf("%s: its gap begins at %s, want %s", m, gap, gapFrom)
-					}
-				} else {
-					if wantGap := gapFrom; gap != wantGap {
-						t.Fatalf("%s: gap %d, want %d", m, gap, wantGap)
-					}
-					gapFrom = -1
 				}
-				if !got.Equal(want) {
-					t.Fatalf("%s begins at %s, want %s", m, got.UTC(), want.UTC())
+				got, gap := instant(m, loc)
+				if !got.Equal(want) || gap != gapFrom {
+					t.Fatalf("%s begins at %s after gap %d, want %s after %d", m, got.UTC(), gap, want.UTC(), gapFrom)
+				}
+				if !first(m).IsZero() {
+					gapFrom = -1
 				}
 			}
 			if skipped != c.skipped || twice != c.shownTwice {
@@ -75,4 +61,26 @@ func TestInstantAgreesWithAClockThatIsWatched(t *testing.T) {
 			}
 		})
 	}
+}
+
+// watch looks at the clock of a place once a minute, from three days before start to three days after end. It returns
+// when each minute was shown first, zero for never, and how many were shown again.
+func watch(start, end time.Time, loc *time.Location) (first func(minute) time.Time, twice int) {
+	begin := start.AddDate(0, 0, -3)
+	base := wallOf(begin, loc) - minutesOfDay
+	seen := make([]int64, (end.Unix()-begin.Unix())/60+6*minutesOfDay)
+	for at := begin; at.Before(end.AddDate(0, 0, 3)); at = at.Add(time.Minute) {
+		i := wallOf(at, loc) - base
+		if seen[i] != 0 {
+			twice++
+			continue
+		}
+		seen[i] = at.Unix()
+	}
+	return func(m minute) time.Time {
+		if seen[m-base] == 0 {
+			return time.Time{}
+		}
+		return time.Unix(seen[m-base], 0)
+	}, twice
 }
