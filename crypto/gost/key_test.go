@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/big"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 )
@@ -47,6 +48,23 @@ func TestKeysKeepTheirOctets(t *testing.T) {
 		if !public.Equal(k.Public()) {
 			t.Error("the octets are shared with the caller")
 		}
+	})
+}
+
+// TestKeysServeManyAtOnce shares a key whose tables nobody has made yet.
+func TestKeysServeManyAtOnce(t *testing.T) {
+	everyCurve(t, func(t *testing.T, c *Curve, k *PrivateKey) {
+		digest := digestOf(c, messageOne)
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				sig, err := k.Sign(rand.Reader, digest)
+				if err != nil || !k.Public().Verify(digest, sig) {
+					t.Errorf("%x is refused, %v", sig, err)
+				}
+			})
+		}
+		group.Wait()
 	})
 }
 

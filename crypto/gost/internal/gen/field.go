@@ -2,7 +2,7 @@ package gen
 
 import (
 	"bytes"
-	_ "embed" // carries the template
+	_ "embed" // carries the templates
 	"fmt"
 	"math/big"
 	"strings"
@@ -11,6 +11,9 @@ import (
 
 //go:embed field.tmpl
 var fieldTemplate string
+
+//go:embed point.tmpl
+var pointTemplate string
 
 // How products come back to the field's words. A prime near a power of two folds:
 // the upper half of a product, times a small number, is added to the lower half.
@@ -48,9 +51,9 @@ func near(bits uint, distance int64) *big.Int {
 }
 
 func (f *field) arithmetic() ([]byte, error) {
-	t, err := template.New(f.Name).Parse(fieldTemplate)
+	t, err := template.New(f.Name).Parse(fieldTemplate + pointTemplate)
 	if err != nil {
-		return nil, fmt.Errorf("read template: %w", err)
+		return nil, fmt.Errorf("read templates: %w", err)
 	}
 	var b bytes.Buffer
 	b.WriteString(header)
