@@ -41,7 +41,7 @@ func TestSkips(t *testing.T) {
 }
 
 func TestRequired(t *testing.T) {
-	list := map[string]string{requiredFile: "banks TestA: why.\nbanks TestB: why.\n", "banks/a_test.go": "package banks\nfunc TestA() {}\n"}
+	list := map[string]string{requiredFile: "banks TestA/sub: why.\nbanks TestB: why.\n", "banks/a_test.go": "package banks\nfunc TestA() {}\n"}
 	wants(t, brokenIn(t, "required", list), "banks TestB does not exist")
 }
 
