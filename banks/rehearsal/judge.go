@@ -105,12 +105,12 @@ func (o *office) compare(l *letter.Letter, digest string) error {
 // the file when the receiver could not read the key.
 func (o *office) checkReceipt(r *formats.Receipt) error {
 	name, digest := r.DocumentKey, o.state.own[r.DocumentKey]
-	if name == "" {
+	if digest == "" {
 		name, digest = r.FileName, o.state.sent[r.FileName]
 	}
 	switch {
 	case digest == "":
-		return letter.Refuse(formats.StateNoBase, "no document %q was sent", name)
+		return letter.Refuse(formats.StateNoBase, "no document %q in a file %q was sent", r.DocumentKey, r.FileName)
 	case !strings.EqualFold(digest, r.FileDigest):
 		return letter.Refuse(formats.StateBadLogic, "the receipt names digest %q of %q, sent was %q", r.FileDigest, name, digest)
 	}

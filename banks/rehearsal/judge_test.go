@@ -147,8 +147,12 @@ func TestReceiptsOfTheService(t *testing.T) {
 		}
 	}
 	receipt := func(id, key, digest string, state int) parcel {
+		file := report.name
+		if key == "no-such-report" {
+			file = "rep_no-such-report.zip"
+		}
 		d := &formats.Receipt{
-			ReceiptID: id, ReceiptDate: today().UTC(), DocumentKey: key, FileName: report.name, FileDigest: digest, StateID: state,
+			ReceiptID: id, ReceiptDate: today().UTC(), DocumentKey: key, FileName: file, FileDigest: digest, StateID: state,
 		}
 		xml, err := formats.Encode(d, "")
 		if err != nil {

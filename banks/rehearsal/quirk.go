@@ -56,7 +56,7 @@ func Quirks() []QuirkInfo {
 		{Name: quirkClobber, RU: "обычное переименование молча заменяет существующий файл", EN: "plain rename silently replaces an existing file"},
 		{Name: quirkNoListHome, RU: "домашнюю папку нельзя прочитать, только папки обмена", EN: "the home folder cannot be listed, only the exchange folders"},
 		{Name: quirkReadonly, RU: "из папки банка можно только читать: забрать переименованием нельзя", EN: "the bank's folder can only be read: a claim by rename is refused", Pickup: "leave"},
-		{Name: quirkCrashRename, RU: "первое и каждое четвёртое следующее переименование: выполнено, но связь рвётся до ответа", EN: "the first rename and every fourth after it is done, but the connection drops before the answer"},
+		{Name: quirkCrashRename, RU: "первое и каждое четвёртое следующее переименование: выполнено, но связь рвётся до ответа", EN: "the first rename and every fourth after it is done, but the connection drops before the answer", Unknown: "reissue"},
 		{Name: quirkDropRename, RU: "первое и каждое четвёртое следующее переименование: связь рвётся, файл не переименован", EN: "at the first rename and every fourth after it the connection drops and nothing is renamed", Unknown: "reissue"},
 		{Name: quirkLateReceipts, RU: "квитанция приходит на три секунды позже и после ответа", EN: "the receipt comes three seconds late, after the reply"},
 		{Name: quirkDuplicates, RU: "каждый забранный ответ выкладывается ещё раз под тем же именем", EN: "every reply that was taken is put there once more under the same name"},
