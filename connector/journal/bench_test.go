@@ -7,12 +7,15 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // share runs n calls of fn from so many callers at once.
 func share(b *testing.B, callers int, fn func(n int) error) {
 	b.Helper()
+	before := cpu(b)
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range callers {
@@ -27,6 +30,18 @@ func share(b *testing.B, callers int, fn func(n int) error) {
 	}
 	all.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(cpu(b)-before)/1e3/float64(b.N), "cpu-µs/event")
+}
+
+// cpu is what the process has used of all processors: on a machine that others
+// share it says more than the clock.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkWrite is one event for each Write: the acceptance of an order, with
@@ -110,6 +125,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	for name, o := range map[string]VerifyOptions{"chain": {ChainOnly: true}, "all": {Temp: b.TempDir()}} {
 		b.Run(name, func(b *testing.B) {
+			before := cpu(b)
 			for b.Loop() {
 				r, err := Verify(b.Context(), d.path, o)
 				if err != nil || !r.OK {
@@ -117,6 +133,7 @@ func BenchmarkVerify(b *testing.B) {
 				}
 			}
 			b.ReportMetric(4*orders*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64(cpu(b)-before)/1e3/4/orders/float64(b.N), "cpu-µs/event")
 		})
 	}
 }

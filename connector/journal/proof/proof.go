@@ -4,13 +4,11 @@
 package proof
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"bankconnector/connector/journal/record"
@@ -55,7 +53,7 @@ func (r *Report) problem(format string, args ...any) {
 }
 
 func (r *Report) bad(seq int64, format string, args ...any) {
-	if r.FirstBad == 0 {
+	if r.FirstBad == 0 || seq < r.FirstBad {
 		r.FirstBad = seq
 	}
 	r.problem("event %d: "+format, append([]any{seq}, args...)...)
@@ -67,7 +65,6 @@ type verification struct {
 	o       Options
 	c       *sqlite.Conn // the journal, inside one read transaction
 	rebuilt *sqlite.Conn // nil when ChainOnly, or once a replay has failed
-	buf     bytes.Buffer
 }
 
 // Verify proves a journal, also a copy of one or the live file, and changes
@@ -94,7 +91,7 @@ func Verify(ctx context.Context, path string, o Options) (Report, error) {
 	return r, nil
 }
 
-func (v *verification) all(ctx context.Context) error {
+func (v *verification) all(ctx context.Context) (err error) {
 	if err := v.c.Script("BEGIN"); err != nil {
 		return err
 	}
@@ -109,7 +106,7 @@ func (v *verification) all(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer done()
+		defer func() { err = errors.Join(err, done()) }()
 	}
 	if err := v.chain(ctx); err != nil {
 		return err
@@ -157,7 +154,7 @@ func (v *verification) readable() bool {
 }
 
 // startRebuild makes an empty database for the replay.
-func (v *verification) startRebuild() (done func(), err error) {
+func (v *verification) startRebuild() (done func() error, err error) {
 	dir, err := os.MkdirTemp(v.o.Temp, "journal-verify-")
 	if err != nil {
 		return nil, err
@@ -175,72 +172,7 @@ func (v *verification) startRebuild() (done func(), err error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	v.rebuilt = c
-	return func() {
-		c.Close()
-		os.RemoveAll(dir)
-	}, nil
-}
-
-// chain reads every event once: hash, link, number, time, and its replay.
-func (v *verification) chain(ctx context.Context) error {
-	last, prev, lastAt := int64(0), record.NoHash, ""
-	err := v.c.Each(`SELECT `+record.Columns+` FROM event ORDER BY seq`, func(f sqlite.Fields) error {
-		if f.Num(0)%1024 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		seq := f.Num(0)
-		switch {
-		case seq != last+1:
-			v.r.bad(last+1, "missing; the next one is %d", seq)
-		case f.Str(8) != prev:
-			v.r.bad(seq, "prev is not the hash of the event before it")
-		}
-		sum, err := record.Chain(&v.buf, seq, f.Str(8), f.Str(1), f.Str(2), f.Str(3), f.Str(4), f.Str(5), strconv.FormatInt(f.Num(6), 10), f.Str(7))
-		switch {
-		case err != nil:
-			v.r.bad(seq, "%v", err)
-		case sum != f.Str(9):
-			v.r.bad(seq, "content does not have the hash that stands beside it")
-		case f.Str(1) < lastAt:
-			v.r.bad(seq, "time %s is before the event before it", f.Str(1))
-		}
-		if want, ok := v.o.Checkpoints[seq]; ok && want != f.Str(9) {
-			v.r.bad(seq, "hash %s is not the checkpoint's %s: the journal was written anew", f.Str(9), want)
-		}
-		v.replay(f)
-		last, prev, lastAt = seq, f.Str(9), f.Str(1)
-		v.r.Events++
-		return nil
-	})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		v.r.bad(last+1, "cannot be read: %v", err)
-	}
-	v.r.Head = prev
-	for seq := range v.o.Checkpoints {
-		if seq > last {
-			v.r.bad(last+1, "missing: a checkpoint from outside knows event %d, the end was cut off or an old copy restored", seq)
-		}
-	}
-	return nil
-}
-
-// replay projects an event into the rebuilt tables. After the first failure
-// the rest would only repeat it.
-func (v *verification) replay(f sqlite.Fields) {
-	if v.rebuilt == nil {
-		return
-	}
-	e, err := record.Read(f)
-	if err == nil {
-		err = record.Project(v.rebuilt, &e)
-	}
-	if err != nil {
-		v.r.bad(f.Num(0), "cannot be replayed: %v", err)
-		v.rebuilt = nil
-	}
+	return func() error { return errors.Join(c.Close(), os.RemoveAll(dir)) }, nil
 }
 
 // compare walks every state table beside its rebuilt twin.
@@ -268,13 +200,13 @@ func (v *verification) compareTable(ctx context.Context, table, key string) erro
 	if err != nil {
 		return err
 	}
-	defer want.Close()
+	defer want.Close() //nolint:errcheck // reading only
 	got, err := v.c.Query(query)
 	if err != nil {
 		v.r.problem("table %s cannot be read: %v", table, err)
 		return nil
 	}
-	defer got.Close()
+	defer got.Close() //nolint:errcheck // reading only
 	for n := int64(1); ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -343,51 +275,4 @@ func (v *verification) store(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-// Tail checks the last n events, that the projection stands at the same place
-// and that nobody changed the schema: what a start can afford.
-func Tail(c *sqlite.Conn, n int64) error {
-	changed, err := sqlite.Differences(c, record.Migrations())
-	if err != nil {
-		return err
-	}
-	if len(changed) > 0 {
-		return fmt.Errorf("schema was changed: %s: run journal verify", strings.Join(changed, ", "))
-	}
-	end, err := c.Number(`SELECT max(seq) FROM event`)
-	if err != nil {
-		return err
-	}
-	var buf bytes.Buffer
-	last, prev := max(end-n, 0), ""
-	if last == 0 {
-		prev = record.NoHash
-	}
-	err = c.Each(`SELECT `+record.Columns+` FROM event WHERE seq > ? ORDER BY seq`, func(f sqlite.Fields) error {
-		e, err := record.Read(f)
-		if err != nil {
-			return err
-		}
-		sum, err := e.Digest(&buf)
-		if err != nil {
-			return err
-		}
-		if sum != e.Hash || e.Seq != last+1 || prev != "" && e.Prev != prev {
-			return fmt.Errorf("chain is broken at event %d: run journal verify, restore from a backup", last+1)
-		}
-		last, prev = e.Seq, e.Hash
-		return nil
-	}, last)
-	if err != nil {
-		return err
-	}
-	row, err := c.One(`SELECT seq, hash FROM head`)
-	if err != nil {
-		return err
-	}
-	if row == nil || row.Num(0) != last || row.Str(1) != prev {
-		return fmt.Errorf("state tables do not stand at the last event %d: run journal verify", last)
-	}
-	return nil
 }
