@@ -9,7 +9,7 @@ import (
 
 // least makes the smallest order of a code that passes: the common part and what the code requires.
 func least(code OrderCode) *Order {
-	full := *mustOrder()
+	full := complete()
 	o := &Order{
 		InternalKey: full.InternalKey, DocDate: full.DocDate, DocNum: full.DocNum, DocCode: code,
 		IP: Proceedings{
@@ -18,31 +18,28 @@ func least(code OrderCode) *Order {
 		},
 	}
 	account := []Data{{Account: &Account{Acc: "40817810700000000001", BicBank: "044525225"}}}
-	base := func() { o.RestrDocID, o.RestrDocDate = full.RestrDocID, full.RestrDocDate }
-	switch code {
-	case "O_IP_ACT_ARREST_ACCMONEY", "O_IP_ACT_GACCOUNT_MONEY", "O_IP_ACT_CURRENCY_ROUB":
-		o.Amount, o.Data = full.Amount, account
-	case "O_IP_ACT_ENDARREST":
-		base()
-	case "O_IP_ACT_ENDARR_NO_CHANGE", "O_IP_ACT_ENDARR_GMONEY":
-		o.Amount, o.Data = full.Amount, account
-		base()
-	case "O_IP_ACT_ENDGACCOUNT_MONEY":
-		o.RestrDocID = full.RestrDocID
-	case "O_IP_ACT_EXECUTE":
-		o.OspProperty = full.OspProperty
-	case "O_IP_ACT_LIVING_WAGE", "O_IP_ACT_CHNG_LIVING_WAGE":
-		w := *full.WageRetention
-		o.WageRetention = &w
-	case "O_IP_ACT_END_LIVING_WAGE":
-		w := *full.WageRetention
-		w.BankBIK, w.Region = "", ""
-		o.WageRetention = &w
-	}
+	levy := func() { o.Amount, o.Data = full.Amount, account }
+	lift := func() { o.RestrDocID, o.RestrDocDate = full.RestrDocID, full.RestrDocDate }
+	wage := func() { o.WageRetention = full.WageRetention }
+	map[OrderCode]func(){
+		"O_IP_ACT_FIND_ACCOUNT":      func() {},
+		"O_IP_ACT_ARREST_ACCMONEY":   levy,
+		"O_IP_ACT_ENDARREST":         lift,
+		"O_IP_ACT_ENDARR_NO_CHANGE":  func() { levy(); lift() },
+		"O_IP_ACT_GACCOUNT_MONEY":    levy,
+		"O_IP_ACT_CURRENCY_ROUB":     levy,
+		"O_IP_ACT_ENDARR_GMONEY":     func() { levy(); lift() },
+		"O_IP_ACT_ENDGACCOUNT_MONEY": func() { o.RestrDocID = full.RestrDocID },
+		"O_IP_ACT_EXECUTE":           func() { o.OspProperty = full.OspProperty },
+		"O_IP_ACT_LIVING_WAGE":       wage,
+		"O_IP_ACT_CHNG_LIVING_WAGE":  wage,
+		"O_IP_ACT_END_LIVING_WAGE":   func() { wage(); o.WageRetention.BankBIK, o.WageRetention.Region = "", "" },
+	}[code]()
 	return o
 }
 
-func mustOrder() *Order {
+// complete has every part that some code requires.
+func complete() *Order {
 	amount := Money(150000)
 	return &Order{
 		InternalKey: "45411000000001", DocDate: "2026-02-03", DocNum: "77041/26/1", Amount: &amount, RestrDocID: "45411000000009", RestrDocDate: "2025-12-01",

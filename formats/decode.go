@@ -45,20 +45,8 @@ func Decode(data []byte, r Rules) (Document, Faults) {
 // blank makes an empty document for the root element, nil for an unknown one.
 func blank(root string) Document {
 	for _, v := range vocabularies() {
-		if v.root != root {
-			continue
-		}
-		switch v.kind {
-		case KindOrder:
-			return new(Order)
-		case KindQuery:
-			return new(Query)
-		case KindReport:
-			return new(Report)
-		case KindAnswer:
-			return new(Answer)
-		case KindReceipt:
-			return new(Receipt)
+		if v.root == root {
+			return v.blank()
 		}
 	}
 	return nil
@@ -88,7 +76,7 @@ func Encode(d Document, namespace string) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encode %s: %w", v.kind, err)
 		}
-		if faults := formFaults(data, blank(v.root)); len(faults) > 0 {
+		if faults := formFaults(data, v.blank()); len(faults) > 0 {
 			return nil, fmt.Errorf("encode %s: %w", v.kind, faults)
 		}
 		return data, nil

@@ -35,15 +35,15 @@ const (
 
 // faultsOf reads a file of any kind, by the kind it means to be.
 func faultsOf(kind Kind, data string) Faults {
-	var faults Faults
-	switch kind {
-	case kindManifest:
-		_, faults = DecodeManifest([]byte(data))
-	case kindOriginal:
-		_, faults = DecodeOriginal([]byte(data), rules())
-	default:
-		_, faults = Decode([]byte(data), rules())
+	if kind == kindManifest {
+		_, faults := DecodeManifest([]byte(data))
+		return faults
 	}
+	if kind == kindOriginal {
+		_, faults := DecodeOriginal([]byte(data), rules())
+		return faults
+	}
+	_, faults := Decode([]byte(data), rules())
 	return faults
 }
 

@@ -22,19 +22,20 @@ const (
 	KindReceipt Kind = "receipt" // DocumentStateReceipt, both ways
 )
 
-// vocabulary says for a kind the prefix of its file names and its root element.
+// vocabulary says for a kind the prefix of its file names, its root element and its empty document.
 type vocabulary struct {
 	kind         Kind
 	prefix, root string
+	blank        func() Document
 }
 
 func vocabularies() []vocabulary {
 	return []vocabulary{
-		{KindOrder, "piev", "Restrictn"},
-		{KindQuery, "req", "ExtRequest"},
-		{KindReport, "rep", "Report"},
-		{KindAnswer, "res", "ExtResponse"},
-		{KindReceipt, "rcp", "DocumentStateReceipt"},
+		{KindOrder, "piev", "Restrictn", func() Document { return new(Order) }},
+		{KindQuery, "req", "ExtRequest", func() Document { return new(Query) }},
+		{KindReport, "rep", "Report", func() Document { return new(Report) }},
+		{KindAnswer, "res", "ExtResponse", func() Document { return new(Answer) }},
+		{KindReceipt, "rcp", "DocumentStateReceipt", func() Document { return new(Receipt) }},
 	}
 }
 

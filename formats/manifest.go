@@ -58,8 +58,10 @@ func (m *Manifest) check(c *cursor) {
 		c.Add(StateBadLogic, "Recipient", why{"одна сторона — FSSP, другая — банк с БИК", "one side is FSSP, the other a bank by its БИК"})
 	}
 	if m.Seq > 0 && (m.Seq == 1) != (m.Previous == "") {
-		c.Add(StateBadLogic, "Previous", why{"хеш предыдущего конверта обязателен для всех, кроме первого, и недопустим у первого",
-			"the digest of the previous envelope stands in every manifest but the first"})
+		c.Add(StateBadLogic, "Previous", why{
+			"хеш предыдущего конверта обязателен для всех, кроме первого, и недопустим у первого",
+			"the digest of the previous envelope stands in every manifest but the first",
+		})
 	}
 	seen := map[string]bool{}
 	for i, e := range m.Entries {
@@ -90,8 +92,10 @@ func party(s string) why {
 func entryName(s string) why {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	if s == "" || len(s) > 128 || strings.Trim(s, letters+"._-") != "" || !strings.Contains(letters, s[:1]) {
-		return why{"имя файла: до 128 латинских букв, цифр и знаков . _ -, первый знак — буква или цифра",
-			"file name: up to 128 Latin letters, digits and . _ -, beginning with a letter or digit"}
+		return why{
+			"имя файла: до 128 латинских букв, цифр и знаков . _ -, первый знак — буква или цифра",
+			"file name: up to 128 Latin letters, digits and . _ -, beginning with a letter or digit",
+		}
 	}
 	return why{}
 }

@@ -39,20 +39,11 @@ func SampleReport(o *Order, bank SampleBank, externalKey string, rnd *rand.Rand,
 
 // states are the codes of an account when an order with this code was executed in full, and in part (0 = none).
 func states(c OrderCode) (full, part int) {
-	switch c {
-	case findAccount, arrestMoney:
-		return 7, 15
-	case levyMoney, levyCurrency, liftAndLevy:
-		return 8, 6
-	case endArrest:
-		return 9, 0
-	case endArrestPart:
-		return 19, 0
-	case endLevy:
-		return 11, 0
-	default:
-		return 0, 0
-	}
+	s := map[OrderCode][2]int{
+		findAccount: {7, 15}, arrestMoney: {7, 15}, levyMoney: {8, 6}, levyCurrency: {8, 6}, liftAndLevy: {8, 6},
+		endArrest: {9, 0}, endArrestPart: {19, 0}, endLevy: {11, 0},
+	}[c]
+	return s[0], s[1]
 }
 
 // accountStatesOf gives the accounts that the order names, or one that the search found.

@@ -75,18 +75,10 @@ func cycle() []OrderCode {
 
 // baseOf is the code of the order that an order with this code refers to.
 func baseOf(c OrderCode) OrderCode {
-	switch c {
-	case endArrestPart, endArrest:
-		return arrestMoney
-	case liftAndLevy:
-		return findAccount
-	case endLevy:
-		return levyMoney
-	case newLivingWage, endLivingWage:
-		return livingWage
-	default:
-		return ""
-	}
+	return map[OrderCode]OrderCode{
+		endArrestPart: arrestMoney, endArrest: arrestMoney, liftAndLevy: findAccount, endLevy: levyMoney,
+		newLivingWage: livingWage, endLivingWage: livingWage,
+	}[c]
 }
 
 // Next invents the bank's next n documents. Sixteen in a row hold all 12 codes and four queries. Lifts, cancels and changes
@@ -176,28 +168,28 @@ func (s *Sampler) matter(l *line, o *Order) {
 
 // terms adds what the code needs and takes away what does not belong to it.
 func (s *Sampler) terms(l *line, o *Order, u string) {
-	switch o.DocCode {
-	case endArrestPart:
+	needs := o.DocCode.rule().needs
+	switch {
+	case o.DocCode == endArrestPart:
 		half := max(*o.Amount/2, 1)
 		o.Amount = &half
-	case endArrest, endLevy, newDetails:
+	case o.DocCode == liftAndLevy:
+		s.found(l, o)
+	case o.DocCode != findAccount && needs&needAmount == 0:
 		o.Amount, o.Payment = nil, nil
-	case livingWage, newLivingWage, endLivingWage:
-		o.Amount = nil
-		w := &WageRetention{
+	}
+	if needs&needWage != 0 {
+		o.WageRetention = &WageRetention{
 			OrderLivingWageAcc: o.Data[0].Account.Acc, BankName: l.bank.Name, SDGroupPopulation: 1 + s.v.IntN(3), BankBIK: l.bank.BIC, Region: u[:2],
 		}
-		if o.DocCode == endLivingWage {
-			w.BankBIK, w.Region = "", ""
+		if needs&needWageBank == 0 {
+			o.WageRetention.BankBIK, o.WageRetention.Region = "", ""
 		}
-		o.WageRetention = w
-	case liftAndLevy:
-		s.found(l, o)
 	}
-	if r := o.DocCode.rule(); r.needs&needAmount != 0 && r.code != arrestMoney && r.code != endArrestPart {
+	if needs&needAmount != 0 && o.DocCode != arrestMoney && o.DocCode != endArrestPart {
 		o.Payment = s.v.Payment(u, *o.Amount)
 	}
-	if o.DocCode == newDetails {
+	if needs&needOsp != 0 {
 		o.OspProperty = s.v.Osp(u)
 	}
 }

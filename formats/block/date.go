@@ -54,8 +54,10 @@ func (m moment) Read(s string) why {
 	// The library also reads a comma before the fraction, an hour of one digit and any offset; xs:dateTime does not.
 	loose := strings.Contains(s, ",") || len(s) < 20 || s[13] != ':' || offset < -14*3600 || offset > 14*3600
 	if year := t.UTC().Year(); err != nil || loose || year < 1900 || year > 2100 {
-		return why{"ожидается момент времени с часовым поясом, например 2026-02-05T10:00:00+03:00",
-			"a date and time with zone is expected, such as 2026-02-05T10:00:00+03:00"}
+		return why{
+			"ожидается момент времени с часовым поясом, например 2026-02-05T10:00:00+03:00",
+			"a date and time with zone is expected, such as 2026-02-05T10:00:00+03:00",
+		}
 	}
 	*m.p = t.UTC()
 	return why{}

@@ -52,8 +52,10 @@ func (j *Judge) Proceedings(p *Proceedings) strictxml.Shape {
 		},
 		Check: func(c *cursor) {
 			if p.DebtorINN != "" && p.DebtorType != 0 && (len(p.DebtorINN) == 10) != (p.DebtorType == 1) {
-				c.Add(strictxml.CodeLogic, "DebtorINN", why{"ИНН организации состоит из 10 цифр, ИНН человека из 12",
-					"the ИНН of an organisation has 10 digits, that of a person 12"})
+				c.Add(strictxml.CodeLogic, "DebtorINN", why{
+					"ИНН организации состоит из 10 цифр, ИНН человека из 12",
+					"the ИНН of an organisation has 10 digits, that of a person 12",
+				})
 			}
 		},
 	}
@@ -84,7 +86,9 @@ func Identified(c *strictxml.Cursor, ip *Proceedings, data []Data) {
 		}
 	}
 	if !found && !c.Faulty("IP") && !c.Faulty("Data") {
-		c.Add(strictxml.CodeLogic, "IP", why{"должник не определён: нужен ИНН, или СНИЛС, или паспорт с датой рождения, или фамилия с именем",
-			"the debtor is not identified: give ИНН, or СНИЛС, or passport with birth date, or surname with first name"})
+		c.Add(strictxml.CodeLogic, "IP", why{
+			"должник не определён: нужен ИНН, или СНИЛС, или паспорт с датой рождения, или фамилия с именем",
+			"the debtor is not identified: give ИНН, or СНИЛС, or passport with birth date, or surname with first name",
+		})
 	}
 }

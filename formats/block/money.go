@@ -58,8 +58,10 @@ type moneyValue struct{ p *Money }
 func (m moneyValue) Read(s string) why {
 	v, err := ParseMoney(s)
 	if err != nil {
-		return why{"сумма: ожидается число без знака, до 13 цифр и до 2 знаков после точки, например 1500.00",
-			"sum: an unsigned number of up to 13 digits and up to 2 after a point is expected, such as 1500.00"}
+		return why{
+			"сумма: ожидается число без знака, до 13 цифр и до 2 знаков после точки, например 1500.00",
+			"sum: an unsigned number of up to 13 digits and up to 2 after a point is expected, such as 1500.00",
+		}
 	}
 	*m.p = v
 	return why{}

@@ -1,6 +1,9 @@
 package check
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // mismatch is the reason of every failed control.
 func mismatch(ru, en string) Why {
@@ -16,7 +19,7 @@ func weighted(s string, weights ...int) int {
 	return sum
 }
 
-func digit(n int) string { return string(rune('0' + n)) }
+func digit(n int) string { return strconv.Itoa(n) }
 
 // INNForm is the form of ИНН: 10 digits for an organisation, 12 for a person, region not 00 (DInnType).
 func INNForm(s string) Why {

@@ -142,11 +142,11 @@ func judge(headers []header, l Limits) *Refusal {
 		if refusal := h.judge(l); refusal != nil {
 			return refusal
 		}
-		if key := strings.ToLower(h.name); seen[key] {
+		key := strings.ToLower(h.name)
+		if seen[key] {
 			return refuse(CodeDoubled, "two entries are called %.80q", h.name)
-		} else {
-			seen[key] = true
 		}
+		seen[key] = true
 		if total += h.size; total > l.TotalBytes {
 			return refuse(CodeLimit, "more than %d octets together", l.TotalBytes)
 		}

@@ -27,7 +27,7 @@ func (v Inventor) Pick(words string) string {
 func (v Inventor) Digits(n int) string {
 	b := make([]byte, n)
 	for i := range b {
-		b[i] = byte('0' + v.IntN(10))
+		b[i] = "0123456789"[v.IntN(10)]
 	}
 	if b[0] == '0' {
 		b[0] = '1'

@@ -144,8 +144,10 @@ func TestReadTellsAllFaults(t *testing.T) {
 		{"second spelling", "<P><Kye>k</Kye>" + rest + "</P>", nil},
 		{"both spellings", "<P><Kye>k</Kye><Key>k</Key>" + rest + "</P>", []string{"/P/Key:1:91"}},
 		{"all absent", "<P/>", []string{"/P/Key:1:91", "/P/Tag:1:91", "/P/First:1:91"}},
-		{"many, in the order of lines, one per path", "<P a='1'>\n<Item/>\n<Item><Name/><Name>x</Name></Item>\n<Code>x</Code>\n<Odd/>\n<Key>odd</Key>" + rest + "</P>",
-			[]string{"/P:1:91", "/P/Item[1]/Name:2:91", "/P/Item[2]/Name:3:91", "/P/Code:4:91", "/P/Odd:5:91", "/P/Key:6:92"}},
+		{
+			"many, in the order of lines, one per path", "<P a='1'>\n<Item/>\n<Item><Name/><Name>x</Name></Item>\n<Code>x</Code>\n<Odd/>\n<Key>odd</Key>" + rest + "</P>",
+			[]string{"/P:1:91", "/P/Item[1]/Name:2:91", "/P/Item[2]/Name:3:91", "/P/Code:4:91", "/P/Odd:5:91", "/P/Key:6:92"},
+		},
 		{"number too large", "<P><Key>k</Key><Code>13</Code>" + rest + "</P>", []string{"/P/Code:1:91"}},
 		{"number of too many digits", "<P><Key>k</Key><Code>003</Code>" + rest + "</P>", []string{"/P/Code:1:91"}},
 		{"number beyond int64", "<P><Key>k</Key><Code>99999999999999999999</Code>" + rest + "</P>", []string{"/P/Code:1:91"}},
@@ -154,8 +156,10 @@ func TestReadTellsAllFaults(t *testing.T) {
 		{"value as block", "<P><Key><b/></Key>" + rest + "</P>", []string{"/P/Key:1:91"}},
 		{"wrapper without content", "<P><Key>k</Key>" + rest + "<Held/></P>", []string{"/P/Held/Thing:1:91"}},
 		{"other namespace", "<P><Key>k</Key><x:Note xmlns:x='u'>n</x:Note>" + rest + "</P>", []string{"/P/Note:1:91"}},
-		{"rules of the whole", "<P><Key>k</Key><Note>check</Note>" + rest + "<Item>\n<Name>1</Name></Item><Item>\n<Name>2</Name></Item></P>",
-			[]string{"/P/Absent/Deep:1:92", "/P:1:93", "/P/Item[2]/Name:3:92"}},
+		{
+			"rules of the whole", "<P><Key>k</Key><Note>check</Note>" + rest + "<Item>\n<Name>1</Name></Item><Item>\n<Name>2</Name></Item></P>",
+			[]string{"/P/Absent/Deep:1:92", "/P:1:93", "/P/Item[2]/Name:3:92"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			root, fault := Parse([]byte(tt.text), Options{})
@@ -199,8 +203,11 @@ func TestFaults(t *testing.T) {
 		codes []int
 		want  int
 	}{
-		{"none", nil, 0}, {"form before all", []int{92, 93, 91}, 91}, {"addressee before control", []int{92, 93}, 93},
-		{"control", []int{92, 95}, 92}, {"other: the first", []int{95, 99}, 95},
+		{"none", nil, 0},
+		{"form before all", []int{92, 93, 91}, 91},
+		{"addressee before control", []int{92, 93}, 93},
+		{"control", []int{92, 95}, 92},
+		{"other: the first", []int{95, 99}, 95},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var f Faults
