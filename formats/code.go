@@ -103,7 +103,9 @@ func (c OrderCode) NeedsBase() bool { return c.rule().needs&needBase != 0 }
 // check is the control of what several elements of an order say together.
 func (o *Order) check(c *cursor) {
 	block.Ordered(c, "FinDate", o.StartDate, o.FinDate)
-	block.Ordered(c, "DocDate", o.RestrDocDate, o.DocDate)
+	if o.DocDate != "" && o.RestrDocDate > o.DocDate {
+		c.Add(StateBadLogic, "RestrDocDate", why{"документ-основание датирован позже постановления", "the base document is dated after the order"})
+	}
 	if o.Barcode != "" && o.InternalKey != "" {
 		c.Add(StateBadLogic, "Barcode", check.Barcode(o.Barcode, o.InternalKey))
 	}

@@ -75,7 +75,7 @@ func orderMutations() []mutation {
 		{"order is its own base", k, ">45411000000009<", ">45411000000001<", "/Restrictn/RestrDocId", 92, false},
 		{"no date of the base document", k, "<RestrDocDate>2025-12-01</RestrDocDate>", "", "/Restrictn/RestrDocDate", 92, false},
 		{"number of the base document of another grammar", k, ">77041/25/9<", ">77041-25-9<", "/Restrictn/RestrDocNumber", 92, false},
-		{"base document later than the order", k, "<RestrDocDate>2025-12-01<", "<RestrDocDate>2026-02-04<", "/Restrictn/DocDate", 92, false},
+		{"base document later than the order", k, "<RestrDocDate>2025-12-01<", "<RestrDocDate>2026-02-04<", "/Restrictn/RestrDocDate", 92, false},
 		{"priority 5", k, "<Priority>4<", "<Priority>5<", "/Restrictn/Priority", 91, false},
 		{"text of blanks", k, "<SPIFio>Примеров Пример Примерович<", "<SPIFio> \n<", "/Restrictn/SPIFio", 91, false},
 		{"no proceedings", k, "<IP>…</IP>", "", "/Restrictn/IP", 91, false},

@@ -5,28 +5,34 @@ import (
 	"strings"
 )
 
-// content reads what stands between the start tag and the end tag of n, which is the last of p.open.
+// content reads what stands between the start tag and the end tag of n, which is the last of p.open. Text may stand only
+// alone: before the end tag of an element without children and comments.
 func (p *parser) content(n *Node) bool {
-	commented, text := false, ""
+	commented := false
 	for {
 		next := strings.IndexByte(p.rest(), '<')
 		if next < 0 {
 			p.pos = len(p.src)
 			return p.refuse("файл оборван: элемент не закрыт", "the file ends before the element is closed")
 		}
-		piece, ok := p.text(p.rest()[:next])
+		text, ok := p.text(p.rest()[:next])
 		if !ok {
 			return false
 		}
-		if text == "" || strings.TrimLeft(text, " \n\t\r") == "" {
-			text = piece
-		} else if strings.Trim(piece, " \n\t\r") != "" {
-			return p.between(n)
+		ends := strings.HasPrefix(p.rest()[next:], "</")
+		if alone := ends && !commented && len(n.Children) == 0; !alone && strings.Trim(text, " \n\t\r") != "" {
+			return p.between(n, p.rest()[next:])
 		}
 		p.pos += next
 		switch {
-		case strings.HasPrefix(p.rest(), "</"):
-			return p.finish(n, text, commented)
+		case ends:
+			if commented && len(n.Children) == 0 {
+				return p.between(n, "<!--")
+			}
+			if len(n.Children) == 0 {
+				n.Text = text
+			}
+			return p.endTag()
 		case strings.HasPrefix(p.rest(), "<!--"):
 			commented = true
 			if !p.comment() {
@@ -43,8 +49,8 @@ func (p *parser) content(n *Node) bool {
 	}
 }
 
-// finish reads the end tag and decides whether the element is a value or a block.
-func (p *parser) finish(n *Node, text string, commented bool) bool {
+// endTag reads the end tag of the last open element.
+func (p *parser) endTag() bool {
 	at := p.pos
 	p.pos += 2
 	raw, ok := p.name()
@@ -59,24 +65,22 @@ func (p *parser) finish(n *Node, text string, commented bool) bool {
 	if !p.take(">") {
 		return p.refuse("недопустимый знак в закрывающем теге", "a character that an end tag cannot hold")
 	}
-	if len(n.Children) == 0 {
-		n.Text = text
-		if commented {
-			return p.refuse("комментарий внутри значения", "a comment inside a value")
-		}
-		return true
-	}
-	if strings.Trim(text, " \n\t\r") != "" {
-		return p.between(n)
-	}
 	return true
 }
 
-func (p *parser) between(n *Node) bool {
-	if len(n.Children) == 0 {
+// between refuses text that does not stand alone; what follows it tells why.
+func (p *parser) between(n *Node, follows string) bool {
+	p.blanks() // the line told is that of the text
+	comment := strings.HasPrefix(follows, "<!--") || strings.HasPrefix(follows, "</")
+	switch {
+	case strings.HasPrefix(follows, "<![") || strings.HasPrefix(follows, "<?"):
+		p.pos = len(p.src) - len(follows)
+		return p.markup()
+	case comment && len(n.Children) == 0:
 		return p.refuse("комментарий внутри значения", "a comment inside a value")
+	default:
+		return p.refuse("текст между элементами", "text between elements")
 	}
-	return p.refuse("текст между элементами", "text between elements")
 }
 
 // text resolves references of character data and makes every line end \n (XML 1.0, 2.11).

@@ -199,6 +199,38 @@ func TestWindows1251(t *testing.T) {
 	}
 }
 
+// TestHostileShapesCostNoMore: input that a careless reader handles in quadratic time or memory. Each must end at once,
+// accepted or not; a quadratic step over 10 MiB would run into the time limit of the test.
+func TestHostileShapesCostNoMore(t *testing.T) {
+	const size = 9 << 20
+	blanks := strings.Repeat(" ", size/2)
+	for name, text := range map[string]string{
+		"text after blanks, then many children":  "<a>" + blanks + "x" + strings.Repeat("<b/>", 90_000) + "</a>",
+		"blanks, then many children":             "<a>" + blanks + strings.Repeat("<b/>", 90_000) + "</a>",
+		"blanks between many comments":           "<a>" + blanks + strings.Repeat("<!---->", 500_000) + "</a>",
+		"many comments":                          strings.Repeat("<!---->", size/7) + "<a/>",
+		"comment that never ends":                "<!--" + strings.Repeat("-", size),
+		"attributes without end":                 "<a " + strings.Repeat("b='' ", size/5) + "/>",
+		"name without end":                       "<" + strings.Repeat("a", size),
+		"open tags":                              strings.Repeat("<a>", size/3),
+		"ampersands":                             "<a>" + strings.Repeat("&amp;", size/5) + "</a>",
+		"broken references":                      "<a>" + strings.Repeat("&", size) + "</a>",
+		"line ends":                              "<a>" + strings.Repeat("\n", size) + "<b/></a>",
+		"line ends, then faults":                 strings.Repeat("\n", size) + "<a",
+		"brackets":                               "<a>" + strings.Repeat("]", size) + "</a>",
+		"quotes":                                 "<a b=\"" + strings.Repeat("'", size),
+		"declaration without end":                "<?xml " + strings.Repeat("version='1.0' ", size/14),
+		"namespaces at every depth":              strings.Repeat("<a"+strings.Repeat(" xmlns:p='u'", 1)+">", 32) + strings.Repeat("</a>", 32),
+		"100,000 elements of the same long name": strings.Repeat("<"+strings.Repeat("n", 40)+"/>", 100_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if node, fault := Parse([]byte(text), Options{}); (node == nil) == (fault == nil) {
+				t.Errorf("node %v, fault %v", node != nil, fault)
+			}
+		})
+	}
+}
+
 func TestRootName(t *testing.T) {
 	for text, want := range map[string]string{
 		"<a/>": "a", "<?xml version=\"1.0\"?>\n<!-- <b/> --><p:OIp>": "OIp", "": "", "x": "", "<": "", "<!-- ": "", "<!DOCTYPE x><OIp>": "OIp", "<?xml ": "",
