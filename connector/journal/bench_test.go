@@ -93,15 +93,10 @@ func BenchmarkPlain(b *testing.B) {
 			if _, err := db.Exec(`CREATE TABLE event (seq INTEGER PRIMARY KEY, body TEXT) STRICT`); err != nil {
 				b.Fatal(err)
 			}
-			insert, err := db.Prepare(`INSERT INTO event (body) VALUES (?)`)
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer insert.Close()
 			text := fmt.Sprintf("%0700d", 1)
 			b.ResetTimer()
 			share(b, callers, func(int) error {
-				_, err := insert.Exec(text)
+				_, err := db.Exec(`INSERT INTO event (body) VALUES (?)`, text)
 				return err
 			})
 		})

@@ -49,6 +49,11 @@ func child(path, round string, limited bool) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	say := func(format string, args ...any) {
+		if _, err := fmt.Fprintf(os.Stdout, format, args...); err != nil {
+			os.Exit(4) // nobody listens any more
+		}
+	}
 	var all sync.WaitGroup
 	for caller := range 8 {
 		all.Go(func() {
@@ -63,10 +68,10 @@ func child(path, round string, limited bool) int {
 				})
 				if err != nil {
 					again := b.Write(ctx, "daemon", func(tx *Tx) error { return tx.Note("note.after", "", 0, nil) })
-					fmt.Fprintf(os.Stdout, "broken %v %v\n", errors.Is(err, ErrBroken), errors.Is(again, ErrBroken))
+					say("broken %v %v\n", errors.Is(err, ErrBroken), errors.Is(again, ErrBroken))
 					return
 				}
-				fmt.Fprintln(os.Stdout, key)
+				say("%s\n", key)
 			}
 		})
 	}

@@ -77,7 +77,7 @@ func (t *Tx) Act(a Act) error {
 // way each time. bank and exchange may be empty.
 func (t *Tx) Note(kind, bank string, exchange int64, body any) error {
 	if !noted(kind) {
-		return fmt.Errorf("note %q: kind must start with note., alarm. or config.", kind)
+		return fmt.Errorf("note %q: it must start with note., alarm. or config. and go on", kind)
 	}
 	if body == nil {
 		body = struct{}{}

@@ -31,14 +31,14 @@ func newAuditor(t *testing.T, dir, path string) auditor {
 	t.Helper()
 	if os.Geteuid() == 0 {
 		for p := dir; p != os.TempDir() && p != "/"; p = filepath.Dir(p) {
-			if err := os.Chmod(p, 0o755); err != nil { //nolint:gosec // the test's own folders on the way
+			if err := os.Chmod(p, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if err := os.Chown(dir, -1, nobody); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(dir, 0o750); err != nil { //nolint:gosec // as the installation makes it
+		if err := os.Chmod(dir, 0o750); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -46,8 +46,8 @@ func newAuditor(t *testing.T, dir, path string) auditor {
 }
 
 // ask runs one statement in the sqlite3 of the system.
-func (a auditor) ask(ctx context.Context, query string, options ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "sqlite3", append(options, a.path, query)...)
+func (a auditor) ask(ctx context.Context, query string) (string, error) {
+	cmd := exec.CommandContext(ctx, "sqlite3", a.path, query)
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: a.group}}
 	}
@@ -67,11 +67,11 @@ func (a auditor) lock(t *testing.T) {
 		}
 	}
 	dir := filepath.Dir(a.path)
-	if err := os.Chmod(dir, 0o550); err != nil { //nolint:gosec // reading and searching only
+	if err := os.Chmod(dir, 0o550); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.Chmod(dir, 0o750); err != nil { //nolint:gosec // so that the folder can be removed
+		if err := os.Chmod(dir, 0o750); err != nil {
 			t.Error(err)
 		}
 	})

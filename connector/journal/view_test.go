@@ -28,17 +28,7 @@ func promised() map[string]string {
 func TestViewsKeepTheirColumns(t *testing.T) {
 	d := newDesk(t)
 	for view, columns := range promised() {
-		rows, err := d.DB().QueryContext(t.Context(), "SELECT * FROM "+view)
-		if err != nil {
-			t.Fatal(err)
-		}
-		names, err := rows.Columns()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := rows.Close(); err != nil {
-			t.Fatal(err)
-		}
+		names := strings.Split(text(t, d, `SELECT group_concat(name) FROM pragma_table_info(?)`, view), ",")
 		for _, c := range strings.Fields(columns) {
 			if !slices.Contains(names, c) {
 				t.Errorf("view %s has no column %s", view, c)

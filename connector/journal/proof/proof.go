@@ -200,13 +200,13 @@ func (v *verification) compareTable(ctx context.Context, table, key string) erro
 	if err != nil {
 		return err
 	}
-	defer want.Close() //nolint:errcheck // reading only
+	defer want.Close()
 	got, err := v.c.Query(query)
 	if err != nil {
 		v.r.problem("table %s cannot be read: %v", table, err)
 		return nil
 	}
-	defer got.Close() //nolint:errcheck // reading only
+	defer got.Close()
 	for n := int64(1); ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()

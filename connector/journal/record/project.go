@@ -23,8 +23,15 @@ func Migrations() fs.FS { return migrations }
 // Tables lists the tables of current state, each with its key columns.
 func Tables() [][2]string {
 	return [][2]string{
-		{"exchange", "id"}, {"source", "exchange, place"}, {"stream", "bank, stream"}, {"arrival", "id"},
-		{"visit", "id"}, {"slot", "bank, slot"}, {"act", "seq"}, {"credential", "place"}, {"bank", "bic"},
+		{"exchange", "id"},
+		{"source", "exchange, place"},
+		{"stream", "bank, stream"},
+		{"arrival", "id"},
+		{"visit", "id"},
+		{"slot", "bank, slot"},
+		{"act", "seq"},
+		{"credential", "place"},
+		{"bank", "bic"},
 		{"day", "bank, day"},
 	}
 }

@@ -7,7 +7,7 @@ import "slices"
 // State is where one outgoing document stands. See [Allowed] for the arrows.
 type State string
 
-// The states of an exchange. What each one promises:
+// The states of an exchange, each with what it promises.
 const (
 	Accepted  State = "Accepted"  // bytes are in the store, the key is ours; nothing is visible outside
 	Held      State = "Held"      // as Accepted, but something must happen first; Reason says what
