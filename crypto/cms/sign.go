@@ -63,10 +63,11 @@ func NewSignerFunc(cert *pki.Certificate, raw RawSigner) (*Signer, error) {
 // the program leaves signingCertificateV2 out (csptest does), which is then not demanded.
 func NewSignerWhole(cert *pki.Certificate, whole WholeSigner, without bool) (*Signer, error) {
 	s, err := newSigner(cert, &Signer{whole: whole})
-	if err == nil {
-		s.own.BER, s.own.PSS, s.own.LooseBag, s.own.SigningCertificateOptional = true, true, true, without
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	s.own.SigningCertificateOptional = without
+	return s, nil
 }
 
 func newSigner(cert *pki.Certificate, s *Signer) (*Signer, error) {
@@ -93,6 +94,9 @@ func (s *Signer) Until() time.Time {
 // Sign makes a detached CAdES-BES signature over content in DER, with signingTime at. It refuses when the certificate
 // is not valid at that time or ends within Margin, and when what was made does not verify; nothing is then returned.
 func (s *Signer) Sign(ctx context.Context, content []byte, at time.Time) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
 	if at.After(s.Until()) {
 		return nil, fmt.Errorf("sign: %s: signing with it stopped at %s; put the next certificate in force", s.cert, bound(s.Until()))
 	}

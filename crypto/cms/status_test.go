@@ -1,8 +1,12 @@
 package cms_test
 
 import (
+	"bytes"
 	"crypto/sha1"
+	"encoding/base64"
 	"encoding/pem"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -319,5 +323,36 @@ func TestRolloverRehearsal(t *testing.T) {
 		if c.want == "" && (len(v.Chain) != 2 || v.Chain[0] != w.cert(c.cert)) {
 			t.Errorf("%s: chain %v", c.cert, v.Chain)
 		}
+	}
+}
+
+// TestSeedsOfTheInnerRoom writes what the fuzz targets of the room trust begin with, when CMS_SEEDS names its folder:
+// CMS_SEEDS=$PWD/trust/testdata go test -run TestSeedsOfTheInnerRoom
+func TestSeedsOfTheInnerRoom(t *testing.T) {
+	dir := os.Getenv("CMS_SEEDS")
+	var b bytes.Buffer
+	for _, i := range []int{0, 3} {
+		w := newWorld(t, suites()[i])
+		row := func(kind, name string, data []byte) {
+			fmt.Fprintf(&b, "%s\t%s\t%s\t%s\n", w.alg, kind, name, base64.StdEncoding.EncodeToString(data))
+		}
+		row("crt", "root", w.certs["root"])
+		row("crt", "leaf", w.certs["leaf"])
+		others := map[int64]time.Time{7: now().AddDate(0, -1, 0), 8: now().AddDate(0, -2, 0)}
+		row("seed", "list", w.crl(sheet{by: "root", number: 5, revoked: others}))
+		row("seed", "list without number", w.crl(sheet{by: "root"}))
+		row("seed", "list that revokes", w.crl(sheet{by: "root", number: 6, revoked: map[int64]time.Time{0x1001: now().AddDate(0, -1, 0)}}))
+		row("seed", "delta", w.crl(sheet{by: "root", number: 6, exts: [][]byte{ext("2.5.29.27", true, number(1))}}))
+		row("seed", "list by a namesake", w.crl(sheet{by: "rogue", number: 9}))
+		row("seed", "answer", w.ocsp(reply{by: "root", serial: 0x1001}))
+		row("seed", "answer that revokes", w.ocsp(reply{by: "root", serial: 0x1001, status: explicit(1, tlv(0x18, []byte("20260101000000Z")))}))
+		row("seed", "answer with a critical extension", w.ocsp(reply{by: "root", serial: 0x1001, critical: true}))
+		row("seed", "answer about another", w.ocsp(reply{by: "root", serial: 0x1002}))
+	}
+	if b.Len() == 0 {
+		t.Fatal("no seeds")
+	}
+	if dir != "" {
+		keep(t, dir, "seeds.tsv", b.Bytes())
 	}
 }

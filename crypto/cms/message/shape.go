@@ -110,7 +110,7 @@ func stringShape(tag der.Tag, value []byte) bool {
 		return len(value)%2 == 0
 	case 28: // UniversalString
 		return len(value)%4 == 0
-	case 18, der.PrintableString, der.T61String, der.IA5String, 26: // NumericString first, VisibleString last
+	case 18, der.PrintableString, der.T61String, der.IA5String: // 18 is NumericString
 		return true
 	default:
 		return false
