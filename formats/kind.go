@@ -3,7 +3,8 @@
 //
 // Decode reads strictly and tells every fault at once with path, line, code and a sentence in Russian and English; Encode
 // writes only what Decode's form accepts. Money is integer kopecks. The package knows no signature, no archive, no bank's
-// profile and no disk; it calls only its own sub-rooms strictxml (form of XML) and check (digits).
+// profile and no disk. It calls only its inner rooms: block (parts that documents share), check (digits), strictxml (form of
+// XML) and invent (made-up persons and accounts for samples).
 package formats
 
 import (

@@ -1,6 +1,7 @@
 package formats
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -118,10 +119,10 @@ func DecodeManifest(data []byte) (*Manifest, Faults) {
 func EncodeManifest(m *Manifest) ([]byte, error) {
 	data, err := strictxml.Write(strictxml.Document{Root: "Manifest", Space: manifestSpace}, m.shape())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("encode manifest: %w", err)
 	}
 	if _, faults := DecodeManifest(data); len(faults) > 0 {
-		return nil, faults
+		return nil, fmt.Errorf("encode manifest: %w", faults)
 	}
 	return data, nil
 }

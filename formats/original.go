@@ -86,7 +86,11 @@ func wrongRootOriginal(root *strictxml.Node) Fault {
 
 // EncodeOriginal writes an original, for samples and tests only: real originals are carried as they came.
 func EncodeOriginal(o *Original) ([]byte, error) {
-	return strictxml.Write(strictxml.Document{Root: originalRoot, Space: originalSpaces()[0], Prefix: "fssp"}, o.shape())
+	data, err := strictxml.Write(strictxml.Document{Root: originalRoot, Space: originalSpaces()[0], Prefix: "fssp"}, o.shape())
+	if err != nil {
+		return nil, fmt.Errorf("encode original: %w", err)
+	}
+	return data, nil
 }
 
 // Agrees compares the key fields of the original with its companion: a difference means that one of them is not of this
