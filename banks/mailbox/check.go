@@ -55,7 +55,7 @@ func Check(ctx context.Context, d *Dialer, b *banks.Bank) []Step {
 	c.resolve(ctx)
 	c.connect(ctx)
 	if c.session != nil {
-		defer c.session.Close() //nolint:errcheck // it has nothing to tell
+		defer c.session.Close()
 	}
 	c.folders(ctx)
 	c.exchange(ctx)

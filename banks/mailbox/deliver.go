@@ -13,6 +13,7 @@ import (
 	"github.com/pkg/sftp"
 
 	"bankconnector/banks/mailbox/line"
+	"bankconnector/banks/mailbox/sieve"
 	"bankconnector/banks/mailbox/wire"
 )
 
@@ -44,10 +45,10 @@ func (s *Session) Upload(ctx context.Context, temp, final string, data []byte) e
 
 // checkNames refuses names that the rest of this package could not recognise as ours.
 func (s *Session) checkNames(op, temp, final string) error {
-	if !s.route.names.final.MatchString(final) {
+	if !sieve.Final(final) {
 		return &Error{Op: op, Path: line.Quote(final), Kind: Refused, Err: errors.New("not a name of an envelope")}
 	}
-	if s.route.mode != modeMarker && s.route.mode != modeDirect && !s.route.names.temp.MatchString(temp) {
+	if s.route.mode != modeMarker && s.route.mode != modeDirect && !sieve.Temp(temp) {
 		return &Error{Op: op, Path: line.Quote(temp), Kind: Refused, Err: errors.New("not a temporary name; form it with TempName")}
 	}
 	return nil
@@ -101,10 +102,15 @@ func (s *Session) create(op, name string) (*sftp.File, error) {
 	if info, lookErr := s.lstat(name); lookErr == nil && info != nil {
 		return nil, &Error{Op: op, Path: name, Kind: Exists, Err: errors.New("the name is taken at the bank")}
 	}
+	return nil, s.absent(op, "to_bank or temp_folder", path.Dir(name), err)
+}
+
+// absent makes "no such file" of an act on a folder what it is: a wrong profile, or a folder lost.
+func (s *Session) absent(op, key, folder string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Error{Op: op, Path: name, Kind: Operator, Err: errors.New("the folder is not there at the bank; check to_bank and temp_folder")}
+		return &Error{Op: op, Path: folder, Kind: Operator, Err: errors.New("the folder is not there at the bank; check " + key)}
 	}
-	return nil, err
+	return err
 }
 
 // fill writes the bytes and closes the file. A server that takes the name and then not the bytes
@@ -293,7 +299,7 @@ func (s *Session) glance(op, name string) (*Entry, error) {
 // Refused if it is longer.
 func (s *Session) Read(ctx context.Context, final string, limit int64) ([]byte, error) {
 	op, name := "read back", path.Join(s.route.toBank, final)
-	if !s.route.names.final.MatchString(final) {
+	if !sieve.Final(final) {
 		return nil, &Error{Op: op, Path: line.Quote(final), Kind: Refused, Err: errors.New("not a name of an envelope")}
 	}
 	var data []byte
@@ -317,7 +323,7 @@ func (s *Session) Read(ctx context.Context, final string, limit int64) ([]byte, 
 // Sweep removes a temporary file of ours from an upload that was interrupted; absent is fine.
 func (s *Session) Sweep(ctx context.Context, temp string) error {
 	op, name := "sweep", path.Join(s.route.temp, temp)
-	if !s.route.names.temp.MatchString(temp) {
+	if !sieve.Temp(temp) {
 		return &Error{Op: op, Path: line.Quote(temp), Kind: Refused, Err: errors.New("not a temporary name of ours; nothing was removed")}
 	}
 	return s.do(ctx, op, name, func() error { return s.remove(name) })

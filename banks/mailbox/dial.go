@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/pkg/sftp"
 
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox/line"
+	"bankconnector/banks/mailbox/sieve"
 	"bankconnector/banks/mailbox/wire"
 )
 
@@ -33,8 +33,7 @@ type Dialer struct {
 	// Connect opens the TCP connection; nil = net.Dialer.
 	Connect func(ctx context.Context, network, address string) (net.Conn, error)
 
-	mu   sync.Mutex
-	seen map[banks.ID]map[string]sighting
+	memory sieve.Memory
 }
 
 // Dial meets the bank under one of its pinned host keys, logs in and opens the file protocol. All of
@@ -69,6 +68,7 @@ func (d *Dialer) dial(ctx context.Context, r *route, t *line.Trail) (*Session, e
 		err = l.Steady()
 	}
 	if err != nil {
+		err = cmp.Or(l.Cause(), err)
 		_ = s.Close()
 		return nil, &Error{Op: "open the file protocol of", Path: r.addr, Kind: Transient, Err: err}
 	}

@@ -5,24 +5,32 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"strings"
 	"time"
 
-	"bankconnector/banks"
-	"bankconnector/banks/mailbox/line"
+	"bankconnector/banks/mailbox/sieve"
 	"bankconnector/banks/mailbox/wire"
 )
 
-const (
-	listTime    = 5 * time.Minute // of one listing
-	strangeKept = 100
-)
+const listTime = 5 * time.Minute // of one listing
 
-// sighting remembers when a file was first seen as it is.
-type sighting struct {
-	size  int64
-	mtime time.Time
-	since time.Time
+// Entry is one remote file as the server's listing or lstat tells it. Size is in octets; ModTime is the
+// server's clock and never an identity.
+type Entry = sieve.Entry
+
+// Listing is what the bank has left for us.
+type Listing struct {
+	// Files are finished, well named, regular files of from_bank.
+	Files []Entry
+	// Waiting counts well named files that are not finished yet (no marker, or not yet stable).
+	Waiting int
+	// Claimed are files in from_bank/.claimed: ours from an earlier visit.
+	Claimed []Entry
+	// Strange are names that nobody agreed on, quoted and cut, at most 100; never touched.
+	Strange []string
+	// StrangeCount is the number of all strange names, also those beyond the first 100.
+	StrangeCount int
+	// Truncated: the folder holds more than was read; the rest comes with a later listing.
+	Truncated bool
 }
 
 // List tells what the bank has left for us in from_bank, and what an earlier visit has claimed. The
@@ -36,20 +44,21 @@ func (s *Session) List(ctx context.Context) (Listing, error) {
 	var l Listing
 	err := s.do(ctx, "list", s.route.fromBank, func() error {
 		items, more, err := s.readdir(ctx, s.route.fromBank)
-		if errors.Is(err, fs.ErrNotExist) {
-			return s.route.fault("list", errors.New("the folder "+s.route.fromBank+" is not there at the bank; check from_bank"))
-		}
 		if err != nil {
-			return err
+			return s.absent("list", "from_bank", s.route.fromBank, err)
 		}
 		l.Truncated = more
-		if err := s.sort(items, &l); err != nil {
-			return err
+		rules := sieve.Rules{
+			Bank: string(s.route.bank.BIC), Marker: s.route.marker, Stable: s.route.stable, Hidden: ClaimedFolder,
+			Ask: s.asker(s.route.fromBank),
 		}
-		if s.route.leave {
-			return nil
+		var strange sieve.Strange
+		l.Files, l.Waiting, err = s.dialer.memory.Finished(rules, s.dialer.Now(), items, &strange)
+		if err == nil && !s.route.leave {
+			err = s.listClaimed(ctx, &l, &strange)
 		}
-		return s.listClaimed(ctx, &l)
+		l.Strange, l.StrangeCount = strange.Names, strange.Count
+		return err
 	})
 	if err != nil {
 		return Listing{}, err
@@ -57,101 +66,8 @@ func (s *Session) List(ctx context.Context) (Listing, error) {
 	return l, nil
 }
 
-// sort judges the names of from_bank.
-func (s *Session) sort(items []wire.Item, l *Listing) error {
-	markers := make(map[string]bool)
-	for _, it := range items {
-		if s.route.marker != "" && strings.HasSuffix(it.Name, s.route.marker) {
-			markers[strings.TrimSuffix(it.Name, s.route.marker)] = true
-		}
-	}
-	var good []Entry
-	seen := make(map[string]bool, len(items))
-	for _, it := range items {
-		if s.route.known(it.Name) {
-			continue
-		}
-		regular, err := s.regular(s.route.fromBank, it, s.route.names.final.MatchString(it.Name))
-		if err != nil {
-			return err
-		}
-		// Two names that differ in case alone are one file on some servers.
-		folded := strings.ToLower(it.Name)
-		if !regular || seen[folded] {
-			l.strange(it.Name)
-			continue
-		}
-		seen[folded] = true
-		good = append(good, entry(it))
-	}
-	for _, e := range s.dialer.settled(s.route, good) {
-		if s.route.marker != "" && !markers[e.Name] {
-			continue
-		}
-		l.Files = append(l.Files, e)
-	}
-	l.Waiting = len(good) - len(l.Files)
-	return nil
-}
-
-// regular says whether a well named item is a regular file; a server that does not tell the type in
-// its listing is asked for it.
-func (s *Session) regular(folder string, it wire.Item, named bool) (bool, error) {
-	if !named {
-		return false, nil
-	}
-	if it.Typed {
-		return it.Regular(), nil
-	}
-	info, err := s.lstat(path.Join(folder, it.Name))
-	if err != nil || info == nil {
-		return false, err
-	}
-	return info.Mode().IsRegular(), nil
-}
-
-// strange reports a name.
-func (l *Listing) strange(name string) {
-	l.StrangeCount++
-	if len(l.Strange) < strangeKept {
-		l.Strange = append(l.Strange, line.Quote(name))
-	}
-}
-
-func entry(it wire.Item) Entry {
-	return Entry{Name: it.Name, Size: int64(min(it.Size, 1<<62)), ModTime: time.Unix(int64(it.Mtime), 0).UTC()}
-}
-
-// settled gives the files that did not change for the profile's stable_for, and remembers the rest.
-func (d *Dialer) settled(r *route, files []Entry) []Entry {
-	if r.stable == 0 {
-		return files
-	}
-	now := d.Now()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	before := d.seen[r.bank.BIC]
-	after := make(map[string]sighting, len(files))
-	var ready []Entry
-	for _, e := range files {
-		was, ok := before[e.Name]
-		if !ok || was.size != e.Size || !was.mtime.Equal(e.ModTime) || now.Before(was.since) {
-			was = sighting{size: e.Size, mtime: e.ModTime, since: now}
-		}
-		after[e.Name] = was
-		if now.Sub(was.since) >= r.stable {
-			ready = append(ready, e)
-		}
-	}
-	if d.seen == nil {
-		d.seen = make(map[banks.ID]map[string]sighting)
-	}
-	d.seen[r.bank.BIC] = after
-	return ready
-}
-
 // listClaimed adds what an earlier visit has claimed and not yet removed.
-func (s *Session) listClaimed(ctx context.Context, l *Listing) error {
+func (s *Session) listClaimed(ctx context.Context, l *Listing, strange *sieve.Strange) error {
 	items, more, err := s.readdir(ctx, s.route.claimed)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -160,24 +76,34 @@ func (s *Session) listClaimed(ctx context.Context, l *Listing) error {
 		return err
 	}
 	l.Truncated = l.Truncated || more
-	for _, it := range items {
-		if it.Name == "." || it.Name == ".." {
-			continue
-		}
-		regular, err := s.regular(s.route.claimed, it, s.route.names.claimed.MatchString(it.Name))
-		if err != nil {
-			return err
-		}
-		if !regular {
-			l.strange(ClaimedFolder + "/" + it.Name)
-			continue
-		}
-		l.Claimed = append(l.Claimed, entry(it))
-	}
-	return nil
+	l.Claimed, err = sieve.Regular(items, sieve.Claimed, s.asker(s.route.claimed), strange)
+	return err
 }
 
-// readdir reads a folder within the bounds of one listing.
+// Leftovers lists the temporary files of ours that interrupted uploads have left, by the name pattern
+// alone: which of them may still be renamed, only the caller knows. more says that not all was read.
+func (s *Session) Leftovers(ctx context.Context) (temps []Entry, more bool, err error) {
+	err = s.do(ctx, "list", s.route.temp, func() error {
+		items, truncated, err := s.readdir(ctx, s.route.temp)
+		if err != nil {
+			return s.absent("list", "temp_folder", s.route.temp, err)
+		}
+		more = truncated
+		temps, err = sieve.Regular(items, sieve.Temp, s.asker(s.route.temp), new(sieve.Strange))
+		return err
+	})
+	return temps, more, err
+}
+
+// asker tells whether a name in a folder is a regular file.
+func (s *Session) asker(folder string) func(string) (bool, error) {
+	return func(name string) (bool, error) {
+		info, err := s.lstat(path.Join(folder, name))
+		return info != nil && info.Mode().IsRegular(), err
+	}
+}
+
+// readdir reads a folder within the bounds of one listing, without its own name and its parent's.
 func (s *Session) readdir(ctx context.Context, folder string) ([]wire.Item, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()

@@ -28,7 +28,6 @@ package mailbox
 import (
 	"errors"
 	"fmt"
-	"time"
 )
 
 // Kind says what a failed act means for the caller; each kind has one fate.
@@ -81,31 +80,17 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Entry is one remote file as the server's listing or lstat tells it. Size is in octets;
-// ModTime is the server's clock and never an identity.
-type Entry struct {
-	Name    string
-	Size    int64
-	ModTime time.Time
-}
-
 // Sight is what a look found: nil means the name is absent.
 type Sight struct {
 	Temp, Final *Entry
 }
 
-// Listing is what the bank has left for us.
-type Listing struct {
-	// Files are finished, well named, regular files of from_bank.
-	Files []Entry
-	// Waiting counts well named files that are not finished yet (no marker, or not yet stable).
-	Waiting int
-	// Claimed are files in from_bank/.claimed: ours from an earlier visit.
-	Claimed []Entry
-	// Strange are names that nobody agreed on, quoted and cut, at most 100; never touched.
-	Strange []string
-	// StrangeCount is the number of all strange names, also those beyond the first 100.
-	StrangeCount int
-	// Truncated: the folder holds more than was read; the rest comes with a later listing.
-	Truncated bool
+// ClaimedFolder is the folder inside from_bank that holds what we have claimed.
+const ClaimedFolder = ".claimed"
+
+// TempName is the temporary name of one upload attempt: `.<final>.<attempt>.part`. The attempt is
+// a token of letters, digits and hyphens that no other attempt shares; Upload and Sweep take no
+// other form, so that what we remove is always ours.
+func TempName(final, attempt string) string {
+	return "." + final + "." + attempt + ".part"
 }

@@ -8,6 +8,7 @@ import (
 	"path"
 
 	"bankconnector/banks/mailbox/line"
+	"bankconnector/banks/mailbox/sieve"
 	"bankconnector/banks/mailbox/wire"
 )
 
@@ -24,7 +25,7 @@ func (s *Session) Claim(ctx context.Context, name, claimed string) error {
 	if s.route.leave {
 		return nil
 	}
-	if !s.route.names.final.MatchString(name) || !s.route.names.claimed.MatchString(claimed) {
+	if !sieve.Final(name) || !sieve.Claimed(claimed) {
 		return &Error{Op: op, Path: line.Quote(name), Kind: Refused, Err: fmt.Errorf("not a name to be claimed (as %s)", line.Quote(claimed))}
 	}
 	return s.do(ctx, op, from, func() error {
@@ -117,11 +118,11 @@ func (s *Session) Fetch(ctx context.Context, claimed string, size int64) ([]byte
 }
 
 func (s *Session) checkTaken(op, claimed string) error {
-	rule := s.route.names.claimed
+	ours := sieve.Claimed
 	if s.route.leave {
-		rule = s.route.names.final
+		ours = sieve.Final
 	}
-	if !rule.MatchString(claimed) {
+	if !ours(claimed) {
 		return &Error{Op: op, Path: line.Quote(claimed), Kind: Refused, Err: errors.New("not a name of a claimed file")}
 	}
 	return nil

@@ -15,6 +15,8 @@ import (
 
 // Delivery modes of a profile.
 const (
+	doneSuffix = ".done" // ends the name of a marker
+
 	modeAuto   = "auto"
 	modePosix  = "posix-rename"
 	modeRename = "rename"
@@ -39,7 +41,6 @@ type route struct {
 	files     int   // entries taken from one listing
 	fileSize  int64 // octets of one file
 	parallel  int   // files in flight
-	names     grammar
 }
 
 func newRoute(b *banks.Bank) (*route, error) {
@@ -57,7 +58,6 @@ func newRoute(b *banks.Bank) (*route, error) {
 		files:     cmp.Or(b.Limits.Files, 10_000),
 		fileSize:  cmp.Or(int64(b.Limits.FileSize), 16<<20),
 		parallel:  cmp.Or(b.Limits.Parallel, 64),
-		names:     newGrammar(),
 	}
 	r.temp = cmp.Or(b.Delivery.TempFolder, r.toBank)
 	r.claimed = path.Join(r.fromBank, ClaimedFolder)

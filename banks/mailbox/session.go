@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,6 +69,7 @@ func (s *Session) Close() error {
 // kill ends the session for a reason; the first reason stays. The connection is cut, not closed
 // politely: nothing may be said to the bank after an act was given up.
 func (s *Session) kill(cause error) {
+	cause = cmp.Or(s.line.Cause(), cause)
 	s.mu.Lock()
 	first := s.cause == nil
 	if first {

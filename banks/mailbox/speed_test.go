@@ -58,6 +58,7 @@ func BenchmarkDeliver(b *testing.B) {
 }
 
 func benchDeliver(b *testing.B, rtt time.Duration, k int) {
+	b.Helper()
 	sshd := testkit.StartSSHD(b, testkit.SSHDOptions{})
 	relay := testkit.StartRelay(b, sshd.Addr(), rtt)
 	bank := profile(relay.Host, relay.Port, sshd.User, sshd.Key.File, sshd.Root, sshd.HostKeys...)
@@ -83,6 +84,7 @@ func BenchmarkPickup(b *testing.B) {
 }
 
 func benchPickup(b *testing.B, rtt time.Duration, k int) {
+	b.Helper()
 	sshd := testkit.StartSSHD(b, testkit.SSHDOptions{})
 	relay := testkit.StartRelay(b, sshd.Addr(), rtt)
 	bank := profile(relay.Host, relay.Port, sshd.User, sshd.Key.File, sshd.Root, sshd.HostKeys...)

@@ -307,7 +307,7 @@ func (r *Request) opendir() []byte {
 		}
 	}
 	for name := range r.Bank.folders {
-		if path.Dir(name) == r.Path {
+		if path.Dir(name) == r.Path && name != r.Path {
 			left = append(left, path.Base(name))
 		}
 	}

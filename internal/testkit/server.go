@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -197,3 +198,6 @@ func StartTCP(t testing.TB, serve func(net.Conn)) (host string, number int) {
 	t.Cleanup(s.Close)
 	return "127.0.0.1", port(s.listener.Addr())
 }
+
+// Addr is host:port.
+func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -89,6 +90,7 @@ func StartSSHD(t testing.TB, o SSHDOptions) *SSHD {
 
 // start runs sshd once and waits until it listens.
 func (s *SSHD) start(t testing.TB, o SSHDOptions) bool {
+	t.Helper()
 	l := listen(t)
 	s.Port = port(l.Addr())
 	if err := l.Close(); err != nil {
@@ -144,7 +146,7 @@ func (s *SSHD) config(o SSHDOptions, authorized string) string {
 }
 
 // Addr is host:port.
-func (s *SSHD) Addr() string { return net.JoinHostPort(s.Host, fmt.Sprint(s.Port)) }
+func (s *SSHD) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
 // Log is what the server wrote so far.
 func (s *SSHD) Log() string { return s.log.String() }

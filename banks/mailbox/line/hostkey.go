@@ -55,6 +55,19 @@ func (p pins) algorithms(profile []string) []string {
 	return list
 }
 
+// bare says whether a pin in force is a fingerprint only.
+func (p pins) bare() bool {
+	return slices.ContainsFunc(p.now, func(k banks.HostKey) bool { return k.Type() == "" })
+}
+
+// without takes the algorithms away that show the key type of "type fingerprint".
+func without(algorithms []string, hostKey string) []string {
+	kind, _, _ := strings.Cut(hostKey, " ")
+	return slices.DeleteFunc(slices.Clone(algorithms), func(name string) bool {
+		return name == kind || kind == ssh.KeyAlgoRSA && strings.HasPrefix(name, "rsa-sha2-")
+	})
+}
+
 // check refuses a server that shows a key other than the pinned ones: nothing is sent to it.
 func (p pins) check(address string) func(ssh.PublicKey) error {
 	return func(shown ssh.PublicKey) error {

@@ -7,6 +7,7 @@
 package line
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
+	"unicode"
 
 	"golang.org/x/crypto/ssh"
 
@@ -56,12 +57,39 @@ type Line struct {
 
 // Dial connects, meets the bank under one of its pinned host keys and logs in. The deadline of ctx
 // holds for all of it, and stays on the connection until Steady. Errors are *Fault.
+//
+// A pin that is a bare fingerprint does not tell the type of its key: a server with several keys is then
+// asked for one type after the other, each time before any login, until it shows the pinned one.
 func Dial(ctx context.Context, c Config, t *Trail) (*Line, error) {
-	methods, ours, err := methods(c.SFTP)
+	login, ours, err := methods(c.SFTP)
 	if err != nil {
 		return nil, &Fault{Op: "read the login of", Operator: true, Err: err}
 	}
-	t.Ours = ours
+	p := newPins(c.SFTP.HostKeys, c.Now)
+	algorithms := p.algorithms(c.SFTP.Algorithms.HostKey)
+	var first Trail
+	var refused *Fault
+	for {
+		*t = Trail{Ours: ours}
+		l, fault := meet(ctx, c, t, login, algorithms)
+		switch {
+		case fault == nil:
+			return l, nil
+		case t.Trusted:
+			return nil, fault
+		case refused == nil:
+			first, refused = *t, fault
+		}
+		algorithms = without(algorithms, t.HostKey)
+		if t.stranger == nil || !p.bare() || len(algorithms) == 0 {
+			*t = first
+			return nil, refused
+		}
+	}
+}
+
+// meet connects once, asking for host keys of these algorithms.
+func meet(ctx context.Context, c Config, t *Trail, login []ssh.AuthMethod, algorithms []string) (*Line, *Fault) {
 	connect := c.Connect
 	if connect == nil {
 		connect = new(net.Dialer).DialContext
@@ -81,36 +109,31 @@ func Dial(ctx context.Context, c Config, t *Trail) (*Line, error) {
 	defer release()
 	var l *Line
 	if err == nil {
-		l, err = handshake(m, c, t, methods)
+		l, err = handshake(m, c, t, &ssh.ClientConfig{Auth: login, HostKeyAlgorithms: algorithms})
 	}
 	t.Banner = m.banner()
 	if err != nil {
 		_ = conn.Close()
-		return nil, t.fault(c, err, ctx.Err())
+		return nil, t.fault(c, cmp.Or(m.cause(), err), ctx.Err())
 	}
 	return l, nil
 }
 
-func handshake(m *meter, c Config, t *Trail, methods []ssh.AuthMethod) (*Line, error) {
-	p := newPins(c.SFTP.HostKeys, c.Now)
+// handshake completes the configuration and speaks SSH up to the login.
+func handshake(m *meter, c Config, t *Trail, config *ssh.ClientConfig) (*Line, error) {
 	a := c.SFTP.Algorithms
-	check := p.check(c.Address)
-	config := &ssh.ClientConfig{
-		Config: ssh.Config{KeyExchanges: a.KEX, Ciphers: a.Ciphers, MACs: a.MACs},
-		User:   c.SFTP.User,
-		Auth:   methods,
-		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
-			t.HostKey = key.Type() + " " + ssh.FingerprintSHA256(key)
-			t.stranger = check(key)
-			t.Trusted = t.stranger == nil
-			return t.stranger
-		},
-		HostKeyAlgorithms: p.algorithms(a.HostKey),
-		AuthCallback: func(ctx *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
-			t.asked, t.Offered = true, slices.Clone(ctx.AllowedMethods)
-			return nil, nil // the next of ours, in the order of the profile
-		},
-		ClientVersion: "SSH-2.0-bankconnector",
+	config.KeyExchanges, config.Ciphers, config.MACs = a.KEX, a.Ciphers, a.MACs
+	config.User, config.ClientVersion = c.SFTP.User, "SSH-2.0-bankconnector"
+	check := newPins(c.SFTP.HostKeys, c.Now).check(c.Address)
+	config.HostKeyCallback = func(_ string, _ net.Addr, key ssh.PublicKey) error {
+		t.HostKey = key.Type() + " " + ssh.FingerprintSHA256(key)
+		t.stranger = check(key)
+		t.Trusted = t.stranger == nil
+		return t.stranger
+	}
+	config.AuthCallback = func(ctx *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
+		t.asked, t.Offered = true, slices.Clone(ctx.AllowedMethods)
+		return nil, nil // the next of ours, in the order of the profile
 	}
 	conn, channels, requests, err := ssh.NewClientConn(m, c.Address, config)
 	if err != nil {
@@ -163,6 +186,9 @@ func (l *Line) Steady() error { return l.meter.SetDeadline(time.Time{}) }
 // Heard tells that the bank has answered something useful: its budget of octets begins anew.
 func (l *Line) Heard() { l.meter.left.Store(idleBudget) }
 
+// Cause tells why the connection was given up on this side of it, nil if it was not.
+func (l *Line) Cause() error { return l.meter.cause() }
+
 // Ping asks for a sign of life; any answer is one. An error means that the connection has ended.
 func (l *Line) Ping() error {
 	_, _, err := l.conn.SendRequest("keepalive@openssh.com", true, nil)
@@ -195,10 +221,10 @@ func Quote(text string) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// Cut keeps foreign text short, on one line and free of control codes.
+// Cut keeps foreign text short, on one line and free of what moves a cursor or turns the writing round.
 func Cut(text string) string {
 	text = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 || c == utf8.RuneError {
+		if !unicode.IsPrint(c) || c == unicode.ReplacementChar {
 			return ' '
 		}
 		return c

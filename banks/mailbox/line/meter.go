@@ -23,6 +23,7 @@ type meter struct {
 	mu       sync.Mutex
 	greeting []byte
 	complete bool
+	spent    error
 }
 
 func newMeter(c net.Conn) *meter {
@@ -36,7 +37,10 @@ func (m *meter) Read(p []byte) (int, error) {
 	if n > 0 {
 		m.keep(p[:n])
 		if m.left.Add(-int64(n)) < 0 {
-			return 0, errors.New("the bank goes on sending without answering anything")
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.spent = errors.New("the bank goes on sending without answering anything")
+			return 0, m.spent
 		}
 	}
 	return n, err
@@ -59,4 +63,11 @@ func (m *meter) banner() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return string(bytes.TrimRight(m.greeting, "\r"))
+}
+
+// cause is why reading was given up, nil if it was not.
+func (m *meter) cause() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.spent
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 )
 
 // Bounds of one listing.
@@ -42,7 +43,8 @@ type Status uint32
 // Error tells the code.
 func (s Status) Error() string { return fmt.Sprintf("status %d", uint32(s)) }
 
-// Readdir reads a folder page by page, at most limit names, and a bounded number of octets and pages;
+// Readdir reads a folder page by page, without the names "." and "..", at most limit names, and a
+// bounded number of octets and pages;
 // more says that not all was read. When ctx ends, it stops between two pages and says more. Pages are
 // not asked for ahead: servers that work on several requests at once may skip or double names then.
 // Errors: fs.ErrNotExist, fs.ErrPermission, Status, or why the wire ended.
@@ -83,6 +85,7 @@ func (w *Wire) pages(ctx context.Context, handle string, limit int) (items []Ite
 		if err != nil {
 			return nil, false, err
 		}
+		page = slices.DeleteFunc(page, func(i Item) bool { return i.Name == "." || i.Name == ".." })
 		octets += len(got.body)
 		if empty++; len(page) > 0 {
 			empty = 0
@@ -155,7 +158,7 @@ func (p packet) names() ([]Item, error) {
 
 // str encodes an SSH string (RFC 4251, section 5).
 func str(s string) []byte {
-	return append(binary.BigEndian.AppendUint32(nil, uint32(len(s))), s...)
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(s))), s...) //nolint:gosec // paths and handles are short
 }
 
 // reader takes SSH types off a buffer; bad means that it ended too early.

@@ -234,7 +234,7 @@ func (w *Wire) ask(kind byte, body []byte) (packet, error) {
 	id := w.nextID
 	w.nextID++
 	w.mu.Unlock()
-	p := binary.BigEndian.AppendUint32(nil, uint32(5+len(body)))
+	p := binary.BigEndian.AppendUint32(nil, uint32(5+len(body))) //nolint:gosec // our own requests are short
 	p = append(p, kind)
 	p = binary.BigEndian.AppendUint32(p, id)
 	if err := w.enqueue(append(p, body...), true, answer); err != nil {
