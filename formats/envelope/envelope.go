@@ -87,8 +87,15 @@ const packFrom = 16 << 10
 // Seal packs the entries in their order. Equal entries give equal bytes. Names and sizes must be such that Open accepts
 // the result with DefaultLimits, except that a very repetitive file is stored so that its ratio stays honest.
 func Seal(entries []Entry) ([]byte, error) {
+	limits := DefaultLimits()
+	if len(entries) > limits.Entries {
+		return nil, fmt.Errorf("seal envelope: %d entries, at most %d are allowed", len(entries), limits.Entries)
+	}
 	var body, central bytes.Buffer
 	for _, e := range entries {
+		if int64(len(e.Data)) > limits.EntryBytes {
+			return nil, fmt.Errorf("seal envelope: entry %.80q is larger than %d octets", e.Name, limits.EntryBytes)
+		}
 		packed, method, err := pack(e.Data)
 		if err != nil {
 			return nil, fmt.Errorf("seal envelope: %w", err)
@@ -122,7 +129,7 @@ func Seal(entries []Entry) ([]byte, error) {
 	binary.LittleEndian.PutUint32(end[16:], uint32(body.Len()))    //nolint:gosec // likewise
 	body.Write(central.Bytes())
 	body.Write(end)
-	if _, err := Open(body.Bytes(), DefaultLimits()); err != nil {
+	if _, err := Open(body.Bytes(), limits); err != nil {
 		return nil, fmt.Errorf("seal envelope: %w", err)
 	}
 	return body.Bytes(), nil
