@@ -3,35 +3,10 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/standing"
 )
-
-// Incoming is one file taken from a bank.
-type Incoming struct {
-	ID            int64      `json:"id"`
-	Bank          string     `json:"bank"` // whose connection it came by, not what it says
-	Name          string     `json:"name"`
-	Claimed       string     `json:"claimed,omitempty"` // our unique name for it at the bank
-	SHA256        string     `json:"sha256"`
-	Size          int64      `json:"size"`
-	ReceivedAt    time.Time  `json:"received_at"`
-	Repeats       int        `json:"repeats,omitempty"` // how often the same bytes came again
-	Verdict       string     `json:"verdict,omitempty"`
-	Code          string     `json:"code,omitempty"`
-	Signer        string     `json:"signer,omitempty"`
-	Kind          string     `json:"kind,omitempty"`
-	ExternalKey   string     `json:"external_key,omitempty"`
-	ContentSHA256 string     `json:"content_sha256,omitempty"`
-	Outcome       string     `json:"outcome,omitempty"` // "" until settled
-	Reason        string     `json:"reason,omitempty"`
-	ExchangeID    int64      `json:"exchange_id,omitempty"`
-	StateID       int        `json:"state_id,omitempty"`
-	SettledAt     *time.Time `json:"settled_at,omitempty"`
-	HandedAt      *time.Time `json:"handed_at,omitempty"`
-	CleanedAt     *time.Time `json:"cleaned_at,omitempty"`
-}
 
 const (
 	outcomeMatched    = "matched"
@@ -169,12 +144,12 @@ func (t *Tx) Reopen(id int64, reason string) error {
 }
 
 func (t *Tx) incoming(id int64) (Incoming, error) {
-	row, err := t.one(`SELECT `+arrivalColumns+` FROM arrival WHERE id = ?`, id)
+	row, err := t.one(`SELECT `+standing.IncomingColumns+` FROM arrival WHERE id = ?`, id)
 	if err != nil {
 		return Incoming{}, err
 	}
 	if row == nil {
 		return Incoming{}, fmt.Errorf("incoming %d: %w", id, ErrNotFound)
 	}
-	return incomingFrom(row)
+	return standing.ReadIncoming(row)
 }

@@ -22,14 +22,23 @@
 //
 // # Reading while the daemon writes
 //
-// The file is in WAL mode with normal locking and mode 0640, and SQLite gives
-// its -wal and -shm files the same mode, owner and group. A member of the
-// group reads the live file with any SQLite from 3.37 on, opened read-only
-// (sqlite3 -readonly, or a file: URI with mode=ro). He needs search permission
-// on the folder and read permission on the three files, nothing else: he can
-// neither write nor checkpoint. The -wal and -shm files are kept when the
-// daemon stops, because without them a reader who cannot create them could
-// not open the file.
+// Auditors read the live file with the SQLite tool they like, 3.37 or newer;
+// sqlite3 3.40 of Debian 12 is tested. What one needs, and all that he needs:
+//
+//   - to be in the group of the file, which Create takes from the folder
+//     (folder: root or the daemon, group of the auditors, mode 0750);
+//   - read permission on journal.db, journal.db-wal and journal.db-shm: they
+//     are kept at 0640 in that group. If the daemon is not in the group itself,
+//     give the folder the setgid bit (2750), then the files are born in it.
+//
+// No options are needed (-readonly or ?mode=ro do no harm): without write
+// permission SQLite opens read-only, can neither write nor checkpoint, and so
+// cannot meet the WAL-reset bug of versions before 3.51.3. The -wal and -shm
+// files stay when the daemon ends, because a reader could not create them; the
+// file is readable at rest, after a kill and after a power cut as well. A long
+// query keeps the log from starting anew (it grows, and shrinks to 64 MiB
+// afterwards) and does not stop the daemon. Root must not open the file with
+// an old tool: give it a copy made by [Book.Backup].
 package journal
 
 import (
@@ -88,6 +97,7 @@ type position struct {
 
 // Book is an open journal. Its methods are safe for concurrent callers.
 type Book struct {
+	path     string
 	read     *sql.DB
 	now      func() time.Time
 	instance string
@@ -176,7 +186,7 @@ func Open(ctx context.Context, path string, o Options) (*Book, error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	b := &Book{
-		w: c, now: o.Now, instance: o.Instance,
+		path: path, w: c, now: o.Now, instance: o.Instance,
 		queue: make(chan *job), closing: make(chan struct{}), finished: make(chan struct{}),
 	}
 	if err := b.ready(o); err != nil {
@@ -241,6 +251,18 @@ func (b *Book) Close() error {
 		b.closeErr = errors.Join(b.read.Close(), b.w.Close())
 	})
 	return b.closeErr
+}
+
+// Backup writes a consistent copy of the journal to a new file and returns when
+// it is on the disk. Writing goes on meanwhile; the copy verifies by itself.
+func (b *Book) Backup(ctx context.Context, into string) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("back up journal: %w", err)
+	}
+	if err := sqlite.Backup(b.path, into); err != nil {
+		return fmt.Errorf("back up journal: %w", err)
+	}
+	return nil
 }
 
 // DB is a read-only pool on the same file, for reports.

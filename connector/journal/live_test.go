@@ -175,6 +175,53 @@ func (a auditor) cannotWrite(t *testing.T, d *desk) {
 	d.do(t, func(tx *Tx) error { return tx.Note("note.after", "", 0, nil) })
 }
 
+// TestAuditorReadsAfterKill: nobody wrote the log back, and the daemon has not
+// started again.
+func TestAuditorReadsAfterKill(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.Mkdir(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{clock: newClock(), path: filepath.Join(dir, "journal.db")}
+	a := newAuditor(t, dir, d.path)
+	b, err := Create(t.Context(), d.path, d.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd, lines := start(t, d, nil)
+	n := 0
+	for ; lines.Scan(); n++ {
+		if n == 30 {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the writer ended by itself")
+	}
+	a.lock(t)
+	ask := func(when string) {
+		t.Helper()
+		got, err := a.ask(t.Context(), `SELECT count(*) FROM exchanges`)
+		if seen, e := strconv.Atoi(got); err != nil || e != nil || seen < n {
+			t.Errorf("%s the auditor sees %s of %d acknowledged, %v", when, got, n, err)
+		}
+	}
+	ask("after the kill")
+	if os.Geteuid() != 0 {
+		return // the shared memory cannot be spoilt without the right that was taken away
+	}
+	// A power cut leaves any old thing in the shared memory file.
+	if err := os.WriteFile(d.path+"-shm", []byte(strings.Repeat("power", 6553)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask("after a power cut")
+}
+
 func TestJournalTakesTheFoldersGroup(t *testing.T) {
 	dir, group := t.TempDir(), os.Getegid()
 	if os.Geteuid() == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
 )
 
@@ -15,7 +16,7 @@ func View(ctx context.Context, path string) (*Book, error) {
 	if err := sqlite.Check(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	b := &Book{closing: make(chan struct{}), finished: make(chan struct{})}
+	b := &Book{path: path, closing: make(chan struct{}), finished: make(chan struct{})}
 	readOnly := errReadOnly
 	b.broken.Store(&readOnly)
 	close(b.finished)
@@ -32,7 +33,7 @@ func View(ctx context.Context, path string) (*Book, error) {
 // IncomingClaimed lists the files of a bank that were taken under one name of
 // ours, oldest first: a file that was cut short is read under it several times.
 func (b *Book) IncomingClaimed(ctx context.Context, bank, claimed string) ([]Incoming, error) {
-	return rows(ctx, b, incomingFrom, `SELECT `+arrivalColumns+` FROM arrival WHERE bank = ? AND claimed = ? AND claimed <> '' ORDER BY id`,
+	return rows(ctx, b, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ? AND claimed = ? AND claimed <> '' ORDER BY id`,
 		bank, claimed)
 }
 

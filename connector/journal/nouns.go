@@ -5,6 +5,7 @@ import (
 
 	"bankconnector/connector/journal/proof"
 	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
 )
 
@@ -15,6 +16,10 @@ type (
 	State = state.State
 	// Event is one line of the chain.
 	Event = record.Event
+	// Exchange is one outgoing document and all that became of it.
+	Exchange = standing.Exchange
+	// Incoming is one file taken from a bank.
+	Incoming = standing.Incoming
 	// Source is one file of a document in the content store.
 	Source = record.Source
 	// Fault is one reason why a document cannot go.

@@ -8,96 +8,9 @@ import (
 
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
 )
-
-// Exchange is one outgoing document and all that became of it. Times are UTC;
-// nil = not yet. DeliveredAt is no later than the bank's first word about it.
-type Exchange struct {
-	ID           int64      `json:"id"`
-	Bank         string     `json:"bank"`
-	Kind         string     `json:"kind"`
-	Code         string     `json:"code,omitempty"`
-	InternalKey  string     `json:"internal_key"`
-	DocNum       string     `json:"doc_num,omitempty"`
-	DocDate      string     `json:"doc_date,omitempty"`
-	IPNum        string     `json:"ip_num,omitempty"`
-	Amount       *int64     `json:"amount,omitempty"` // kopecks
-	State        State      `json:"state"`
-	Reason       string     `json:"reason,omitempty"`
-	Stream       string     `json:"stream"`
-	Seq          int64      `json:"seq,omitempty"` // 0 before Sealed
-	Previous     string     `json:"previous,omitempty"`
-	BaseKey      string     `json:"base_key,omitempty"`
-	SourceSHA256 string     `json:"source_sha256"`
-	FileName     string     `json:"file_name,omitempty"`
-	FileSHA256   string     `json:"file_sha256,omitempty"`
-	FileSize     int64      `json:"file_size,omitempty"`
-	Signer       string     `json:"signer,omitempty"`
-	TempName     string     `json:"temp_name,omitempty"`
-	Evidence     string     `json:"evidence,omitempty"`
-	AnswerCode   string     `json:"answer_code,omitempty"`
-	Attempts     int        `json:"attempts,omitempty"`
-	Resends      int        `json:"resends,omitempty"`  // how often a person sent it once more
-	Parent       int64      `json:"parent,omitempty"`   // exchange that a receipt of ours belongs to
-	Incoming     int64      `json:"incoming,omitempty"` // incoming file that a receipt of ours answers
-	AcceptedAt   *time.Time `json:"accepted_at"`
-	SealedAt     *time.Time `json:"sealed_at,omitempty"`
-	SendingAt    *time.Time `json:"sending_at,omitempty"`
-	DeliveredAt  *time.Time `json:"delivered_at,omitempty"`
-	ConfirmedAt  *time.Time `json:"confirmed_at,omitempty"`
-	AnsweredAt   *time.Time `json:"answered_at,omitempty"`
-	ClosedAt     *time.Time `json:"closed_at,omitempty"`
-	DueAt        *time.Time `json:"due_at,omitempty"`
-	Rule         string     `json:"rule,omitempty"` // law that DueAt comes from
-}
-
-const exchangeColumns = `id, bank, kind, code, internal_key, doc_num, doc_date, ip_num, amount, state, reason, stream,
-	seq, previous, base_key, source_sha256, file_name, file_sha256, file_size, signer, temp_name, evidence, answer_code,
-	attempts, resends, parent, incoming, accepted_at, sealed_at, sending_at, delivered_at, confirmed_at, answered_at,
-	closed_at, due_at, rule`
-
-func exchangeFrom(f sqlite.Fields) (Exchange, error) {
-	x := Exchange{
-		ID: f.Num(0), Bank: f.Str(1), Kind: f.Str(2), Code: f.Str(3), InternalKey: f.Str(4), DocNum: f.Str(5),
-		DocDate: f.Str(6), IPNum: f.Str(7), State: State(f.Str(9)), Reason: f.Str(10), Stream: f.Str(11), Seq: f.Num(12),
-		Previous: f.Str(13), BaseKey: f.Str(14), SourceSHA256: f.Str(15), FileName: f.Str(16), FileSHA256: f.Str(17),
-		FileSize: f.Num(18), Signer: f.Str(19), TempName: f.Str(20), Evidence: f.Str(21), AnswerCode: f.Str(22),
-		Attempts: int(f.Num(23)), Resends: int(f.Num(24)), Parent: f.Num(25), Incoming: f.Num(26), Rule: f.Str(35),
-	}
-	if f[8] != nil {
-		amount := f.Num(8)
-		x.Amount = &amount
-	}
-	for i, at := range []**time.Time{
-		&x.AcceptedAt, &x.SealedAt, &x.SendingAt, &x.DeliveredAt, &x.ConfirmedAt, &x.AnsweredAt, &x.ClosedAt, &x.DueAt,
-	} {
-		if err := f.Moment(27+i, at); err != nil {
-			return x, fmt.Errorf("exchange %d: %w", x.ID, err)
-		}
-	}
-	return x, nil
-}
-
-const arrivalColumns = `id, bank, name, claimed, sha256, size, repeats, verdict, code, signer, kind, external_key,
-	content_sha256, outcome, reason, exchange, state_id, received_at, settled_at, handed_at, cleaned_at`
-
-func incomingFrom(f sqlite.Fields) (Incoming, error) {
-	i := Incoming{
-		ID: f.Num(0), Bank: f.Str(1), Name: f.Str(2), Claimed: f.Str(3), SHA256: f.Str(4), Size: f.Num(5),
-		Repeats: int(f.Num(6)), Verdict: f.Str(7), Code: f.Str(8), Signer: f.Str(9), Kind: f.Str(10),
-		ExternalKey: f.Str(11), ContentSHA256: f.Str(12), Outcome: f.Str(13), Reason: f.Str(14), ExchangeID: f.Num(15),
-		StateID: int(f.Num(16)),
-	}
-	var receivedAt *time.Time
-	for n, at := range []**time.Time{&receivedAt, &i.SettledAt, &i.HandedAt, &i.CleanedAt} {
-		if err := f.Moment(17+n, at); err != nil {
-			return i, fmt.Errorf("incoming %d: %w", i.ID, err)
-		}
-	}
-	i.ReceivedAt = *receivedAt
-	return i, nil
-}
 
 // rows reads a whole result from the read pool.
 func rows[T any](ctx context.Context, b *Book, from func(sqlite.Fields) (T, error), query string, args ...any) (out []T, err error) {
@@ -145,13 +58,13 @@ func first[T any](ctx context.Context, b *Book, from func(sqlite.Fields) (T, err
 
 // Exchange reads one exchange, or [ErrNotFound].
 func (b *Book) Exchange(ctx context.Context, id int64) (Exchange, error) {
-	return first(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange WHERE id = ?`, id)
+	return first(ctx, b, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange WHERE id = ?`, id)
 }
 
 // ByKey reads the exchange that has a key now, in class "office" or
 // "receipt"; if all of them are Refused or Cancelled, the newest.
 func (b *Book) ByKey(ctx context.Context, kindClass, internalKey string) (Exchange, error) {
-	return first(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange WHERE class = ? AND internal_key = ?
+	return first(ctx, b, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange WHERE class = ? AND internal_key = ?
 		ORDER BY live DESC, id DESC LIMIT 1`,
 		kindClass, internalKey)
 }
@@ -197,7 +110,7 @@ func (b *Book) Find(ctx context.Context, f Filter) ([]Exchange, error) {
 	if limit <= 0 {
 		limit = -1
 	}
-	return rows(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange WHERE `+strings.Join(where, " AND ")+
+	return rows(ctx, b, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange WHERE `+strings.Join(where, " AND ")+
 		` ORDER BY id LIMIT ?`, append(args, limit)...)
 }
 
@@ -221,14 +134,14 @@ func (b *Book) Sources(ctx context.Context, id int64) ([]Source, error) {
 
 // Incoming reads one incoming file, or [ErrNotFound].
 func (b *Book) Incoming(ctx context.Context, id int64) (Incoming, error) {
-	return first(ctx, b, incomingFrom, `SELECT `+arrivalColumns+` FROM arrival WHERE id = ?`, id)
+	return first(ctx, b, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE id = ?`, id)
 }
 
 // IncomingOpen lists the files of a bank with something left to do: received
 // but not settled, matched but not handed over, settled but not cleaned.
 // Incomplete ones are not listed: their file is fetched again.
 func (b *Book) IncomingOpen(ctx context.Context, bank string) ([]Incoming, error) {
-	return rows(ctx, b, incomingFrom, `SELECT `+arrivalColumns+` FROM arrival WHERE bank = ?
+	return rows(ctx, b, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
 		AND outcome <> 'incomplete' AND (cleaned_at IS NULL OR outcome = '' OR (outcome = 'matched' AND handed_at IS NULL))
 		ORDER BY id`, bank)
 }
@@ -240,13 +153,13 @@ func (b *Book) IncomingBy(ctx context.Context, bank, externalKey string, kinds .
 		kinds = []string{"report", "answer", "receipt"}
 	}
 	args := append([]any{bank, externalKey}, values(kinds)...)
-	return first(ctx, b, incomingFrom, `SELECT `+arrivalColumns+` FROM arrival WHERE bank = ? AND external_key = ?
+	return first(ctx, b, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ? AND external_key = ?
 		AND `+in("kind", len(kinds))+` AND outcome = 'matched' AND external_key <> '' ORDER BY id LIMIT 1`, args...)
 }
 
 // ReceiptFor reads our newest receipt for an incoming file, or [ErrNotFound].
 func (b *Book) ReceiptFor(ctx context.Context, incomingID int64) (Exchange, error) {
-	return first(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange
+	return first(ctx, b, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange
 		WHERE incoming = ? AND incoming <> 0 AND class = 'receipt' ORDER BY id DESC LIMIT 1`, incomingID)
 }
 
@@ -275,7 +188,7 @@ func (b *Book) OpenDocuments(ctx context.Context, banks []string) (int, error) {
 // Overdue lists the open documents whose deadline is not after now, the
 // oldest deadline first.
 func (b *Book) Overdue(ctx context.Context, now time.Time) ([]Exchange, error) {
-	return rows(ctx, b, exchangeFrom, `SELECT `+exchangeColumns+` FROM exchange
+	return rows(ctx, b, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange
 		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?1 AND due_at <= ?1 ORDER BY due_at, id`, sqlite.Stamp(now))
 }
 

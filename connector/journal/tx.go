@@ -9,6 +9,7 @@ import (
 
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
 )
 
@@ -265,12 +266,12 @@ func (t *Tx) Attempt(id int64, cause string) error {
 
 // Exchange reads an exchange as this transaction sees it, or [ErrNotFound].
 func (t *Tx) Exchange(id int64) (Exchange, error) {
-	row, err := t.one(`SELECT `+exchangeColumns+` FROM exchange WHERE id = ?`, id)
+	row, err := t.one(`SELECT `+standing.ExchangeColumns+` FROM exchange WHERE id = ?`, id)
 	if err != nil {
 		return Exchange{}, err
 	}
 	if row == nil {
 		return Exchange{}, fmt.Errorf("exchange %d: %w", id, ErrNotFound)
 	}
-	return exchangeFrom(row)
+	return standing.ReadExchange(row)
 }

@@ -32,16 +32,34 @@ func Prepare(path string) error {
 			return err
 		}
 	}
-	f, err := os.OpenFile(NewName(path), os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
+	if err := makeEmpty(NewName(path)); err != nil {
+		return err
+	}
+	return inGroupOf(filepath.Dir(path), NewName(path))
+}
+
+// makeEmpty makes a new file that the group may read.
+func makeEmpty(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
 	if err != nil {
 		return err
 	}
 	// The process's umask may have taken the group's bit.
-	err = f.Chmod(fileMode)
-	if err == nil {
-		err = inGroupOf(filepath.Dir(path), NewName(path))
+	return errors.Join(f.Chmod(fileMode), f.Close())
+}
+
+// syncFile makes a file and its name durable.
+func syncFile(path string) error {
+	for _, p := range []string{path, filepath.Dir(path)} {
+		f, err := os.Open(p)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
 	}
-	return errors.Join(err, f.Close())
+	return nil
 }
 
 // shareGroup gives what WAL keeps beside the file its group and mode. SQLite
@@ -87,11 +105,7 @@ func Publish(path string) error {
 	if err := unix.Renameat2(unix.AT_FDCWD, NewName(path), unix.AT_FDCWD, path, unix.RENAME_NOREPLACE); err != nil {
 		return fmt.Errorf("rename %s: %w", NewName(path), err)
 	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return syncFile(path)
 }
 
 // Check refuses a path that could be another file tomorrow, or that others

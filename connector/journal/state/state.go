@@ -43,7 +43,9 @@ const Receipt = "receipt"
 // Answered or Rejected by it. From Suspect a person (or late evidence) goes
 // to Ambiguous (resolve again), Delivered, Confirmed, Answered, Rejected,
 // Closed, Cancelled, or Sealed (the same bytes are sent once more under the
-// same number). Closed, Refused, Rejected and Cancelled are the end.
+// same number). A number once given stays with its document, also when that is
+// cancelled: numbers are not used twice, and the gap that the bank then sees is
+// a row of the journal. Closed, Refused, Rejected and Cancelled are the end.
 func Allowed(from, to State, kind string) bool {
 	return slices.Contains(arrows(from, kind == Receipt), to)
 }
