@@ -225,7 +225,11 @@ func TestChecksOfOtherRoomsAreToldWithTheirPlace(t *testing.T) {
 	good := string(content(t, "testdata/good/smallest.yaml"))
 	file := write(t, dir, "bank.yaml", strings.Replace(good, "every: 15m", `cron: "0 9 31 2 *"`, 1), 0o644)
 	line := 1 + strings.Count(good[:strings.Index(good, "every")], "\n")
-	_, err := Load(dir, func(b *Bank) Problems {
+	_, err := Load(dir, func(*Bank) Problems { return Problems{{Path: "bic", Text: "first"}} }, func(*Bank) Problems { return Problems{{Path: "bic", Text: "second"}} })
+	if err == nil || strings.Contains(err.Error(), "second") {
+		t.Errorf("one key is told twice: %v", err)
+	}
+	_, err = Load(dir, func(b *Bank) Problems {
 		if b.Schedule.Cron != "0 9 31 2 *" {
 			t.Errorf("asked about %+v", b.Schedule)
 		}
@@ -234,6 +238,19 @@ func TestChecksOfOtherRoomsAreToldWithTheirPlace(t *testing.T) {
 	want := fmt.Sprintf("%s:%d:3: schedule.window: no such key in the file\n%s:%d:9: schedule.cron: never fires", file, line, file, line)
 	if err == nil || err.Error() != want {
 		t.Errorf("says\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestB18AFolderThatEverybodyCanWrite(t *testing.T) {
+	dir := folder(t)
+	write(t, dir, "bank.yaml", string(content(t, "testdata/good/smallest.yaml")), 0o644)
+	for mode, refused := range map[os.FileMode]bool{0o777: true, 0o757: true, 0o775: false, 0o777 | os.ModeSticky: false, 0o700: false} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(dir); (err != nil) != refused || refused && err.Error() != dir+": everybody can put a bank here; run: chmod o-w "+dir {
+			t.Errorf("mode %s: %v", mode, err)
+		}
 	}
 }
 

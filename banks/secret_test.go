@@ -52,6 +52,14 @@ func TestReadSecret(t *testing.T) {
 	if err := os.Symlink(write(t, dir, "target", "x", 0o600), link); err != nil {
 		t.Fatal(err)
 	}
+	t.Run("without systemd no folder is its folder", func(t *testing.T) {
+		t.Setenv("CREDENTIALS_DIRECTORY", "")
+		write(t, dir, "here", "hunter2", 0o640)
+		t.Chdir(dir)
+		if _, err := ReadSecret("here"); err == nil {
+			t.Error("accepted")
+		}
+	})
 	for _, v := range []struct{ name, path, want, refused string }{
 		{"as it is", write(t, dir, "plain", "hunter2", 0o600), "hunter2", ""},
 		{"without the line end of an editor", write(t, dir, "line", "hunter2\n", 0o400), "hunter2", ""},

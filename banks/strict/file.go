@@ -21,19 +21,22 @@ const maxFile = 1 << 20
 // user decide where orders go: a symbolic link, a file that its group or others can write, a foreign owner; and
 // whatever is not a plain file of at most 1 MiB. The error is [Problems].
 func ReadFile(path string) ([]byte, error) {
-	data, err := ReadPlain(path, maxFile, func(info os.FileInfo) error {
-		if info.Mode().Perm()&0o022 != 0 {
-			return fmt.Errorf("its group or others can write it (mode %04o); run: chmod go-w %s", info.Mode().Perm(), path)
-		}
-		if Foreign(info) {
-			return fmt.Errorf("it belongs to another user; run: chown root %s", path)
-		}
-		return nil
-	})
+	data, err := ReadPlain(path, maxFile, func(info os.FileInfo) error { return guarded(path, info) })
 	if err != nil {
 		return nil, Problems{{File: path, Text: err.Error()}}
 	}
 	return data, nil
+}
+
+// guarded refuses a file that somebody else than root or this process's user can change.
+func guarded(path string, info os.FileInfo) error {
+	switch {
+	case info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("its group or others can write it (mode %04o); run: chmod go-w %s", info.Mode().Perm(), path)
+	case Foreign(info):
+		return fmt.Errorf("it belongs to another user; run: chown root %s", path)
+	}
+	return nil
 }
 
 // ReadPlain reads a plain file of at most limit octets that the given check accepts. The check sees the opened file,

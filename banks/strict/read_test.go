@@ -172,10 +172,23 @@ func TestMessages(t *testing.T) {
 		{"an unexported field is no key", "private: a", "1:1: private: unknown key; known here: text, word,"},
 		{"a hidden field is no key", "hidden: a", "1:1: hidden: unknown key; known here: text, word,"},
 		{"a kind that is not read", "float: 1.5", "1:8: float: a value of type float64 cannot be read"},
+		{"the nearest key is proposed", "wards: [one]", "1:1: wards: unknown key; did you mean words?"},
+		{"a letter too many", "flagg: true", "1:1: flagg: unknown key; did you mean flag?"},
 		{"a nested key", "inner: {deep: 0x1}", `1:15: inner.deep: "0x1" is not a whole number`},
 		{"a long value is cut in the message", "word: " + strings.Repeat("x", 200), `1:7: word: "` + strings.Repeat("x", 60) + `…" is not known here; one of: one, two`},
 		{"an escape in a value is shown as one", `word: "a\tb"`, "1:7: word: control character U+0009 in this text"},
 		{"a credential that climbs", "path: credential:../x", "1:7: path: credential: must be followed by the name of a credential"},
+		{"a credential that is the folder", "path: credential:.", "1:7: path: credential: must be followed by the name of a credential"},
+		{"a credential above the folder", "path: credential:..", "1:7: path: credential: must be followed by the name of a credential"},
+		{"a quoted no is a text", `text: "no"`, ""},
+		{"a moment in a year that is a slip", "at: 2206-01-01T00:00:00Z", `1:5: at: "2206-01-01T00:00:00Z" is not a date; write 2026-11-22, or 2026-11-22T18:00:00+03:00`},
+		{"a doubled unknown key is told once as unknown", "x: 1\nx: 2", "2:1: key \"x\" stands twice; the first is in line 1\n/etc/c.yaml:1:1: x: unknown key; known here: text, word, flag, number, long, pause, room, at, through, level, path, paths, levels, words, pairs, maybe, table, inner, float"},
+		{"a line separator", "text: a\u2028b", "1:8: invisible character U+2028; delete it"},
+		{"a variation selector", "text: a\ufe0fb", "1:8: invisible character U+FE0F; delete it"},
+		{"a character that is none", "text: a\ufffeb", "1:8: U+FFFE is no character"},
+		{"a character of private use", "text: a\ue000b", "1:8: U+E000 is no character"},
+		{"a byte order mark inside", "text: a\ufeffb", "1:8: invisible character U+FEFF; delete it"},
+		{"a character that could not be decoded once", "text: a\ufffdb", ""},
 		{"a credential without name", `path: "credential:"`, "1:7: path: credential: must be followed by the name of a credential"},
 		{"a value behind an anchor is still checked", "number: &n 0x1", "1:9: number: anchors (&n) are not used here; delete it\n/etc/c.yaml:1:9: number: \"0x1\" is not a whole number"},
 		{"a directive with a tag of its own", "%TAG ! tag:x,2000:\n---\nword: !y one", "3:7: word: tags (tag:x,2000:y) are not used here; delete it"},
@@ -202,6 +215,20 @@ func TestProblemsAreAnErrorOnlyWhenThereAreSome(t *testing.T) {
 	err := Problems{{File: "b", Line: 1, Column: 1, Text: "x"}, {File: "a", Line: 2, Column: 1, Text: "y"}, {File: "a", Line: 1, Column: 9, Path: "k", Text: "z"}}.Err()
 	if err == nil || err.Error() != "a:1:9: k: z\na:2:1: y\nb:1:1: x" {
 		t.Errorf("says %v", err)
+	}
+}
+
+func TestWhatIsToldOnce(t *testing.T) {
+	f := Read("/etc/c.yaml", []byte("pairs: [{left: a, right: a}, {left: b}]\n"), new(all))
+	for path, want := range map[string]bool{
+		"": true, "pairs": true, "pairs[0]": true, "pairs[0].right": true, "pairs[0].left": false, "pairs[1]": false, "pair": false, "text": false,
+	} {
+		if got := f.Told(path); got != want {
+			t.Errorf("%q: %t", path, got)
+		}
+	}
+	if clean := Read("/etc/c.yaml", []byte("word: one\n"), new(all)); clean.Told("") {
+		t.Error("a file without problems has told one")
 	}
 }
 
@@ -343,6 +370,8 @@ type owned struct {
 	uid uint32
 }
 
+func (o owned) Mode() os.FileMode { return 0o644 }
+
 func (o owned) Sys() any { return &syscall.Stat_t{Uid: o.uid} }
 
 func TestB18WhoseFile(t *testing.T) {
@@ -350,6 +379,9 @@ func TestB18WhoseFile(t *testing.T) {
 	for uid, want := range map[uint32]bool{0: false, me: false, me + 1: true, 65534: true} {
 		if got := Foreign(owned{uid: uid}); got != want {
 			t.Errorf("a file of user %d read by %d: foreign is %t", uid, me, got)
+		}
+		if err := guarded("x.yaml", owned{uid: uid}); (err != nil) != want {
+			t.Errorf("a file of user %d read by %d: %v", uid, me, err)
 		}
 	}
 }

@@ -107,10 +107,14 @@ func unknown(keys []key, name string) string {
 	for i, k := range keys {
 		names[i] = k.name
 	}
+	nearest, far := "", min(2, len(name)/3)+1
 	for _, candidate := range names {
-		if distance(candidate, name) <= 2 {
-			return fmt.Sprintf("unknown key; did you mean %s?", candidate)
+		if d := distance(candidate, name); d < far {
+			nearest, far = candidate, d
 		}
+	}
+	if nearest != "" {
+		return fmt.Sprintf("unknown key; did you mean %s?", nearest)
 	}
 	return "unknown key; known here: " + strings.Join(names, ", ")
 }

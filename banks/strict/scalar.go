@@ -101,7 +101,7 @@ func (f *File) resolve(text string) (string, error) {
 	if name, ok := strings.CutPrefix(text, "credential:"); ok {
 		folder := os.Getenv("CREDENTIALS_DIRECTORY")
 		switch {
-		case name == "" || name != filepath.Base(name) || name == "..":
+		case name == "" || name != filepath.Base(name) || name == "." || name == "..":
 			return "", errors.New("credential: must be followed by the name of a credential")
 		case folder == "":
 			return "", fmt.Errorf("there are no systemd credentials here; start the service with LoadCredential=%s:/its/file, or name a file", name)
@@ -155,7 +155,7 @@ func number(v reflect.Value, text string, rule rules) error {
 	}
 	low, lowErr := decimal(rule.minimum)
 	high, highErr := decimal(rule.maximum)
-	if lowErr == nil && n < low || highErr == nil && n > high || v.OverflowInt(n) {
+	if lowErr == nil && n < low || highErr == nil && n > high {
 		return fmt.Errorf("%d is out of range; %s", n, span(rule))
 	}
 	v.SetInt(n)
