@@ -114,9 +114,8 @@ func contents(w *world) []attack {
 }
 
 func whoSigned(w *world) []attack {
-	two := func(l letter, a, b signer) []byte {
-		l.certs = [][]byte{w.certs["leaf"], w.certs["other"]}
-		return w.letter(l, w.si(a), w.si(b))
+	two := func(a, b signer) []byte {
+		return w.letter(letter{certs: [][]byte{w.certs["leaf"], w.certs["other"]}}, w.si(a), w.si(b))
 	}
 	broken := signer{cert: "other", mutate: flipLast}
 	unknown := tlv(0x80, make([]byte, 20))
@@ -128,11 +127,11 @@ func whoSigned(w *world) []attack {
 		{name: "rogue key under the leaf's binding", sig: w.letter(letter{certs: [][]byte{w.certs["rogueleaf"], w.certs["leaf"]}}, w.si(signer{key: "rogueleaf"})), want: "signature"},
 		{name: "good signature with the twin in the bag", sig: w.letter(letter{certs: [][]byte{w.certs["rogueleaf"], w.certs["leaf"]}}, w.si(signer{})), want: "signing-certificate"},
 		{name: "only the twin in the bag", sig: w.letter(letter{certs: [][]byte{w.certs["rogueleaf"]}}, w.si(signer{})), want: "signing-certificate"},
-		{name: "two good signers", sig: two(letter{}, signer{}, signer{cert: "other"}), want: "two-signers"},
-		{name: "second broken", sig: two(letter{}, signer{}, broken), want: "two-signers"},
-		{name: "first broken", sig: two(letter{}, broken, signer{}), want: "two-signers"},
-		{name: "second by the twin", sig: two(letter{}, signer{}, signer{cert: "rogueleaf"}), want: "two-signers"},
-		{name: "the same signature twice", sig: two(letter{}, signer{}, signer{}), want: "two-signers"},
+		{name: "two good signers", sig: two(signer{}, signer{cert: "other"}), want: "two-signers"},
+		{name: "second broken", sig: two(signer{}, broken), want: "two-signers"},
+		{name: "first broken", sig: two(broken, signer{}), want: "two-signers"},
+		{name: "second by the twin", sig: two(signer{}, signer{cert: "rogueleaf"}), want: "two-signers"},
+		{name: "the same signature twice", sig: two(signer{}, signer{}), want: "two-signers"},
 		{name: "no signers", sig: w.letter(letter{}), want: "no-signers"},
 		{name: "no policy", sig: w.one(signer{}), set: func(p *cms.Policy) { p.Signers = nil }, want: "not-pinned"},
 		{name: "pin not in force yet", sig: w.one(signer{}), set: func(p *cms.Policy) { p.Signers[0].From = now().Add(time.Second) }, want: "pin-period"},
@@ -216,7 +215,7 @@ func attributeRules(w *world) []attack {
 	for i := range 40 {
 		many = append(many, seq(tlv(0x06, []byte{42, 3, byte(i)}), set(null())))
 	}
-	time := func(tag byte, text string) signer { return with(atTime, attr(atTime, tlv(tag, []byte(text)))) }
+	claimed := func(tag byte, text string) signer { return with(atTime, attr(atTime, tlv(tag, []byte(text)))) }
 	return []attack{
 		{name: "no message digest", sig: w.one(with(atMD, nil)), want: "no-message-digest"},
 		{name: "message digest only unsigned", sig: w.one(signer{attrs: map[string][]byte{atMD: nil}, unsigned: attr(atMD, octets(sum))}), want: "no-message-digest"},
@@ -243,12 +242,12 @@ func attributeRules(w *world) []attack {
 		{name: "attribute with a third part", sig: w.one(more(seq(oid("1.2.3.4.5"), set(null()), null()))), want: "not-der"},
 		{name: "nested without end", sig: w.one(more(attr("1.2.3.4.5", deep))), want: "limits"},
 		{name: "too many attributes", sig: w.one(more(many...)), want: "limits"},
-		{name: "time with an offset", sig: w.one(time(0x17, "261122120000+0300")), want: "signing-time"},
-		{name: "time without seconds", sig: w.one(time(0x17, "2611221200Z")), want: "signing-time"},
-		{name: "time with fractions", sig: w.one(time(0x18, "20261122120000.5Z")), want: "signing-time"},
-		{name: "time of this century spelled long", sig: w.one(time(0x18, "20261122120000Z")), want: "signing-time"},
-		{name: "time that is no date", sig: w.one(time(0x17, "269922120000Z")), want: "signing-time"},
-		{name: "time as text", sig: w.one(time(0x0c, "261122120000Z")), want: "signing-time"},
+		{name: "time with an offset", sig: w.one(claimed(0x17, "261122120000+0300")), want: "signing-time"},
+		{name: "time without seconds", sig: w.one(claimed(0x17, "2611221200Z")), want: "signing-time"},
+		{name: "time with fractions", sig: w.one(claimed(0x18, "20261122120000.5Z")), want: "signing-time"},
+		{name: "time of this century spelled long", sig: w.one(claimed(0x18, "20261122120000Z")), want: "signing-time"},
+		{name: "time that is no date", sig: w.one(claimed(0x17, "269922120000Z")), want: "signing-time"},
+		{name: "time as text", sig: w.one(claimed(0x0c, "261122120000Z")), want: "signing-time"},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 // benchmark worlds are made once for each algorithm, outside of the measured time.
 func eachSuite(b *testing.B, run func(b *testing.B, s *cms.Signer, p *cms.Policy, doc []byte)) {
+	b.Helper()
 	for _, s := range suites() {
 		b.Run(string(s.alg), func(b *testing.B) {
 			root, leaf := benchKey(b, s.alg), benchKey(b, s.alg)
@@ -46,6 +47,7 @@ func benchKey(b *testing.B, a pki.Algorithm) pki.PrivateKey {
 // BenchmarkVerify is the whole judgement of a signature over 4 KiB: message, digest, signature, chain proven before.
 func BenchmarkVerify(b *testing.B) {
 	eachSuite(b, func(b *testing.B, s *cms.Signer, p *cms.Policy, doc []byte) {
+		b.Helper()
 		sig, err := s.Sign(context.Background(), doc, now())
 		if err != nil {
 			b.Fatal(err)
@@ -62,6 +64,7 @@ func BenchmarkVerify(b *testing.B) {
 // BenchmarkSign includes the verification of every signature before it is handed out.
 func BenchmarkSign(b *testing.B) {
 	eachSuite(b, func(b *testing.B, s *cms.Signer, _ *cms.Policy, doc []byte) {
+		b.Helper()
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := s.Sign(context.Background(), doc, now()); err != nil {
@@ -74,6 +77,7 @@ func BenchmarkSign(b *testing.B) {
 // BenchmarkRefuse is what a message costs that is refused before any signature is looked at.
 func BenchmarkRefuse(b *testing.B) {
 	eachSuite(b, func(b *testing.B, s *cms.Signer, p *cms.Policy, doc []byte) {
+		b.Helper()
 		sig, err := s.Sign(context.Background(), doc, now())
 		if err != nil {
 			b.Fatal(err)

@@ -11,17 +11,18 @@
 package cms
 
 import (
-	"bankconnector/crypto/cms/message"
 	"bytes"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
-	"golang.org/x/crypto/cryptobyte"
-	der "golang.org/x/crypto/cryptobyte/asn1"
 	"strconv"
 	"strings"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
+
+	"bankconnector/crypto/cms/message"
 	"bankconnector/crypto/pki"
 )
 
@@ -84,8 +85,10 @@ func digestOID(h pki.Digest) string {
 		return "2.16.840.1.101.3.4.2.1"
 	case pki.SHA384:
 		return "2.16.840.1.101.3.4.2.2"
-	default:
+	case pki.SHA512:
 		return "2.16.840.1.101.3.4.2.3"
+	default:
+		return ""
 	}
 }
 

@@ -274,7 +274,7 @@ func period(from, until time.Time) []byte {
 	return ext("2.5.29.16", false, seq(tlv(0x80, stamp(from)), tlv(0x81, stamp(until))))
 }
 
-func (w *world) issue(s spec) []byte {
+func (w *world) issue(s spec) {
 	if s.from.IsZero() {
 		s.from, s.until = now().AddDate(-2, 0, 0), now().AddDate(8, 0, 0)
 	}
@@ -291,7 +291,6 @@ func (w *world) issue(s spec) []byte {
 	tbs := seq(explicit(0, number(2)), number(s.serial), s.inner, name(s.issuer, ""), seq(utc(s.from), utc(s.until)),
 		name(s.subject, s.inn), s.spki, explicit(3, seq(append(slices.Clone(s.exts), id)...)))
 	w.certs[s.as] = seq(tbs, s.algo, bits(w.sign(s.by, w.digest, tbs)))
-	return w.certs[s.as]
 }
 
 func (w *world) certAlgo() []byte {

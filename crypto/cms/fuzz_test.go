@@ -17,8 +17,8 @@ import (
 // The kept attacks are messages of TestForgedMessages under GOST-256 and ECDSA P-256 with the code each must be refused
 // with, and the certificates they are judged by. No private key of theirs exists any more. They are the seeds of
 // FuzzVerify, and hold what was refused once. A file has a row for each: what it is ("crt", "doc" or "sig"), the pinned
-// certificate, the code, the name, and the octets in base64. Made anew by:
-// CMS_ATTACKS=$PWD/testdata/attacks go test -run TestForgedMessages
+// certificate, the code, the name, and the octets in base64. Made anew by
+// "CMS_ATTACKS=$PWD/testdata/attacks go test -run TestForgedMessages".
 
 // keepAttacks writes the messages that need no profile of their own.
 func keepAttacks(t *testing.T, dir string, w *world, all []attack) {

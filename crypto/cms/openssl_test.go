@@ -191,7 +191,8 @@ func readOne(t testing.TB, data []byte) *pki.Certificate {
 }
 
 // TestGolden verifies signatures that openssl made once, so that this much holds on a machine without it. No private
-// key of theirs exists any more. They are made anew by: CMS_GOLDEN=$PWD/testdata/golden go test -run TestInteroperability
+// key of theirs exists any more. They are made anew by
+// "CMS_GOLDEN=$PWD/testdata/golden go test -run TestInteroperability".
 func TestGolden(t *testing.T) {
 	paths, err := filepath.Glob("testdata/golden/*.p7s")
 	if err != nil || len(paths) < len(kinds()) {

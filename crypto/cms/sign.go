@@ -237,7 +237,7 @@ func (s *Signer) addScheme(b *cryptobyte.Builder) {
 		addAlgorithm(b, oidRSA, true)
 	case pki.ECDSAP384:
 		addAlgorithm(b, "1.2.840.10045.4.3.3", false)
-	default:
+	case pki.ECDSAP256:
 		addAlgorithm(b, "1.2.840.10045.4.3.2", false)
 	}
 }

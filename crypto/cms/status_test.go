@@ -326,8 +326,8 @@ func TestRolloverRehearsal(t *testing.T) {
 	}
 }
 
-// TestSeedsOfTheInnerRoom writes what the fuzz targets of the room trust begin with, when CMS_SEEDS names its folder:
-// CMS_SEEDS=$PWD/trust/testdata go test -run TestSeedsOfTheInnerRoom
+// TestSeedsOfTheInnerRoom writes what the fuzz targets of the room trust begin with, when CMS_SEEDS names its folder, as in
+// "CMS_SEEDS=$PWD/trust/testdata go test -run TestSeedsOfTheInnerRoom".
 func TestSeedsOfTheInnerRoom(t *testing.T) {
 	dir := os.Getenv("CMS_SEEDS")
 	var b bytes.Buffer

@@ -90,7 +90,9 @@ func (d Digest) std() crypto.Hash {
 		return crypto.SHA384
 	case SHA512:
 		return crypto.SHA512
-	default: // Streebog has no number in the standard library, and an RSA or ECDSA key must not meet it
+	case Streebog256, Streebog512: // no number in the standard library, and an RSA or ECDSA key must not meet them
+		return 0
+	default:
 		return 0
 	}
 }

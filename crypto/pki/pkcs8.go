@@ -102,25 +102,9 @@ func parseGOSTPrivate(a algorithm, raw []byte) (PrivateKey, error) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	size := curve.Size()
-	scalar := bytes.Clone(raw)
-	if len(raw) != size {
-		s := cryptobyte.String(raw)
-		var inner cryptobyte.String
-		var tag der.Tag
-		if !s.ReadAnyASN1(&inner, &tag) || !s.Empty() {
-			return nil, errors.New("read private key: GOST key in an unknown wrapping (a CryptoPro container must be exported to PKCS#8 first)")
-		}
-		scalar = bytes.Clone(inner)
-		if tag == der.INTEGER {
-			slices.Reverse(scalar)
-			scalar = bytes.TrimRight(scalar, "\x00")
-			if len(scalar) < size {
-				scalar = append(scalar, make([]byte, size-len(scalar))...)
-			}
-		} else if tag != der.OCTET_STRING {
-			return nil, errors.New("read private key: GOST key in an unknown wrapping")
-		}
+	scalar, err := gostScalar(raw, curve.Size())
+	if err != nil {
+		return nil, err
 	}
 	defer clear(scalar)
 	key, err := gost.NewPrivateKey(curve, scalar)
@@ -128,6 +112,26 @@ func parseGOSTPrivate(a algorithm, raw []byte) (PrivateKey, error) {
 		return nil, errors.New("read private key: the GOST key is zero, too large or of a wrong length")
 	}
 	return &gostPrivate{key: key, public: newGOSTPublic(key.Public(), set)}, nil
+}
+
+// gostScalar unwraps the scalar into size little-endian octets, a copy.
+func gostScalar(raw []byte, size int) ([]byte, error) {
+	if len(raw) == size {
+		return bytes.Clone(raw), nil
+	}
+	s := cryptobyte.String(raw)
+	var inner cryptobyte.String
+	var tag der.Tag
+	if !s.ReadAnyASN1(&inner, &tag) || !s.Empty() || tag != der.OCTET_STRING && tag != der.INTEGER {
+		return nil, errors.New("read private key: GOST key in an unknown wrapping (a CryptoPro container must be exported to PKCS#8 first)")
+	}
+	scalar := bytes.Clone(inner)
+	if tag == der.INTEGER {
+		slices.Reverse(scalar)
+		scalar = bytes.TrimRight(scalar, "\x00")
+		scalar = append(scalar, make([]byte, max(size-len(scalar), 0))...)
+	}
+	return scalar, nil
 }
 
 // MarshalPrivateKey writes a key as unencrypted PKCS#8 PEM, the form gost-engine and openssl read.
@@ -362,7 +366,7 @@ func named(path string, data, password []byte) (PrivateKey, error) {
 }
 
 func readPrivate(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // the path is the operator's configuration
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open key file: %w", err)
 	}

@@ -89,20 +89,19 @@ func TestKeyIsNeverPrinted(t *testing.T) {
 }
 
 func TestReadKeyFileWantsAClosedFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "key.pem")
 	data, err := pki.MarshalPrivateKey(newKey(t, pki.ECDSAP256))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for mode, open := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o640: false, 0o604: false, 0o620: false, 0o666: false} {
 		t.Run(mode.String(), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "key.pem")
 			if err := os.WriteFile(path, data, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.Chmod(path, mode); err != nil {
 				t.Fatal(err)
 			}
-			defer os.Remove(path)
 			_, err := pki.ReadKeyFile(path)
 			if open && err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -169,11 +170,9 @@ func TestGOSTKeySpellings(t *testing.T) {
 	}
 	block, _ := pem.Decode(text)
 	head, scalar := block.Bytes[5:len(block.Bytes)-34], block.Bytes[len(block.Bytes)-32:]
-	big := bytes.Clone(scalar)
-	for i, j := 0, len(big)-1; i < j; i, j = i+1, j-1 {
-		big[i], big[j] = big[j], big[i]
-	}
-	number := append([]byte{2, byte(len(new0(big)))}, new0(big)...)
+	reversed := bytes.Clone(scalar)
+	slices.Reverse(reversed)
+	number := append([]byte{2, byte(len(positive(reversed)))}, positive(reversed)...)
 	for name, inner := range map[string][]byte{"bare": scalar, "nested": append([]byte{4, 32}, scalar...), "number": number} {
 		body := append([]byte{2, 1, 0}, head...)
 		body = append(body, append([]byte{4, byte(len(inner))}, inner...)...)
@@ -187,8 +186,8 @@ func TestGOSTKeySpellings(t *testing.T) {
 	}
 }
 
-// new0 is a positive DER integer of big-endian octets.
-func new0(b []byte) []byte {
+// positive is a positive DER integer of big-endian octets.
+func positive(b []byte) []byte {
 	b = new(big.Int).SetBytes(b).Bytes()
 	if b[0]&0x80 != 0 {
 		b = append([]byte{0}, b...)

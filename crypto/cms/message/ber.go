@@ -3,6 +3,9 @@ package message
 import (
 	"bytes"
 
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
+
 	"bankconnector/crypto/pki"
 )
 
@@ -204,19 +207,7 @@ func assemble(tag byte, parts [][]byte) ([]byte, *pki.Refusal) {
 
 // Encode writes one element with a definite, minimal length.
 func Encode(tag byte, body []byte) []byte {
-	n := len(body)
-	out := make([]byte, 0, n+6)
-	switch {
-	case n < 0x80:
-		out = append(out, tag, byte(n))
-	case n < 0x100:
-		out = append(out, tag, 0x81, byte(n))
-	case n < 0x10000:
-		out = append(out, tag, 0x82, byte(n>>8), byte(n))
-	case n < 0x1000000:
-		out = append(out, tag, 0x83, byte(n>>16), byte(n>>8), byte(n))
-	default:
-		out = append(out, tag, 0x84, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-	}
-	return append(out, body...)
+	b := cryptobyte.NewBuilder(make([]byte, 0, len(body)+6))
+	b.AddASN1(der.Tag(tag), func(b *cryptobyte.Builder) { b.AddBytes(body) })
+	return b.BytesOrPanic() // only for 4 GiB, and nothing here is longer than a message may be
 }

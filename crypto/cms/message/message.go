@@ -260,7 +260,7 @@ func (m *Message) readBag(data *cryptobyte.String) *pki.Refusal {
 	for i, into := range []*[][]byte{&m.Certificates, &m.CRLs} {
 		var bag cryptobyte.String
 		var present bool
-		if !data.ReadOptionalASN1(&bag, &present, context(uint8(i))) { //nolint:gosec // 0 or 1
+		if !data.ReadOptionalASN1(&bag, &present, context(uint8(i))) {
 			return malformed("certificates")
 		}
 		for !bag.Empty() {

@@ -103,14 +103,14 @@ func nameShape(s *cryptobyte.String) bool {
 
 // stringShape takes the string types of X.520 names; UTF8String must be UTF-8, BMPString and UniversalString whole characters.
 func stringShape(tag der.Tag, value []byte) bool {
-	switch tag {
-	case der.UTF8String:
+	switch byte(tag) {
+	case 12: // UTF8String
 		return utf8.Valid(value)
 	case 30: // BMPString
 		return len(value)%2 == 0
 	case 28: // UniversalString
 		return len(value)%4 == 0
-	case 18, der.PrintableString, der.T61String, der.IA5String: // 18 is NumericString
+	case 18, 19, 20, 22: // NumericString, PrintableString, T61String, IA5String
 		return true
 	default:
 		return false
