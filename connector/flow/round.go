@@ -24,13 +24,19 @@ func (c *Courier) Round(ctx context.Context, list []*banks.Bank, parallel int, s
 	places := make(chan struct{}, max(1, parallel))
 	var group sync.WaitGroup
 	for i, b := range list {
-		if c.halted() {
-			stop(ErrHalted)
+		// A halt keeps visits from beginning; those under way end by themselves.
+		cause := ErrHalted
+		if !c.halted() {
+			select {
+			case places <- struct{}{}:
+				cause = nil
+			case <-ctx.Done():
+				cause = context.Cause(ctx)
+			case <-c.Halt:
+			}
 		}
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-			out[i] = Outcome{Bank: b.BIC, Err: &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: context.Cause(ctx)}}
+		if cause != nil {
+			out[i] = Outcome{Bank: b.BIC, Err: &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: cause}}
 			continue
 		}
 		group.Go(func() {

@@ -112,22 +112,22 @@ func (v *visit) take(ctx context.Context, f found) error {
 	return v.settle(ctx, in, data)
 }
 
-// seenBefore tells whether a file left in place was taken in an earlier visit, and gives
-// up on one that stayed incomplete too long.
+// seenBefore tells whether an earlier visit has dealt with a file that lies under a name
+// of ours or was left in its place. One that was cut short is looked at again when its
+// size changed, and once more when its time is over.
 func (v *visit) seenBefore(ctx context.Context, f found) (bool, error) {
 	if f.claimed == "" {
 		return false, nil
 	}
 	earlier, err := v.Book.IncomingClaimed(ctx, string(v.bank.BIC), f.claimed)
-	if err != nil {
+	if err != nil || len(earlier) == 0 {
 		return false, v.disk("find file", err)
 	}
-	for _, in := range earlier {
-		if in.Outcome != outcomeIncomplete && v.bank.Pickup.Mode == pickupLeave {
-			return true, nil
-		}
+	last := earlier[len(earlier)-1]
+	if last.Outcome == outcomeIncomplete {
+		return last.Size == f.size && !v.outOfTime(earlier), nil
 	}
-	return false, nil
+	return v.bank.Pickup.Mode == pickupLeave, nil
 }
 
 // record keeps the bytes and opens the file's line in the journal.
@@ -196,33 +196,35 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 	if j.err != nil {
 		return v.disk("judge", j.err)
 	}
-	if j.Outcome == outcomeIncomplete && !v.lastChance(ctx, in) {
-		return v.write(ctx, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
-	}
 	if j.Outcome == outcomeIncomplete {
+		earlier, err := v.Book.IncomingClaimed(ctx, in.Bank, in.Claimed)
+		if err != nil {
+			return v.disk("find file", err)
+		}
+		if !v.outOfTime(earlier) {
+			return v.write(ctx, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
+		}
 		j.Outcome = outcomeQuarantined
 	}
 	if err := v.commit(ctx, in, &j); err != nil {
 		return err
 	}
-	in.Outcome, in.Verdict, in.Signer, in.Kind = j.Outcome, j.Verdict, j.Signer, j.Kind
-	in.ExternalKey, in.Reason, in.ExchangeID = j.ExternalKey, j.Reason, j.ExchangeID
-	return v.finish(ctx, in, data)
+	// What the office gets is made from the journal's own row, so that a run that takes over
+	// after a crash makes the same bytes.
+	settled, err := v.Book.Incoming(ctx, in.ID)
+	if err != nil {
+		return v.disk("read settled file", err)
+	}
+	return v.finish(ctx, settled, data)
 }
 
-// An incomplete file may still be growing under the bank's hand: it is read again on
-// later visits, ten times and one hour at most.
-const (
-	incompleteReads = 10
-	incompleteTime  = time.Hour
-)
+// incompleteTime is how long a file that was cut short may still be growing under the
+// bank's hand. The clock decides, not the number of visits, which may follow one another
+// closely.
+const incompleteTime = time.Hour
 
-func (v *visit) lastChance(ctx context.Context, in journal.Incoming) bool {
-	earlier, err := v.Book.IncomingClaimed(ctx, in.Bank, in.Claimed)
-	if err != nil || len(earlier) == 0 {
-		return false
-	}
-	return len(earlier) >= incompleteReads || v.Now().Sub(earlier[0].ReceivedAt) > incompleteTime
+func (v *visit) outOfTime(earlier []journal.Incoming) bool {
+	return v.Now().Sub(earlier[0].ReceivedAt) > incompleteTime
 }
 
 // finish hands a settled file over and removes it at the bank. Both may be done twice: a

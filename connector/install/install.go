@@ -128,13 +128,17 @@ func (in *Installation) courier(p *Plan) (*flow.Courier, error) {
 		return nil, err
 	}
 	roads := &mailbox.Dialer{Now: in.opts.Now}
+	zone, err := time.LoadLocation(p.Config.TimeZone) // a document's date is a day of the installation's zone
+	if err != nil {
+		return nil, fmt.Errorf("time_zone: %w", err)
+	}
 	c := &flow.Courier{
 		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
 		Dial: dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
 		Verifier: func(b *banks.Bank) reading.Verifier { return trusted[b.BIC] },
 		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
 		Deadline: p.deadline,
-		Now:      in.opts.Now, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
+		Now:      func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
 	}
 	if bailiffs != nil {
 		c.Officials = bailiffs

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -335,5 +336,42 @@ func TestOptionsAreRequired(t *testing.T) {
 	}
 	if _, err := Open(t.Context(), path, Options{Now: time.Now, Instance: "x"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a journal that does not exist: %v", err)
+	}
+}
+
+// TestVerifyLive proves the file again and again while it is written: every
+// proof sees one moment.
+func TestVerifyLive(t *testing.T) {
+	d := newDesk(t)
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for w := range 4 {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				err := d.Write(t.Context(), "daemon", func(tx *Tx) error { return life(tx, fmt.Sprintf("%d-%d", w, n)) })
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	seen := int64(0)
+	for range 8 {
+		r := d.verify(t)
+		if !r.OK || r.Events < seen {
+			t.Errorf("while it is written, after %d events: %+v", seen, r)
+		}
+		seen = r.Events
+	}
+	close(stop)
+	all.Wait()
+	if r := d.verify(t); !r.OK || r.Events <= 1 {
+		t.Errorf("report is %+v", r)
 	}
 }

@@ -6,6 +6,7 @@
 package practice
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -45,7 +46,10 @@ type Stage struct {
 	bank []rehearsal.Bank
 }
 
-const practiceYears = 5
+const (
+	practiceYears = 5
+	practiceZone  = "Europe/Moscow"
+)
 
 // Setup makes what is not there yet.
 func (p *Stage) Setup(count int) error {
@@ -168,10 +172,19 @@ func (p *Stage) sshKey(path, comment string) (ssh.Signer, error) {
 	return ssh.ParsePrivateKey(data)
 }
 
+// Open brings the banks up.
+func (p *Stage) Open(ctx context.Context, c rehearsal.Config) (*rehearsal.Rehearsal, error) {
+	zone, err := time.LoadLocation(practiceZone) // the dates of documents are days of this zone
+	if err != nil {
+		return nil, fmt.Errorf("start rehearsal: %w", err)
+	}
+	c.Dir, c.Now = p.Dir, func() time.Time { return p.Now().In(zone) }
+	return rehearsal.Start(ctx, c, p.bank)
+}
+
 // Start brings the banks up and writes the configuration of a connector that meets them.
 func (p *Stage) Start(ctx context.Context, c rehearsal.Config) (*rehearsal.Rehearsal, error) {
-	c.Dir, c.Now = p.Dir, p.Now
-	r, err := rehearsal.Start(ctx, c, p.bank)
+	r, err := p.Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -199,14 +212,16 @@ func (p *Stage) configure(r *rehearsal.Rehearsal) error {
 
 // quirkKeys are the keys of a profile that a bank with these quirks needs.
 func (p *Stage) quirkKeys() string {
-	var delivery, pickup string
+	// Rehearsal banks refuse a second document with the same key, so the same rename may be
+	// sent again when its outcome is unknown.
+	delivery, pickup := "delivery:\n  unknown_outcome: reissue\n", ""
 	for _, q := range p.Quirks {
 		for _, info := range rehearsal.Quirks() {
 			if info.Name != q {
 				continue
 			}
 			if info.Delivery != "" {
-				delivery = "delivery:\n  mode: " + info.Delivery + "\n"
+				delivery = "delivery:\n  mode: " + info.Delivery + "\n  unknown_outcome: " + cmp.Or(info.Unknown, "reissue") + "\n"
 			}
 			if info.Pickup != "" {
 				pickup = "pickup:\n  mode: " + info.Pickup + "\n"
@@ -220,7 +235,7 @@ const practiceConfig = `# Made by bankconnector for practice. Meaning of the key
 state_dir: state
 office_dir: office
 banks_dir: banks.d
-time_zone: Europe/Moscow
+time_zone: ` + practiceZone + `
 signing:
   certificate_file: keys/signing.pem
   key_file: keys/signing.key

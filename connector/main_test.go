@@ -1,0 +1,327 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bankconnector/banks/rehearsal"
+	"bankconnector/connector/journal"
+	"bankconnector/connector/practice"
+)
+
+// asProgram makes the test binary be the program: tests that kill a process, or need two
+// of them, start themselves with it.
+const asProgram = "BANKCONNECTOR_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// program is a command line of ours as a process of its own.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), os.Args[0], args...)
+	c.Env = append(os.Environ(), asProgram+"=1")
+	return c
+}
+
+// run runs a command line in this process and returns its exit code and output.
+func run(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = Main(args, strings.NewReader(""), &o, &e)
+	return code, o.String(), e.String()
+}
+
+// done runs a command line that must succeed.
+func done(t *testing.T, args ...string) string {
+	t.Helper()
+	code, out, errs := run(t, args...)
+	if code != exitDone {
+		t.Fatalf("bankconnector %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
+	}
+	return out
+}
+
+// stage sets up rehearsal banks, which serve until the test ends.
+func stage(t *testing.T, count int, quirks ...rehearsal.Quirk) (dir, config string) {
+	t.Helper()
+	dir = t.TempDir()
+	serve(t, dir, count, quirks...)
+	return dir, filepath.Join(dir, "config.yaml")
+}
+
+func serve(t *testing.T, dir string, count int, quirks ...rehearsal.Quirk) *rehearsal.Rehearsal {
+	t.Helper()
+	p := &practice.Stage{Dir: dir, Now: time.Now, Quirks: quirks}
+	must(t, p.Setup(count))
+	r, err := p.Start(t.Context(), rehearsal.Config{Seed: 1, FinalReports: true})
+	must(t, err)
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// book opens the journal of an installation for reading.
+func book(t *testing.T, dir string) *journal.Book {
+	t.Helper()
+	b, err := journal.View(t.Context(), filepath.Join(dir, "state", "journal.db"))
+	must(t, err)
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+// strings1 reads one column or several, joined by "|".
+func query(t *testing.T, b *journal.Book, text string, args ...any) []string {
+	t.Helper()
+	rows, err := b.DB().QueryContext(t.Context(), text, args...)
+	must(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	must(t, err)
+	var out []string
+	for rows.Next() {
+		values := make([]any, len(columns))
+		into := make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		must(t, rows.Scan(into...))
+		words := make([]string, len(values))
+		for i, v := range values {
+			words[i] = fmt.Sprint(v)
+		}
+		out = append(out, strings.Join(words, "|"))
+	}
+	must(t, rows.Err())
+	return out
+}
+
+// ready reads a process's output until its READY line.
+func ready(t *testing.T, out io.Reader) {
+	t.Helper()
+	in := bufio.NewScanner(out)
+	for in.Scan() {
+		if in.Text() == "READY" {
+			return
+		}
+	}
+	t.Fatalf("the process ended before it was ready: %v", in.Err())
+}
+
+func TestDemo(t *testing.T) {
+	dir := t.TempDir()
+	out := done(t, "demo", "--dir", dir, "--banks", "3", "--documents", "17", "--json")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	var r demoResult
+	must(t, json.Unmarshal([]byte(lines[len(lines)-1]), &r))
+	if r.Journal != filepath.Join(dir, "state", "journal.db") || r.Seconds <= 0 {
+		t.Errorf("journal %q, %v seconds", r.Journal, r.Seconds)
+	}
+	want := demoResult{Banks: 3, Documents: 51, Delivered: 51, Confirmed: 51, Answered: 51, Seconds: r.Seconds, Journal: r.Journal}
+	if r != want {
+		t.Errorf("got  %+v\nwant %+v", r, want)
+	}
+	b := book(t, dir)
+	if codes := query(t, b, `SELECT DISTINCT code FROM exchanges WHERE kind = 'order'`); len(codes) != 12 {
+		t.Errorf("%d order codes went out, want all 12: %v", len(codes), codes)
+	}
+	if queries := query(t, b, `SELECT id FROM exchanges WHERE kind = 'query'`); len(queries) == 0 {
+		t.Error("no query went out")
+	}
+	done(t, "journal", "verify", "-c", filepath.Join(dir, "config.yaml"))
+}
+
+// TestViewsAgreeWithTheBanksLedgers holds every row of the auditor's views against the
+// line that the bank wrote about the same file, and the other way round.
+func TestViewsAgreeWithTheBanksLedgers(t *testing.T) {
+	dir := t.TempDir()
+	done(t, "demo", "--dir", dir, "--banks", "4", "--documents", "21", "--json")
+	b := book(t, dir)
+	for _, bic := range query(t, b, `SELECT DISTINCT bank FROM exchanges`) {
+		for ledger, text := range map[string]string{
+			"received.jsonl": `SELECT file_name, file_sha256, kind, internal_key, seq FROM exchanges WHERE bank = ? AND state = 'Closed' ORDER BY seq`,
+			"receipts.jsonl": `SELECT r.file_name, r.file_sha256, r.kind, i.external_key, r.seq FROM receipts r JOIN incoming i ON i.id = r.incoming_id WHERE r.bank = ? ORDER BY r.seq`,
+		} {
+			lines, err := rehearsal.ReadLedger(filepath.Join(dir, "banks", bic, ledger))
+			must(t, err)
+			bySeq := make([]string, len(lines))
+			for _, l := range lines {
+				if l.Verdict != "accepted" || l.Duplicate || l.Seq < 1 || l.Seq > int64(len(lines)) {
+					t.Errorf("bank %s %s: %+v", bic, ledger, l)
+					continue
+				}
+				bySeq[l.Seq-1] = fmt.Sprintf("%s|%s|%s|%s|%d", l.File, l.SHA256, l.Kind, l.InternalKey, l.Seq)
+			}
+			compareLists(t, bic+" "+ledger, query(t, b, text, bic), bySeq)
+		}
+		compareLists(t, bic+" replies", query(t, b, `SELECT name, sha256, kind, external_key FROM incoming WHERE bank = ? AND outcome = 'matched' ORDER BY name`, bic), sentBy(t, dir, bic))
+	}
+}
+
+func compareLists(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if len(got) == 0 || len(got) != len(want) {
+		t.Errorf("%s: %d rows in the journal, %d lines at the bank", what, len(got), len(want))
+		return
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Errorf("%s: journal %s, bank %s", what, got[i], want[i])
+		}
+	}
+}
+
+// sentBy reads what a bank says that it sent, by file name.
+func sentBy(t *testing.T, dir, bic string) []string {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, "banks", bic, "sent.jsonl"))
+	must(t, err)
+	defer f.Close()
+	var list []string
+	for in := bufio.NewScanner(f); in.Scan(); {
+		var l struct{ File, SHA256, Kind, Key string }
+		must(t, json.Unmarshal(in.Bytes(), &l))
+		list = append(list, fmt.Sprintf("%s|%s|%s|%s", l.File, l.SHA256, l.Kind, l.Key))
+	}
+	sortStrings(list)
+	return list
+}
+
+// TestKilledExchange kills the program with SIGKILL again and again in the middle of its
+// work, then lets it finish: two programs meet, and every document arrives once.
+func TestKilledExchange(t *testing.T) {
+	dir := t.TempDir()
+	banks := program(t, "rehearse", "--dir", dir, "--banks", "3")
+	out, err := banks.StdoutPipe()
+	must(t, err)
+	must(t, banks.Start())
+	defer func() {
+		must(t, banks.Process.Signal(os.Interrupt))
+		must(t, banks.Wait())
+	}()
+	ready(t, out)
+	config := filepath.Join(dir, "config.yaml")
+	done(t, "sample", "-c", config, "--documents", "24", "--seed", "5")
+	kills := 0
+	for round := range 12 {
+		// Each run is killed a little later in its life than the one before, counted in what it
+		// has done, not in time: as soon as the journal has so many events.
+		if !killAfter(t, dir, config, int64(1+round*60)) {
+			break
+		}
+		kills++
+	}
+	if kills < 4 {
+		t.Errorf("only %d runs were killed", kills)
+	}
+	done(t, "exchange", "-c", config, "--until", "answered", "--timeout", "2m")
+	var submitted, arrived int
+	b := book(t, dir)
+	for _, row := range query(t, b, `SELECT bank, count(*), sum(answered_at IS NOT NULL) FROM exchanges GROUP BY bank`) {
+		var bic string
+		var n, answered int
+		_, err := fmt.Sscanf(strings.ReplaceAll(row, "|", " "), "%s %d %d", &bic, &n, &answered)
+		must(t, err)
+		lines, err := rehearsal.ReadLedger(filepath.Join(dir, "banks", bic, "received.jsonl"))
+		must(t, err)
+		if n != 24 || answered != 24 || len(lines) != 24 {
+			t.Errorf("bank %s: %d documents, %d answered, %d arrived", bic, n, answered, len(lines))
+		}
+		submitted, arrived = submitted+n, arrived+len(lines)
+	}
+	if submitted != 72 || arrived != 72 {
+		t.Errorf("%d documents, %d arrivals, want 72", submitted, arrived)
+	}
+	done(t, "journal", "verify", "-c", config)
+}
+
+// killAfter starts an exchange and kills it when the journal holds events more lines than
+// before; false if it finished first.
+func killAfter(t *testing.T, dir, config string, events int64) bool {
+	t.Helper()
+	before := int64(0)
+	path := filepath.Join(dir, "state", "journal.db")
+	if b, err := journal.View(t.Context(), path); err == nil {
+		before, _, err = b.Head(t.Context())
+		must(t, errors.Join(err, b.Close()))
+	}
+	c := program(t, "exchange", "-c", config, "--until", "answered")
+	must(t, c.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	beat := time.NewTicker(time.Millisecond)
+	defer beat.Stop()
+	var b *journal.Book
+	defer func() {
+		if b != nil {
+			_ = b.Close()
+		}
+	}()
+	for {
+		select {
+		case <-ended:
+			return false
+		case <-beat.C:
+		}
+		if b == nil {
+			b, _ = journal.View(t.Context(), path) // not there yet at the very first run
+			continue
+		}
+		if now, _, err := b.Head(t.Context()); err == nil && now >= before+events {
+			_ = c.Process.Kill()
+			<-ended
+			return true
+		}
+	}
+}
+
+func TestSecondInstanceIsRefused(t *testing.T) {
+	dir, config := stage(t, 1)
+	c := program(t, "run", "-c", config)
+	must(t, c.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	waitFor(t, func() bool {
+		_, err := os.Stat(filepath.Join(dir, "state", "journal.db"))
+		return err == nil
+	})
+	if code, _, errs := run(t, "exchange", "-c", config); code != exitInstance {
+		t.Errorf("exchange beside the daemon: exit %d %s, want %d", code, errs, exitInstance)
+	}
+	must(t, c.Process.Signal(os.Interrupt))
+	must(t, <-ended)
+}
+
+// waitFor looks every few milliseconds until ok, and fails after a minute.
+func waitFor(t *testing.T, ok func() bool) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	for !ok() {
+		wait(ctx, 10*time.Millisecond)
+		if ctx.Err() != nil {
+			t.Fatal("it did not happen within a minute")
+		}
+	}
+}
