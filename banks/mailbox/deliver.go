@@ -38,7 +38,7 @@ func (s *Session) Upload(ctx context.Context, temp, final string, data []byte) e
 		return nil
 	}
 	name := s.route.sent(temp, final)
-	return s.work(ctx, op, name, func() error {
+	return s.work(ctx, op, name, int64(len(data)), func() error {
 		return s.put(op, name, data, s.route.mode == modeMarker)
 	})
 }
@@ -303,7 +303,7 @@ func (s *Session) Read(ctx context.Context, final string, limit int64) ([]byte, 
 		return nil, &Error{Op: op, Path: line.Quote(final), Kind: Refused, Err: errors.New("not a name of an envelope")}
 	}
 	var data []byte
-	err := s.work(ctx, op, name, func() (err error) {
+	err := s.work(ctx, op, name, limit, func() (err error) {
 		e, err := s.glance(op, name)
 		if err != nil {
 			return err

@@ -18,7 +18,7 @@ import (
 const (
 	defaultHandshake = 20 * time.Second
 	chunk            = 32 << 10 // octets of one READ or WRITE: what every server must take
-	chunksInFlight   = 64       // of one file
+	chunksInFlight   = 32       // of one file
 )
 
 // Dialer opens sessions. It is safe for many goroutines and is kept as long as the program runs,

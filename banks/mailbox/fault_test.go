@@ -385,3 +385,40 @@ func TestCutAtEveryStretchTellsTheTruth(t *testing.T) {
 		t.Fatalf("%d deliveries, %v: the cut did not meet them", deliveries, kinds)
 	}
 }
+
+// However many files wait, no more than a bounded number of octets is on the way, so that a slow line does
+// not make an honest bank look silent.
+func TestOctetsOnTheWayAreBounded(t *testing.T) {
+	h, b := hostile(t)
+	b.SFTP.Timeout = time.Minute
+	const files, most = 8, inFlight / chunk
+	full, release := make(chan struct{}), make(chan struct{})
+	var kept []*testkit.Request
+	h.On("write", func(r *testkit.Request) {
+		if kept = append(kept, r); len(kept) == most {
+			close(full)
+			go func() {
+				<-release
+				h.On("write", nil)
+				for _, r := range kept {
+					r.Honest()
+				}
+			}()
+		}
+		if len(kept) > most {
+			t.Errorf("request %d while none was answered", len(kept))
+		}
+	})
+	s := dialed(t, dialer(), b)
+	var wg sync.WaitGroup
+	errs := make([]error, files)
+	for i := range files {
+		name := fmt.Sprintf("piev_%d.zip", i)
+		wg.Go(func() { errs[i] = s.Upload(t.Context(), TempName(name, "1"), name, make([]byte, fileInFlight)) })
+	}
+	<-full
+	<-time.After(100 * time.Millisecond) // none comes on top
+	close(release)
+	wg.Wait()
+	must(t, errors.Join(errs...))
+}

@@ -107,7 +107,7 @@ func (s *Session) Fetch(ctx context.Context, claimed string, size int64) ([]byte
 		return nil, err
 	}
 	var data []byte
-	err := s.work(ctx, op, name, func() (err error) {
+	err := s.work(ctx, op, name, size, func() (err error) {
 		data, err = s.whole(op, name, size, s.route.fileSize)
 		return err
 	})

@@ -10,12 +10,17 @@ import (
 	"time"
 
 	"github.com/pkg/sftp"
+	"golang.org/x/sync/semaphore"
 
 	"bankconnector/banks/mailbox/line"
 	"bankconnector/banks/mailbox/wire"
 )
 
 const (
+	// What may be on the way at once: more only lengthens the queue in front of a slow line, until the
+	// oldest question looks unanswered. Twice the SSH window of most servers keeps any line busy.
+	inFlight       = 4 << 20
+	fileInFlight   = chunk * chunksInFlight
 	watchTicks     = 8 // looks of the watch in one timeout
 	stuckTimeouts  = 4 // timeouts after which one unanswered request ends the session, whatever else is answered
 	lostKeepalives = 3 // unanswered keepalives in a row that end it
@@ -33,8 +38,9 @@ type Session struct {
 	line   *line.Line
 	wire   *wire.Wire
 	client *sftp.Client
-	slots  chan struct{} // files in flight
-	done   chan struct{} // closed when the session is dead
+	space  *semaphore.Weighted // octets and files in flight
+	least  int64               // octets that a file counts for at least
+	done   chan struct{}       // closed when the session is dead
 	crew   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -50,7 +56,8 @@ func newSession(d *Dialer, r *route, l *line.Line) *Session {
 	}
 	return &Session{
 		dialer: d, route: r, line: l,
-		slots: make(chan struct{}, parallel), done: make(chan struct{}), held: make(map[string][]byte),
+		space: semaphore.NewWeighted(inFlight), least: inFlight / int64(parallel),
+		done: make(chan struct{}), held: make(map[string][]byte),
 	}
 }
 
@@ -122,16 +129,13 @@ func (s *Session) do(ctx context.Context, op, path string, act func() error) err
 	return nil
 }
 
-// work is do for an act that holds a file open: it waits for a free place first.
-func (s *Session) work(ctx context.Context, op, path string, act func() error) error {
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return &Error{Op: op, Path: path, Kind: Transient, Err: ctx.Err()}
-	case <-s.done:
-		return &Error{Op: op, Path: path, Kind: Transient, Err: fmt.Errorf("no session: %w", s.dead())}
+// work is do for an act that holds a file of that size open: it waits for room first.
+func (s *Session) work(ctx context.Context, op, path string, size int64, act func() error) error {
+	weight := max(s.least, min(size, fileInFlight))
+	if err := s.space.Acquire(ctx, weight); err != nil {
+		return &Error{Op: op, Path: path, Kind: Transient, Err: err}
 	}
-	defer func() { <-s.slots }()
+	defer s.space.Release(weight)
 	return s.do(ctx, op, path, act)
 }
 

@@ -70,7 +70,8 @@ func NewHostile(folders ...string) *Hostile {
 
 // On answers one kind of request ("init", "open", "close", "read", "write", "lstat", "opendir", "readdir",
 // "remove", "mkdir", "rename", "posix-rename", "fsync") by a fault instead of honestly; nil lifts it. The
-// fault runs without the server's lock, one request of a session after the other.
+// fault runs without the server's lock, one request of a session after the other; it may keep a request and
+// answer it later.
 func (h *Hostile) On(kind string, fault func(*Request)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -121,6 +122,7 @@ type Request struct {
 
 // Serve speaks SFTP on a channel until it ends.
 func (h *Hostile) Serve(ch io.ReadWriteCloser) {
+	ch = &oneWriter{ReadWriteCloser: ch}
 	for {
 		head := make([]byte, 5)
 		if _, err := io.ReadFull(ch, head); err != nil {
@@ -142,6 +144,19 @@ func (h *Hostile) Serve(ch io.ReadWriteCloser) {
 		}
 		r.Honest()
 	}
+}
+
+// oneWriter lets answers that were kept back go out beside others.
+type oneWriter struct {
+	io.ReadWriteCloser
+	mu sync.Mutex
+}
+
+// Write passes one packet on.
+func (w *oneWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ReadWriteCloser.Write(p)
 }
 
 // parse decodes a request as far as the server needs it.

@@ -20,7 +20,8 @@ import (
 const (
 	sshdPath       = "/usr/sbin/sshd"
 	sftpServerPath = "/usr/lib/openssh/sftp-server"
-	installSSHD    = "apt-get install -y openssh-server openssh-sftp-server"
+	stracePath     = "/usr/bin/strace"
+	installSSHD    = "apt-get install -y openssh-server openssh-sftp-server strace"
 	privsep        = "/run/sshd"
 )
 
@@ -30,6 +31,7 @@ type SSHDOptions struct {
 	HostKeys []Key  // nil: one Ed25519 key
 	External bool   // the program sftp-server instead of internal-sftp
 	SFTPArgs string // arguments of either, as "-P rename -R"
+	Inject   string // with External: what strace injects, as "unlink:error=EACCES" (its option -e inject=)
 	Config   string // further lines of sshd_config, which win over ours
 }
 
@@ -51,7 +53,7 @@ type SSHD struct {
 // the test with the command that installs it.
 func StartSSHD(t testing.TB, o SSHDOptions) *SSHD {
 	t.Helper()
-	for _, path := range []string{sshdPath, sftpServerPath} {
+	for _, path := range []string{sshdPath, sftpServerPath, stracePath} {
 		if _, err := os.Stat(path); err != nil {
 			t.Fatalf("%s is missing; run: %s", path, installSSHD)
 		}
@@ -137,6 +139,9 @@ func (s *SSHD) config(o SSHDOptions, authorized string) string {
 	subsystem := "internal-sftp"
 	if o.External {
 		subsystem = sftpServerPath
+	}
+	if o.Inject != "" {
+		subsystem = stracePath + " -f -o /dev/null -e inject=" + o.Inject + " " + sftpServerPath
 	}
 	fmt.Fprintf(&b, "Subsystem sftp %s %s\n", subsystem, o.SFTPArgs)
 	b.WriteString("PidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nLogLevel INFO\nUseDNS no\n" +
