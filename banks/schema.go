@@ -20,7 +20,11 @@ const (
 
 // Schema returns the JSON Schema (draft 2020-12) of a bank file, for editors: it completes keys and marks mistakes
 // while a file is written. What only [Load] can know (check digits, files, other banks) is not in it.
-func Schema() ([]byte, error) {
+func Schema() ([]byte, error) { return SchemaOf(&Bank{}, "bankconnector: one bank", example) }
+
+// SchemaOf returns the JSON Schema of what [Decode] reads into a struct. The comments of a commented file that has
+// every key become the descriptions.
+func SchemaOf(into any, title, commented string) ([]byte, error) {
 	r := jsonschema.Reflector{
 		Anonymous:                  true,
 		ExpandedStruct:             true,
@@ -29,9 +33,9 @@ func Schema() ([]byte, error) {
 		FieldNameTag:               "yaml",
 		Mapper:                     form,
 	}
-	s := r.Reflect(&Bank{})
-	s.Title = "bankconnector: one bank"
-	finish(s, "", notes(example))
+	s := r.Reflect(into)
+	s.Title = title
+	finish(s, "", notes(commented))
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write schema: %w", err)

@@ -13,7 +13,12 @@ func (a *app) configCommand() *cobra.Command {
 		Use: "check", Short: a.say("Find every fault of config.yaml and the bank files", "Найти все ошибки config.yaml и файлов банков"), Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.configCheck() },
 	})
-	c.AddCommand(check)
+	schema := &cobra.Command{
+		Use: "schema [bank|config]", Short: a.say("Print the JSON Schema for an editor", "Напечатать JSON Schema для редактора"),
+		Args: cobra.MaximumNArgs(1), ValidArgs: []string{"bank", "config"},
+		RunE: func(_ *cobra.Command, args []string) error { return a.configSchema(args) },
+	}
+	c.AddCommand(check, schema)
 	return c
 }
 
@@ -39,5 +44,22 @@ func (a *app) configCheck() error {
 	a.printf(a.say("%s is sound: %d active, %d testing, %d suspended banks, %d certificates\n",
 		"%s в порядке: банков действующих %d, на испытании %d, приостановленных %d, сертификатов %d\n"),
 		plan.Path, count[banks.StateActive], count[banks.StateTesting], count[banks.StateSuspended], len(keys))
+	return nil
+}
+
+// configSchema prints the schema of a bank file, or of config.yaml.
+func (a *app) configSchema(args []string) error {
+	schema := banks.Schema
+	switch {
+	case len(args) == 1 && args[0] == "config":
+		schema = install.Schema
+	case len(args) == 1 && args[0] != "bank":
+		return usage("schema %q: write bank or config", args[0])
+	}
+	text, err := schema()
+	if err != nil {
+		return err
+	}
+	a.printf("%s", text)
 	return nil
 }

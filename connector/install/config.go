@@ -147,3 +147,8 @@ func (p *Plan) JournalPath() string { return filepath.Join(p.Config.StateDir, "j
 
 // StorePath is where the content store lies.
 func (p *Plan) StorePath() string { return filepath.Join(p.Config.StateDir, "store") }
+
+// Schema returns the JSON Schema (draft 2020-12) of config.yaml, for editors.
+func Schema() ([]byte, error) {
+	return banks.SchemaOf(&Config{}, "bankconnector: the installation", "")
+}
