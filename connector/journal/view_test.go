@@ -140,7 +140,7 @@ func TestViewBankDaily(t *testing.T) {
 	d.bring(t, "order", "h1", Held)
 	d.receive(t, bankA, "file")
 	d.clock.add(24 * time.Hour)
-	d.bring(t, "order", "k2", Answered)
+	d.advance(t, d.bring(t, "order", "k2", Answered), Answered, Answered, Change{AnswerCode: "01"})
 	bad := d.receive(t, bankA, "bad")
 	if err := d.settle(t, bad, Settlement{Outcome: "quarantined"}); err != nil {
 		t.Fatal(err)

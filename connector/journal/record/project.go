@@ -171,7 +171,7 @@ func projectMoved(c *sqlite.Conn, e *Event, m Moved) (string, error) {
 			return "", err
 		}
 	}
-	if m.Class != "office" {
+	if m.Class != "office" || m.From == m.To { // a further report enters no state
 		return "", nil
 	}
 	return column(m.To), nil
