@@ -67,7 +67,13 @@ func stage(t *testing.T, count int, quirks ...rehearsal.Quirk) (dir, config stri
 
 func serve(t *testing.T, dir string, count int, quirks ...rehearsal.Quirk) *rehearsal.Rehearsal {
 	t.Helper()
-	p := &practice.Stage{Dir: dir, Now: time.Now, Quirks: quirks}
+	return serveAt(t, dir, count, time.Now, quirks...)
+}
+
+// serveAt gives the banks a clock of the test's.
+func serveAt(t *testing.T, dir string, count int, now func() time.Time, quirks ...rehearsal.Quirk) *rehearsal.Rehearsal {
+	t.Helper()
+	p := &practice.Stage{Dir: dir, Now: now, Quirks: quirks}
 	must(t, p.Setup(count))
 	r, err := p.Start(t.Context(), rehearsal.Config{Seed: 1, FinalReports: true})
 	must(t, err)
@@ -91,10 +97,10 @@ func book(t *testing.T, dir string) *journal.Book {
 	return b
 }
 
-// strings1 reads one column or several, joined by "|".
+// query reads rows, their columns joined by "|".
 func query(t *testing.T, b *journal.Book, text string, args ...any) []string {
 	t.Helper()
-	rows, err := b.DB().QueryContext(t.Context(), text, args...)
+	rows, err := b.DB().QueryContext(context.WithoutCancel(t.Context()), text, args...)
 	must(t, err)
 	defer rows.Close()
 	columns, err := rows.Columns()
@@ -311,6 +317,14 @@ func TestSecondInstanceIsRefused(t *testing.T) {
 	}
 	must(t, c.Process.Signal(os.Interrupt))
 	must(t, <-ended)
+}
+
+// stoppable is a context that the test ends.
+func stoppable(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	return ctx, stop
 }
 
 // waitFor looks every few milliseconds until ok, and fails after a minute.
