@@ -27,7 +27,7 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-func write(t *testing.T, dir, name, text string, mode os.FileMode) string {
+func write(t testing.TB, dir, name, text string, mode os.FileMode) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(text), mode); err != nil {
