@@ -12,8 +12,8 @@ import (
 
 // Forms of values in the schema. They are a little wider than what the decoder takes, never narrower.
 const (
-	durationForm = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
-	sizeForm     = `^[1-9][0-9]* ?(KiB|MiB|GiB)$`
+	durationForm = `^([0-9]*\.?[0-9]*(ns|us|µs|μs|ms|s|m|h))+$`
+	sizeForm     = `^(0|[1-9][0-9]*) *(KiB|MiB|GiB)$`
 	momentForm   = `^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T[0-9:.,]+(Z|[+-][0-9:]+))?$`
 	hostKeyForm  = `^(SHA256:[A-Za-z0-9+/]{43}|(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]+=*( .*)?)$`
 )
