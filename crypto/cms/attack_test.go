@@ -2,6 +2,7 @@ package cms_test
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"encoding/base64"
 	"encoding/pem"
 	"math/big"
@@ -82,7 +83,8 @@ func good(w *world) []attack {
 		{name: "binding by the default hash", sig: w.one(signer{attrs: map[string][]byte{atSCV2: w.scv2(w.certs["leaf"], octets(pki.SHA256.Sum(w.certs["leaf"])))}})},
 		{name: "binding of the chain after the signer", sig: w.one(signer{attrs: map[string][]byte{atSCV2: attr(atSCV2, seq(seq(
 			seq(octets(pki.SHA256.Sum(w.certs["leaf"]))), seq(octets(pki.SHA256.Sum(w.certs["root"]))))))}})},
-		{name: "both bindings", sig: w.one(signer{extra: [][]byte{attr(atSCV1, seq(seq(seq(octets(make([]byte, 20))))))}})},
+		{name: "both bindings", sig: w.one(signer{extra: [][]byte{attr(atSCV1, seq(seq(seq(octets(oldHash(w.certs["leaf"]))))))}})},
+		{name: "countersignature", sig: w.one(signer{unsigned: attr("1.2.840.113549.1.9.6", w.si(signer{}))})},
 		{name: "own CRL in the bag", sig: w.letter(letter{crls: w.crl(sheet{by: "root", number: 3})}, w.si(signer{}))},
 	}
 	sid := tlv(0x80, pki.SHA256.Sum(w.keys["leaf"].Public().SPKI())[:20])
@@ -92,6 +94,11 @@ func good(w *world) []attack {
 			p.Signers = append(p.Signers, cms.Pin{Certificate: w.cert("renewed")})
 		}})
 	return all
+}
+
+func oldHash(b []byte) []byte {
+	sum := sha1.Sum(b)
+	return sum[:]
 }
 
 func contents(w *world) []attack {
@@ -272,6 +279,17 @@ func bindings(w *world) []attack {
 		bound("with an address for an issuer", one(hash, sum, seq(seq(tlv(0x82, []byte("ca.example"))), f[1])), "signing-certificate"),
 		bound("with something more", one(hash, sum, named(f[3], f[1]), null()), "signing-certificate"),
 		bound("with the right one second", attr(atSCV2, seq(seq(seq(octets(pki.SHA256.Sum(other))), seq(octets(pki.SHA256.Sum(leaf)))))), "signing-certificate"),
+		bound("of a stranger after the signer", attr(atSCV2, seq(seq(seq(octets(pki.SHA256.Sum(leaf))), seq(octets(pki.SHA256.Sum(other)))))), "signing-certificate"),
+		bound("of junk after the signer", attr(atSCV2, seq(seq(seq(octets(pki.SHA256.Sum(leaf))), null()))), "signing-certificate"),
+		{name: "binding of a stranger after the signer, pin alone", sig: w.one(signer{attrs: map[string][]byte{
+			atSCV2: attr(atSCV2, seq(seq(seq(octets(pki.SHA256.Sum(leaf))), seq(octets(pki.SHA256.Sum(other)))))),
+		}}), set: func(p *cms.Policy) { p.Roots, p.CRLs = nil, nil }},
+		{name: "old binding of another certificate beside", sig: w.one(signer{extra: [][]byte{attr(atSCV1, seq(seq(seq(octets(oldHash(other))))))}}), want: "signing-certificate"},
+		{name: "old binding of a stranger after the signer", sig: w.one(signer{extra: [][]byte{attr(atSCV1, seq(seq(seq(octets(oldHash(leaf))), seq(octets(oldHash(other))))))}}), want: "signing-certificate"},
+		{name: "unsigned binding of another certificate beside", sig: w.one(signer{unsigned: w.scv2(other)}), want: "attribute-place"},
+		{name: "unsigned digest beside", sig: w.one(signer{unsigned: attr(atMD, octets(nil))}), want: "attribute-place"},
+		{name: "unsigned time beside", sig: w.one(signer{unsigned: attr(atTime, utc(now()))}), want: "attribute-place"},
+		{name: "signed countersignature", sig: w.one(signer{extra: [][]byte{attr("1.2.840.113549.1.9.6", null())}}), want: "attribute-place"},
 		bound("of nothing", attr(atSCV2, seq(seq())), "signing-certificate"),
 		bound("not a sequence", attr(atSCV2, octets(pki.SHA256.Sum(leaf))), "signing-certificate"),
 		bound("with an empty hash", one(hash, octets(nil)), "signing-certificate"),

@@ -158,7 +158,7 @@ func nameOf(id string) string {
 		oidData: "data", oidSignedData: "SignedData", "1.2.840.113549.1.9.16.1.4": "TSTInfo (time stamp)",
 		oidContentType: "contentType", oidMessageDigest: "messageDigest", oidSigningTime: "signingTime",
 		oidSigningCert1: "signingCertificate (v1, SHA-1)", oidSigningCert2: "signingCertificateV2",
-		"1.2.840.113549.1.9.15": "sMIMECapabilities", "1.2.840.113549.1.9.6": "counterSignature",
+		"1.2.840.113549.1.9.15": "sMIMECapabilities", oidCountersign: "counterSignature", oidReceipt: "receiptRequest",
 		"1.2.840.113549.1.9.16.2.14": "signatureTimeStamp (CAdES-T)", "1.2.840.113549.1.9.16.2.15": "signaturePolicyIdentifier",
 		"1.2.840.113549.1.9.16.2.21": "certificateRefs", "1.2.840.113549.1.9.16.2.23": "certificateValues",
 		"1.2.840.113549.1.9.52": "CMSAlgorithmProtection",

@@ -48,6 +48,37 @@ func TestNothingThatOpenSSLRefuses(t *testing.T) {
 	}
 }
 
+// TestOpenSSLAcceptsWhatWeAccept holds every forged message that the strict profile accepts against openssl.
+func TestOpenSSLAcceptsWhatWeAccept(t *testing.T) {
+	for _, s := range suites() {
+		t.Run(string(s.alg), func(t *testing.T) {
+			w, b := newWorld(t, s), newBench(t)
+			b.write("doc.xml", w.doc)
+			b.write("root.pem", append(pki.MarshalCertificate(w.cert("root")), pki.MarshalCertificate(w.cert("sub"))...))
+			n := 0
+			for _, group := range []func(*world) []attack{good, standing, switches} {
+				for _, a := range group(w) {
+					pin := a.pin
+					if pin == "" {
+						pin = "leaf"
+					}
+					if a.want != "" || a.set != nil {
+						continue
+					}
+					b.write("leaf.pem", pki.MarshalCertificate(w.cert(pin)))
+					if out, err := theirs(b, a.sig); err != nil {
+						t.Errorf("%q is accepted here and refused by openssl: %s", a.name, out)
+					}
+					n++
+				}
+			}
+			if n < 15 {
+				t.Fatalf("%d messages compared, want at least 15", n)
+			}
+		})
+	}
+}
+
 func setting(t *testing.T, name string, otherwise int) int {
 	t.Helper()
 	text := os.Getenv(name)

@@ -134,6 +134,7 @@ type check struct {
 	scheme  scheme
 	cert    *pki.Certificate
 	path    []*pki.Certificate
+	bound   []certID // that the signature binds besides the signer's
 	claimed time.Time
 }
 
@@ -154,7 +155,7 @@ func (c *check) run(content []byte, sums map[pki.Digest][]byte) *pki.Refusal {
 	if refusal := c.digest(sums[h]); refusal != nil {
 		return refusal
 	}
-	for _, step := range []func() *pki.Refusal{c.signature, c.standing, c.time} {
+	for _, step := range []func() *pki.Refusal{c.signature, c.standing, c.further, c.time, c.places} {
 		if refusal := step(); refusal != nil {
 			return refusal
 		}
@@ -266,57 +267,6 @@ func names(si *message.Signer, x *x509.Certificate) bool {
 	return err == nil && bytes.Equal(si.Issuer, x.RawIssuer) && bytes.Equal(si.Serial, serial)
 }
 
-// binding checks signingCertificateV2 (RFC 5035): its first entry must be the hash of the signer's certificate.
-// SigningCertificateV2 ::= SEQUENCE { certs SEQUENCE OF ESSCertIDv2, policies SEQUENCE OPTIONAL }.
-func (c *check) binding(cert *pki.Certificate) *pki.Refusal {
-	value := c.signer.One(oidSigningCert2)
-	if value == nil {
-		return nil
-	}
-	bad := func(what string) *pki.Refusal { return refuse("signing-certificate", "signingCertificateV2: %s", what) }
-	s := cryptobyte.String(value)
-	var seq, ids, id cryptobyte.String
-	var sum []byte
-	if !s.ReadASN1(&seq, der.SEQUENCE) || !s.Empty() || !seq.ReadASN1(&ids, der.SEQUENCE) || !seq.SkipOptionalASN1(der.SEQUENCE) ||
-		!seq.Empty() || !ids.ReadASN1(&id, der.SEQUENCE) {
-		return bad("malformed")
-	}
-	h := pki.SHA256 // the default of RFC 5035; some software spells it out against DER, which changes nothing
-	if id.PeekASN1Tag(der.SEQUENCE) {
-		a, ok := message.ReadAlgorithm(&id)
-		if !ok || !a.Plain() {
-			return bad("malformed hash algorithm")
-		}
-		var known bool
-		if h, known = digestOf(a.OID); known && h == "" {
-			return refuse("weak-digest", "signingCertificateV2 names the certificate by the withdrawn hash %s", a.OID)
-		} else if !known {
-			return refuse("algorithm", "signingCertificateV2 names the certificate by the unknown hash %s", a.OID)
-		}
-	}
-	if !id.ReadASN1Bytes(&sum, der.OCTET_STRING) {
-		return bad("malformed")
-	}
-	if !id.Empty() && !namesIssuer(id, cert) {
-		return bad("its issuer and serial number are not those of the signer's certificate")
-	}
-	if !bytes.Equal(sum, cert.Sum(h)) {
-		return bad("it binds another certificate than the signer's")
-	}
-	return nil
-}
-
-// namesIssuer reads IssuerSerial ::= SEQUENCE { GeneralNames, INTEGER } with exactly one directoryName.
-func namesIssuer(s cryptobyte.String, cert *pki.Certificate) bool {
-	var pair, general, name, serial cryptobyte.String
-	if !s.ReadASN1(&pair, der.SEQUENCE) || !s.Empty() || !pair.ReadASN1(&general, der.SEQUENCE) ||
-		!general.ReadASN1(&name, der.Tag(4).Constructed().ContextSpecific()) || !general.Empty() ||
-		!pair.ReadASN1Element(&serial, der.INTEGER) || !pair.Empty() {
-		return false
-	}
-	return names(&message.Signer{Issuer: name, Serial: serial}, cert.X509)
-}
-
 func (c *check) digest(sum []byte) *pki.Refusal {
 	s := cryptobyte.String(c.signer.One(oidMessageDigest))
 	var claimed []byte
@@ -370,6 +320,24 @@ func (c *check) time() *pki.Refusal {
 	}
 	if c.claimed.Before(x.NotBefore) || c.claimed.After(x.NotAfter) {
 		return refuse("signing-time", "it claims to be signed at %s, outside the validity of %s", bound(c.claimed), c.cert)
+	}
+	return nil
+}
+
+// places refuses attributes on the wrong side (RFC 5652 section 11, RFC 5035 section 5.4): those that say what was signed
+// must not stand among the unsigned ones, a countersignature not among the signed ones. Nothing is read from there, so
+// this comes last; but a message that is not CMS to others must not be good here.
+func (c *check) places() *pki.Refusal {
+	for _, a := range c.signer.Unsigned {
+		switch a.OID {
+		case oidContentType, oidMessageDigest, oidSigningTime, oidSigningCert1, oidSigningCert2, oidReceipt:
+			return refuse("attribute-place", "attribute %s stands among the unsigned ones", nameOf(a.OID))
+		}
+	}
+	for _, a := range c.signer.Signed {
+		if a.OID == oidCountersign {
+			return refuse("attribute-place", "attribute %s stands among the signed ones", nameOf(a.OID))
+		}
 	}
 	return nil
 }
