@@ -72,8 +72,10 @@ func (a *app) bankList(ctx context.Context) error {
 		return a.report(lines)
 	}
 	t := a.table()
-	t.AppendHeader(table.Row{"BIC", a.say("Name", "Название"), a.say("State", "Состояние"), a.say("Server", "Сервер"),
-		a.say("Next visit", "Следующий визит"), a.say("Open documents", "Открыто документов")})
+	t.AppendHeader(table.Row{
+		"BIC", a.say("Name", "Название"), a.say("State", "Состояние"), a.say("Server", "Сервер"),
+		a.say("Next visit", "Следующий визит"), a.say("Open documents", "Открыто документов"),
+	})
 	for _, l := range lines {
 		open := ""
 		if l.Open >= 0 {

@@ -100,8 +100,10 @@ func (a *app) documentsList(ctx context.Context, f documentsFilter) error {
 		return a.report(list)
 	}
 	t := a.table()
-	t.AppendHeader(table.Row{"ID", a.say("Bank", "Банк"), a.say("Kind", "Вид"), a.say("Key", "Ключ"), a.say("Number", "Номер"),
-		a.say("State", "Состояние"), a.say("Since", "С"), a.say("Due", "Срок"), a.say("Reason", "Причина")})
+	t.AppendHeader(table.Row{
+		"ID", a.say("Bank", "Банк"), a.say("Kind", "Вид"), a.say("Key", "Ключ"), a.say("Number", "Номер"),
+		a.say("State", "Состояние"), a.say("Since", "С"), a.say("Due", "Срок"), a.say("Reason", "Причина"),
+	})
 	for _, x := range list {
 		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimPrefix(x.Kind+" "+x.Code, " "), x.InternalKey, x.DocNum, x.State, when(since(x)), when(x.DueAt), x.Reason})
 	}

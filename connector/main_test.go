@@ -274,8 +274,11 @@ func killAfter(t *testing.T, dir, config string, events int64) bool {
 	}
 	c := program(t, "exchange", "-c", config, "--until", "answered")
 	must(t, c.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = c.Wait() // it was killed, or it is done; the loop below tells which
+		close(ended)
+	}()
 	beat := time.NewTicker(time.Millisecond)
 	defer beat.Stop()
 	var b *journal.Book

@@ -50,7 +50,7 @@ func (d *Daemon) Run(ctx, work context.Context, hup <-chan os.Signal) error {
 // notify tells systemd; without it there is nobody to tell.
 func (d *Daemon) notify(state string) {
 	if _, err := sd.SdNotify(false, state); err != nil {
-		d.o.Log.Warn("notify systemd", "err", err)
+		d.o.Log.Warn("notify systemd", slog.Any("err", err))
 	}
 }
 
@@ -91,7 +91,7 @@ func (d *Daemon) loop(ctx, work context.Context, hup <-chan os.Signal) error {
 	defer office.Stop()
 	watchdog, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
-		d.o.Log.Warn("read watchdog interval", "err", err)
+		d.o.Log.WarnContext(ctx, "read watchdog interval", slog.Any("err", err))
 	}
 	places := make(chan struct{}, d.in.Config.Visits.Parallel)
 	for last := d.o.Now(); ; {
@@ -125,9 +125,9 @@ func (d *Daemon) reload(ctx context.Context) {
 		err = d.in.Adopt(ctx, plan)
 	}
 	if err != nil {
-		d.o.Log.Error("reload refused, the old configuration stays in force", "err", err)
+		d.o.Log.ErrorContext(ctx, "reload refused, the old configuration stays in force", slog.Any("err", err))
 	} else {
-		d.o.Log.Info("configuration reloaded", "banks", len(plan.Registry.All()))
+		d.o.Log.InfoContext(ctx, "configuration reloaded", slog.Any("banks", len(plan.Registry.All())))
 	}
 	d.notify(sd.SdNotifyReady)
 }
@@ -156,7 +156,7 @@ func (d *Daemon) accept(ctx context.Context) {
 
 // failure logs what went wrong; a broken journal or disk ends the process.
 func (d *Daemon) failure(id banks.ID, err error) {
-	d.o.Log.Error("exchange", "bank", id, "err", err)
+	d.o.Log.Error("exchange", slog.Any("bank", id), slog.Any("err", err))
 	var f *fate.Failure
 	if errors.As(err, &f) && f.Kind == fate.Broken {
 		select {
@@ -225,7 +225,7 @@ func (d *Daemon) visit(ctx context.Context, courier *flow.Courier, b *banks.Bank
 			d.failure(b.BIC, err)
 			return
 		}
-		d.o.Log.Info("visit", "bank", b.BIC, "sent", o.Sent, "taken", o.Taken)
+		d.o.Log.InfoContext(ctx, "visit", slog.Any("bank", b.BIC), slog.Any("sent", o.Sent), slog.Any("taken", o.Taken))
 	}
 }
 

@@ -30,7 +30,6 @@ type fakeBank struct {
 	from    map[string][]byte // the bank's folder
 	claimed map[string][]byte
 	taken   []arrival // what the bank took, in order
-	seq     int
 	fault   func(op string) (apply bool, err error)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"bankconnector/connector/flow/intake"
 	"bankconnector/connector/journal"
@@ -40,7 +41,7 @@ func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgemen
 			if err := tx.Note("alarm.incoming", in.Bank, j.ExchangeID, alarm{Reason: j.alarm, Name: in.Name}); err != nil {
 				return err
 			}
-			v.Log.Error("reply set aside", "bank", in.Bank, "file", in.Name, "err", j.Outcome)
+			v.Log.ErrorContext(ctx, "reply set aside", slog.Any("bank", in.Bank), slog.Any("file", in.Name), slog.Any("err", j.Outcome))
 		}
 		if receipt == nil {
 			return nil
@@ -90,7 +91,8 @@ func (v *visit) acknowledged(tx *journal.Tx, in journal.Incoming, x journal.Exch
 	}
 	if reached(x.State) {
 		return tx.Note("alarm.receipt", x.Bank, x.ID, alarm{
-			Reason: fmt.Sprintf("receipt %02d came after the bank had accepted the document: a person decides", r.StateID), Name: in.Name})
+			Reason: fmt.Sprintf("receipt %02d came after the bank had accepted the document: a person decides", r.StateID), Name: in.Name,
+		})
 	}
 	if err := tx.Advance(x.ID, x.State, journal.Rejected, change); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/intake"
@@ -113,7 +114,7 @@ func (v *visit) deliver(ctx context.Context, x sealing.Sealed) error {
 // error is no proof of absence: the state stays, and resolve finds out.
 func (v *visit) publish(ctx context.Context, x sealing.Sealed) error {
 	if err := v.box.Publish(ctx, x.TempName, x.FileName); err != nil {
-		v.Log.Warn("outcome unknown", "bank", x.Bank, "doc", x.InternalKey, "exchange", x.ID, "file", x.FileName, "err", err)
+		v.Log.WarnContext(ctx, "outcome unknown", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", x.ID), slog.Any("file", x.FileName), slog.Any("err", err))
 		return fmt.Errorf("publish %s: %w", x.FileName, err)
 	}
 	return v.delivered(ctx, x, journal.Sending, "renamed")

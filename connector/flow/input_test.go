@@ -198,7 +198,7 @@ func TestReplyThatIsSetAside(t *testing.T) {
 			if q := o.quarantined(t, f); !strings.Contains(q, name) {
 				t.Errorf("quarantine does not hold %s: %s", name, q)
 			}
-			checkReceipt(t, o, f, spoolDigest(data), tt.receipt)
+			checkReceipt(t, f, spoolDigest(data), tt.receipt)
 			// The right reply still finds its order.
 			f.leave(t, f.receipt(doc.Key(), sent, formats.StateAccepted))
 			f.leave(t, f.reply(doc))
@@ -212,7 +212,7 @@ func TestReplyThatIsSetAside(t *testing.T) {
 }
 
 // checkReceipt looks for our receipt on a file of the bank.
-func checkReceipt(t *testing.T, o *office, f *fakeBank, digest string, state int) {
+func checkReceipt(t *testing.T, f *fakeBank, digest string, state int) {
 	t.Helper()
 	for _, a := range f.collect() {
 		r, ok := f.open(t, a).(*formats.Receipt)

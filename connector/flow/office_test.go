@@ -173,13 +173,11 @@ func (o *office) submit(t *testing.T, f *fakeBank, n int) []formats.Sample {
 }
 
 // visit calls on a bank and fails the test if the visit was not clean.
-func (o *office) visit(t *testing.T, f *fakeBank) Outcome {
+func (o *office) visit(t *testing.T, f *fakeBank) {
 	t.Helper()
-	out := o.Visit(t.Context(), f.bank, Slot{Name: "test"})
-	if out.Err != nil {
+	if out := o.Visit(t.Context(), f.bank, Slot{Name: "test"}); out.Err != nil {
 		t.Fatalf("visit: %v", out.Err)
 	}
-	return out
 }
 
 // settle lets bank and office talk until nothing is open.

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/sealing"
@@ -29,7 +30,7 @@ func (v *visit) resolveOne(ctx context.Context, x sealing.Sealed) error {
 		return fmt.Errorf("look for %s: %w", x.FileName, err)
 	}
 	found := judge(v.bank.Delivery.Mode, sight, x.FileSize)
-	v.Log.Info("resolved", "bank", x.Bank, "doc", x.InternalKey, "exchange", x.ID, "file", x.FileName, "found", string(found))
+	v.Log.InfoContext(ctx, "resolved", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", x.ID), slog.Any("file", x.FileName), slog.Any("found", string(found)))
 	switch found {
 	case foundFinal:
 		return v.recognise(ctx, x, found)
@@ -39,9 +40,9 @@ func (v *visit) resolveOne(ctx context.Context, x sealing.Sealed) error {
 		return v.halfRenamed(ctx, x)
 	case foundTemp:
 		return v.stillTemp(ctx, x)
-	default:
-		return v.doubt(ctx, x, journal.Suspect, "a file of another size stands under our name")
+	case foundStrange:
 	}
+	return v.doubt(ctx, x, journal.Suspect, "a file of another size stands under our name")
 }
 
 // recognise reads back what stands under the final name: only our bytes prove our
@@ -115,7 +116,7 @@ func (v *visit) doubt(ctx context.Context, x sealing.Sealed, to journal.State, r
 	if x.DueAt == nil {
 		change = v.term(change, journal.Delivered, x.Kind)
 	}
-	v.Log.Error("delivery in doubt", "bank", x.Bank, "doc", x.InternalKey, "exchange", x.ID, "state", string(to), "err", reason)
+	v.Log.ErrorContext(ctx, "delivery in doubt", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", x.ID), slog.Any("state", string(to)), slog.Any("err", reason))
 	return v.write(ctx, "doubt", func(tx *journal.Tx) error {
 		if err := tx.Advance(x.ID, x.State, to, change); err != nil {
 			return err

@@ -39,26 +39,16 @@ const (
 
 // reached tells whether the bank has acknowledged a document in this state.
 func reached(s journal.State) bool {
-	switch s {
-	case journal.Confirmed, journal.Answered, journal.Closed:
-		return true
-	default:
-		return false
-	}
+	return s == journal.Confirmed || s == journal.Answered || s == journal.Closed
 }
 
 // awaiting tells whether a document in this state may still get its first sign of life
 // from the bank. A receipt may be faster than our own commit of Delivered.
 func awaiting(s journal.State) bool {
-	switch s {
-	case journal.Sending, journal.Ambiguous, journal.Delivered, journal.Suspect:
-		return true
-	default:
-		return false
-	}
+	return s == journal.Sending || s == journal.Ambiguous || s == journal.Delivered || s == journal.Suspect
 }
 
-// answered tells whether a report or an answer finds its document in this state.
+// answerable tells whether a report or an answer finds its document in this state.
 func answerable(s journal.State) bool { return awaiting(s) || reached(s) }
 
 // final tells whether a reply with this code ends the exchange. An order executed in

@@ -234,7 +234,7 @@ func TestRepeatedReplyHasNoSecondEffect(t *testing.T) {
 		if x := o.find(t, doc.Key()); x.State != first.State || *x.AnsweredAt != *first.AnsweredAt {
 			t.Errorf("%s, want it as it was: %s", x.State, first.State)
 		}
-		checkReceipt(t, o, f, spoolDigest(data), formats.StateAccepted)
+		checkReceipt(t, f, spoolDigest(data), formats.StateAccepted)
 	})
 	t.Run("SignedAnew", func(t *testing.T) {
 		name, data := f.sealed(t, f.reply(doc), f.sign)
@@ -253,7 +253,7 @@ func TestRepeatedReplyHasNoSecondEffect(t *testing.T) {
 		if in := onlyIncoming(t, o, name); in.Outcome != outcomeConflict {
 			t.Errorf("outcome %q %q, want conflict", in.Outcome, in.Reason)
 		}
-		checkReceipt(t, o, f, spoolDigest(data), formats.StateDuplicate)
+		checkReceipt(t, f, spoolDigest(data), formats.StateDuplicate)
 	})
 	o.checkBooks(t)
 }

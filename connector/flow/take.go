@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"bankconnector/connector/flow/fate"
@@ -30,7 +31,7 @@ func (v *visit) inbound(ctx context.Context) error {
 			return fmt.Errorf("list bank's folder: %w", err)
 		}
 		for _, name := range list.Strange {
-			v.Log.Warn("strange name at the bank", "bank", v.bank.BIC, "file", name)
+			v.Log.WarnContext(ctx, "strange name at the bank", slog.Any("bank", v.bank.BIC), slog.Any("file", name))
 		}
 		var todo []found
 		for _, f := range list.Claimed {

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -146,7 +147,7 @@ func (v *visit) run(ctx context.Context) error {
 	v.box = box
 	err = v.exchange(ctx)
 	if shut := box.Close(); err == nil && shut != nil {
-		v.Log.Info("close connection", "bank", v.bank.BIC, "err", shut)
+		v.Log.InfoContext(ctx, "close connection", slog.Any("bank", v.bank.BIC), slog.Any("err", shut))
 	}
 	return err
 }
@@ -189,7 +190,7 @@ func (c *Courier) Sweep(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		c.Log.Error("no receipt by the deadline", "bank", x.Bank, "doc", x.InternalKey, "exchange", x.ID)
+		c.Log.ErrorContext(ctx, "no receipt by the deadline", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", x.ID))
 	}
 	return nil
 }

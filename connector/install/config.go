@@ -6,6 +6,7 @@ package install
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -71,9 +72,9 @@ func (c *Config) Check() banks.Problems {
 }
 
 func (c *Config) calendar() (*schedule.Calendar, error) {
-	loc, err := time.LoadLocation(c.TimeZone)
-	if err != nil || c.TimeZone == "" || c.TimeZone == "Local" {
-		return nil, fmt.Errorf("time_zone: %q is no zone of the tz database; write one such as Europe/Moscow", c.TimeZone)
+	loc, err := schedule.Zone(c.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time_zone: %w", err)
 	}
 	return schedule.NewCalendar(loc, c.Calendar.DaysOff, c.Calendar.WorkDays)
 }
@@ -93,7 +94,7 @@ func Read(path string) (*Plan, error) {
 	p := &Plan{Path: path, tables: make(map[banks.ID]*schedule.Timetable)}
 	data, err := banks.ReadFile(path)
 	if err != nil {
-		return nil, banks.Problems{{File: path, Text: err.Error()}}
+		return nil, err
 	}
 	if err := banks.Decode(path, data, &p.Config); err != nil {
 		return nil, err
@@ -112,6 +113,10 @@ func Read(path string) (*Plan, error) {
 // found before the daemon waits for it.
 func (p *Plan) checkTimetable(b *banks.Bank) banks.Problems {
 	table, err := schedule.NewTimetable(schedule.Rule(b.Schedule), p.Calendar)
+	var rule *schedule.RuleError
+	if errors.As(err, &rule) {
+		return banks.Problems{{Path: "schedule." + rule.Field, Text: rule.Text}}
+	}
 	if err != nil {
 		return banks.Problems{{Path: "schedule", Text: err.Error()}}
 	}

@@ -20,6 +20,7 @@ import (
 	"bankconnector/crypto/cms"
 	"bankconnector/formats"
 	"bankconnector/internal/durable"
+	"bankconnector/schedule"
 )
 
 // Options are what an installation takes from outside.
@@ -128,7 +129,7 @@ func (in *Installation) courier(p *Plan) (*flow.Courier, error) {
 		return nil, err
 	}
 	roads := &mailbox.Dialer{Now: in.opts.Now}
-	zone, err := time.LoadLocation(p.Config.TimeZone) // a document's date is a day of the installation's zone
+	zone, err := schedule.Zone(p.Config.TimeZone) // a document's date is a day of the installation's zone
 	if err != nil {
 		return nil, fmt.Errorf("time_zone: %w", err)
 	}
@@ -184,6 +185,9 @@ func (in *Installation) announce(ctx context.Context, p *Plan) error {
 	var rows []journal.BankRow
 	for _, b := range p.Registry.All() {
 		rows = append(rows, journal.BankRow{BIC: string(b.BIC), Name: b.Name, State: string(b.State)})
+	}
+	if year := in.opts.Now().Year(); !p.Calendar.Covers(year) {
+		in.opts.Log.WarnContext(ctx, "calendar.days_off names no day of this year: deadlines count every weekday as worked", slog.Int("year", year))
 	}
 	digest, err := p.digest()
 	if err != nil {

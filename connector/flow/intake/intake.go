@@ -54,7 +54,7 @@ func (k *Intake) Accept(ctx context.Context, b *banks.Bank) (faults []error, err
 			return faults, fate.Disk(b.BIC, "list office inbox", err)
 		}
 		for _, name := range strange {
-			k.Log.Error("not a regular file in the office inbox", "bank", b.BIC, "file", fmt.Sprintf("%q", name))
+			k.Log.ErrorContext(ctx, "not a regular file in the office inbox", slog.Any("bank", b.BIC), slog.Any("file", fmt.Sprintf("%q", name)))
 		}
 		more, err := fate.Each(ctx, b.Limits.Parallel, k.Halt, items, d.accept)
 		faults = append(faults, more...)
@@ -113,8 +113,10 @@ func (d desk) admit(name string, data []byte) (reading.Submission, formats.Docum
 		return sub, doc, refused
 	}
 	if k := doc.Kind(); k != formats.KindOrder && k != formats.KindQuery {
-		return sub, doc, &reading.Refusal{Code: "kind", State: formats.StateBadLogic,
-			Reason: fmt.Sprintf("the office sends orders and queries, this is a %s", k)}
+		return sub, doc, &reading.Refusal{
+			Code: "kind", State: formats.StateBadLogic,
+			Reason: fmt.Sprintf("the office sends orders and queries, this is a %s", k),
+		}
 	}
 	return sub, doc, d.examineSignature(sub)
 }
@@ -126,8 +128,10 @@ func (d desk) examineSignature(sub reading.Submission) *reading.Refusal {
 		return nil
 	}
 	if verdict := d.Officials.Verify(sub.Original, sub.Signature, d.Now()); !verdict.Valid() {
-		return &reading.Refusal{Code: verdict.Code, State: formats.StateBadSignature,
-			Reason: "the bailiff's signature of the original: " + verdict.Text("en")}
+		return &reading.Refusal{
+			Code: verdict.Code, State: formats.StateBadSignature,
+			Reason: "the bailiff's signature of the original: " + verdict.Text("en"),
+		}
 	}
 	return nil
 }
@@ -150,8 +154,10 @@ func (d desk) enter(ctx context.Context, sub reading.Submission, doc formats.Doc
 		case errors.Is(err, journal.ErrDuplicate):
 			return tx.Note("note.office.repeated", a.Bank, id, stray{Key: a.InternalKey, SHA256: a.SourceSHA256})
 		case errors.Is(err, journal.ErrConflict):
-			refused = &reading.Refusal{Code: "conflict", State: formats.StateDuplicate,
-				Reason: fmt.Sprintf("key %s was taken already with other content or for another bank (exchange %d)", a.InternalKey, id)}
+			refused = &reading.Refusal{
+				Code: "conflict", State: formats.StateDuplicate,
+				Reason: fmt.Sprintf("key %s was taken already with other content or for another bank (exchange %d)", a.InternalKey, id),
+			}
 			return tx.Note("alarm.office.conflict", a.Bank, id, stray{Key: a.InternalKey, SHA256: a.SourceSHA256})
 		}
 		return err
@@ -258,7 +264,7 @@ func (d desk) tell(ctx context.Context, item spool.Item, a journal.Acceptance, r
 	if err == nil {
 		err = d.Office.Tell(a.Bank, notice)
 	}
-	d.Log.Warn("document not sent", "bank", a.Bank, "doc", a.InternalKey, "file", item.Name, "err", r.Code)
+	d.Log.WarnContext(ctx, "document not sent", slog.Any("bank", a.Bank), slog.Any("doc", a.InternalKey), slog.Any("file", item.Name), slog.Any("err", r.Code))
 	return d.disk("tell office", err)
 }
 

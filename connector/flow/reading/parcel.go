@@ -118,8 +118,10 @@ func (p Parcel) checkManifest(b *banks.Bank) *Refusal {
 		return BadDocument(faults)
 	}
 	if m.Recipient != Service || !slices.Contains(b.Codes(), m.Sender) {
-		return &Refusal{Code: "addressee", State: formats.StateWrongAddressee,
-			Reason: fmt.Sprintf("the manifest is from %s to %s; this is the mailbox of bank %s", m.Sender, m.Recipient, b.BIC)}
+		return &Refusal{
+			Code: "addressee", State: formats.StateWrongAddressee,
+			Reason: fmt.Sprintf("the manifest is from %s to %s; this is the mailbox of bank %s", m.Sender, m.Recipient, b.BIC),
+		}
 	}
 	listed := make(map[string]string)
 	for _, e := range m.Entries {
@@ -144,8 +146,10 @@ func (p Verified) Decode(rules formats.Rules) (formats.Document, *Refusal) {
 		return nil, BadDocument(faults)
 	}
 	if doc.Kind() != p.Kind() {
-		return nil, &Refusal{Code: "kind", State: formats.StateBadSchema,
-			Reason: fmt.Sprintf("the file is named as %s and holds a %s", p.Prefix, doc.Kind())}
+		return nil, &Refusal{
+			Code: "kind", State: formats.StateBadSchema,
+			Reason: fmt.Sprintf("the file is named as %s and holds a %s", p.Prefix, doc.Kind()),
+		}
 	}
 	if k := doc.Kind(); k == formats.KindOrder || k == formats.KindQuery {
 		return nil, &Refusal{Code: "kind", State: formats.StateBadLogic, Reason: fmt.Sprintf("a bank does not send an %s: our own document reflected", k)}

@@ -84,8 +84,10 @@ func unpack(name string, data []byte) (Submission, *Refusal) {
 		case sub.Document == nil:
 			sub.Document = e.Data
 		default:
-			return sub, &Refusal{Code: "zip", State: formats.StateBadSchema,
-				Reason: fmt.Sprintf("the office's ZIP holds %q besides one document and its original", e.Name)}
+			return sub, &Refusal{
+				Code: "zip", State: formats.StateBadSchema,
+				Reason: fmt.Sprintf("the office's ZIP holds %q besides one document and its original", e.Name),
+			}
 		}
 	}
 	if sub.Document == nil {
