@@ -64,25 +64,35 @@ func heap() int64 {
 // F34, F35: a listing is bounded in names, octets and pages, and the session goes on.
 func TestListingsWithoutEnd(t *testing.T) {
 	n := 0
-	faults := map[string]func(*testkit.Request){
-		"F34 names without end": func(r *testkit.Request) {
+	tests := map[string]struct {
+		fault func(*testkit.Request)
+		pages int // asked for at most
+	}{
+		"F34 names without end": {func(r *testkit.Request) {
 			page := make([]testkit.Name, 100)
 			for i := range page {
 				n++
 				page[i] = testkit.Name{Name: fmt.Sprintf("rep_%d.zip", n), Mode: 0o100644}
 			}
 			r.Names(100, page...)
-		},
-		"long names without end": func(r *testkit.Request) {
+		}, 101},
+		"long names without end": {func(r *testkit.Request) {
 			r.Names(1, testkit.Name{Name: strings.Repeat("x", 60_000), Mode: 0o100644})
-		},
-		"F35 empty pages without end": func(r *testkit.Request) { r.Names(0) },
+		}, 8<<20/60_000 + 1},
+		"F35 empty pages without end": {func(r *testkit.Request) { r.Names(0) }, 3},
+		"pages of dots without end":   {func(r *testkit.Request) { r.Names(2, testkit.Name{Name: "."}, testkit.Name{Name: ".."}) }, 3},
 	}
-	for name, fault := range faults {
+	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			h, b := hostile(t)
 			b.Limits.Files = 10_000
-			h.On("readdir", fault)
+			h.On("readdir", func(r *testkit.Request) {
+				if r.Path == fromBank {
+					c.fault(r)
+					return
+				}
+				r.Status(1, "")
+			})
 			s := dialed(t, dialer(), b)
 			before := heap()
 			l, err := s.List(t.Context())
@@ -92,6 +102,9 @@ func TestListingsWithoutEnd(t *testing.T) {
 			}
 			if !l.Truncated || len(l.Files) > 10_000 || len(l.Strange) > 100 {
 				t.Fatalf("%d files, %d strange, truncated %t", len(l.Files), len(l.Strange), l.Truncated)
+			}
+			if asked := sent(h, "readdir") - 1; asked > c.pages {
+				t.Fatalf("%d pages were asked for", asked)
 			}
 			h.On("readdir", nil)
 			l, err = s.List(t.Context())

@@ -6,8 +6,8 @@
 // happened, did not happen, or its outcome is Unknown, and the caller is told which. A bank is
 // met only under one of its pinned host keys.
 //
-// It may call banks for the bank's profile, its own rooms line (the SSH connection) and wire (the
-// packets), and github.com/pkg/sftp for the file protocol; no other package of the program may open
+// It may call banks for the bank's profile, its own rooms line (the SSH connection), wire (the packets)
+// and sieve (names and what is finished), and github.com/pkg/sftp for the file protocol; no other package of the program may open
 // the client side of that library.
 //
 // # What a session never does

@@ -165,7 +165,7 @@ func (s *Session) judge(op, path string, err error) *Error {
 	case errors.As(err, &own):
 		e.Kind, e.Err = Refused, fmt.Errorf("the bank's server said no: %w", own)
 	case errors.As(err, &status) && status.FxCode() != sftp.ErrSSHFxConnectionLost && status.FxCode() != sftp.ErrSSHFxNoConnection:
-		e.Kind, e.Err = Refused, fmt.Errorf("the bank's server said no: %s", line.Quote(status.Error()))
+		e.Kind, e.Err = Refused, fmt.Errorf("the bank's server said no: %s", line.Cut(status.Error()))
 	default:
 		s.kill(fmt.Errorf("the bank's answer makes no sense: %s", line.Cut(err.Error())))
 		e.Kind, e.Err = Unknown, fmt.Errorf("the outcome is not known: %w", s.dead())
@@ -197,9 +197,11 @@ func (s *Session) watch() {
 		} else {
 			silent++
 		}
-		if silent > watchTicks || age > stuckTimeouts*watchTicks {
+		switch {
+		case silent > watchTicks:
 			s.kill(fmt.Errorf("the bank owes %d answers and was silent for %v", owed, s.route.timeout))
-			return
+		case age > stuckTimeouts*watchTicks:
+			s.kill(fmt.Errorf("the bank left one question unanswered for %v and answered later ones", stuckTimeouts*s.route.timeout))
 		}
 	}
 }

@@ -86,7 +86,7 @@ type packet struct {
 // ended; both are called from the wire's goroutines. Pump must run beside it.
 func New(channel io.ReadWriteCloser, heard func(), broken func(error)) *Wire {
 	w := &Wire{
-		channel: channel, in: bufio.NewReaderSize(channel, 64<<10), heard: heard, broken: broken,
+		channel: channel, in: bufio.NewReaderSize(channel, 32<<10), heard: heard, broken: broken,
 		flights: make(map[uint32]flight), nextID: ownID,
 	}
 	w.wake = sync.NewCond(&w.mu)

@@ -263,3 +263,42 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+// canned is a channel whose server has said all it will ever say.
+type canned struct{ io.Reader }
+
+func (canned) Write(p []byte) (int, error) { return len(p), nil }
+func (canned) Close() error                { return nil }
+
+// FuzzAnswers: whatever a server says, every question ends, and nothing panics.
+func FuzzAnswers(f *testing.F) {
+	greeting := []byte{0, 0, 0, 5, fxVersion, 0, 0, 0, 3}
+	reply := func(kind byte, id uint32, body ...byte) []byte {
+		p := binary.BigEndian.AppendUint32(nil, uint32(5+len(body)))
+		return append(binary.BigEndian.AppendUint32(append(p, kind), id), body...)
+	}
+	f.Add(greeting)
+	f.Add(append(bytes.Clone(greeting), reply(fxStatus, 1, 0, 0, 0, 2)...))
+	f.Add(append(bytes.Clone(greeting), reply(fxHandle, ownID, 0, 0, 0, 1, 'h')...))
+	f.Add(append(bytes.Clone(greeting), reply(fxName, ownID, 0xff, 0xff, 0xff, 0xff)...))
+	f.Add(append(bytes.Clone(greeting), 0xff, 0xff, 0xff, 0xff, fxStatus))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		var ended error
+		w := New(canned{bytes.NewReader(said)}, func() {}, func(err error) { ended = err })
+		pumped := make(chan struct{})
+		go func() { w.Pump(); close(pumped) }()
+		c, err := sftp.NewClientPipe(w, w)
+		if err == nil {
+			asked := make(chan struct{})
+			go func() { _, _, _ = w.Readdir(t.Context(), "/", 10); close(asked) }()
+			_, _ = c.Lstat("/")
+			<-asked
+			_ = c.Close()
+		}
+		w.End(io.EOF)
+		<-pumped
+		if ended == nil {
+			t.Fatal("nobody was told that the wire ended")
+		}
+	})
+}
