@@ -191,5 +191,5 @@ func (c *checkup) rename() error {
 	if err != nil {
 		return err
 	}
-	return c.session.moved(c.canary, move(c.canary, c.moved))
+	return c.session.moved(move, c.canary, c.moved)
 }

@@ -204,13 +204,20 @@ func (s *Session) publisher(op, temp, final string) (func() error, error) {
 		return func() error { return s.write(to, data) }, nil
 	}
 	move, err := s.mover(op)
-	return func() error { return s.moved(from, move(from, to)) }, err
+	return func() error { return s.moved(move, from, to) }, err
 }
 
-// moved believes a rename only when the old name is gone: some servers say done and are not, or copy.
-// The new name proves nothing, since the bank may have taken the file already.
-func (s *Session) moved(from string, err error) error {
-	if err != nil {
+// moved renames, and believes it only when the old name is gone: some servers say done and are not, or
+// copy. The new name proves nothing, since the bank may have taken the file already. The question goes
+// out right behind the rename and costs no round trip; a server that works on both at once may still
+// see the old name, so it is asked again before it is disbelieved.
+func (s *Session) moved(move func(from, to string) error, from, to string) error {
+	behind := make(chan bool, 1)
+	s.crew.Go(func() {
+		left, err := s.lstat(from)
+		behind <- err == nil && left == nil
+	})
+	if err := move(from, to); err != nil || <-behind {
 		return err
 	}
 	left, err := s.lstat(from)
