@@ -30,19 +30,17 @@ func airy(dir string) bool {
 // checkClock wants time and contexts handed down from main.
 func checkClock(h *house) []violation {
 	var out []violation
-	for _, r := range h.rooms {
-		if airy(r.dir) {
+	for r, s := range h.all() {
+		if s.test || s.generated || airy(r.dir) {
 			continue
 		}
-		for _, s := range r.product() {
-			ast.Inspect(s.syntax, func(n ast.Node) bool {
-				name := s.qualified(n)
-				if why, ok := ambient[name]; ok {
-					out = append(out, h.named(s, n, name, "%s: %s", name, why))
-				}
-				return true
-			})
-		}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			name := s.qualified(n)
+			if why, ok := ambient[name]; ok {
+				out = append(out, h.named(s, n, name, "%s: %s", name, why))
+			}
+			return true
+		})
 	}
 	return out
 }

@@ -13,19 +13,17 @@ import (
 // folder of testdata that a test names is there.
 func checkCorpora(h *house) []violation {
 	var out []violation
-	for _, r := range h.rooms {
-		for _, s := range r.sources {
-			if !s.test {
-				continue
-			}
-			for _, d := range s.syntax.Decls {
-				f, ok := d.(*ast.FuncDecl)
-				if ok && strings.HasPrefix(f.Name.Name, "Fuzz") && !adds(f) && !h.exists(path.Join(r.dir, "testdata/fuzz", f.Name.Name, "*")) {
-					out = append(out, h.named(s, f, f.Name.Name, "%s has no seed: neither f.Add nor testdata/fuzz/%s", f.Name.Name, f.Name.Name))
-				}
-			}
-			out = append(out, h.patterns(r, s)...)
+	for r, s := range h.all() {
+		if !s.test {
+			continue
 		}
+		for _, d := range s.syntax.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if ok && strings.HasPrefix(f.Name.Name, "Fuzz") && !adds(f) && !h.exists(path.Join(r.dir, "testdata/fuzz", f.Name.Name, "*")) {
+				out = append(out, h.named(s, f, f.Name.Name, "%s has no seed: neither f.Add nor testdata/fuzz/%s", f.Name.Name, f.Name.Name))
+			}
+		}
+		out = append(out, h.patterns(r, s)...)
 	}
 	return out
 }

@@ -35,6 +35,7 @@ var rules = []rule{
 	{"names", checkNames},
 	{"corpora", checkCorpora},
 	{"words", checkWords},
+	{"links", checkLinks},
 }
 
 // broken runs a rule and takes away what an exception allows; an exception that allows nothing is a violation.

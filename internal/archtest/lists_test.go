@@ -164,3 +164,22 @@ func TestModules(t *testing.T) {
 		})
 	}
 }
+
+func TestLinks(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want []string
+	}{
+		"there":        {"see [a](b.md), [folder](sub) and [part](b.md#part)", nil},
+		"elsewhere":    {"see [a](https://example.org/a)", nil},
+		"nowhere":      {"see [a](c.md) and [b](b.md)", []string{"docs/a.md: the link to c.md leads nowhere"}},
+		"up and down":  {"[a](../docs/b.md)", nil},
+		"off the tree": {"[a](../../b.md)", []string{"leads nowhere"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{"docs/a.md": tt.text, "docs/b.md": "", "docs/sub/c.md": ""}
+			wants(t, brokenIn(t, "links", files), tt.want...)
+		})
+	}
+}

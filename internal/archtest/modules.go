@@ -45,13 +45,11 @@ func checkModules(h *house) []violation {
 // direct lists the modules of go.mod that some file imports a package of.
 func (h *house) direct(modules []string) []string {
 	var out []string
-	for _, r := range h.rooms {
-		for _, s := range r.sources {
-			for _, i := range s.imports() {
-				m := owner(i.path, modules)
-				if m != "" && !slices.Contains(out, m) {
-					out = append(out, m)
-				}
+	for _, s := range h.all() {
+		for _, i := range s.imports() {
+			m := owner(i.path, modules)
+			if m != "" && !slices.Contains(out, m) {
+				out = append(out, m)
 			}
 		}
 	}

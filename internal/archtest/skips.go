@@ -1,12 +1,12 @@
 package archtest
 
 import (
-	"fmt"
 	"go/ast"
 	"go/build/constraint"
-	"io/fs"
 	"slices"
 	"strings"
+
+	"bankconnector/internal/archtest/list"
 )
 
 // The lists beside this file: tests that may skip, and tests that must have run and passed.
@@ -20,22 +20,19 @@ var testTags = []string{"linux", "amd64", "arm64", "race", "crash", "sim"}
 
 // checkSkips wants no test that can leave itself out: no Skip, no build tag that nothing sets.
 func checkSkips(h *house) []violation {
-	allowed, err := ReadList(h.fsys, skipsFile)
+	allowed, err := list.Read(h.fsys, skipsFile)
 	if err != nil {
 		return []violation{{path: skipsFile, subject: skipsFile, text: err.Error()}}
 	}
 	var out []violation
-	for _, r := range h.rooms {
-		for _, s := range r.sources {
-			if !s.test && r.dir != testkit {
-				continue
-			}
-			out = append(out, h.checkTags(s)...)
-			for _, d := range s.syntax.Decls {
-				f, ok := d.(*ast.FuncDecl)
-				if !ok || slices.Contains(allowed, r.dir+" "+f.Name.Name) {
-					continue
-				}
+	for r, s := range h.all() {
+		if !s.test && r.dir != testkit {
+			continue
+		}
+		out = append(out, h.checkTags(s)...)
+		for _, d := range s.syntax.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if ok && !slices.Contains(allowed, r.dir+" "+f.Name.Name) {
 				out = append(out, h.skipCalls(s, f)...)
 			}
 		}
@@ -114,31 +111,9 @@ func (h *house) checkTags(s *source) []violation {
 	return out
 }
 
-// ReadList reads lines of the form "package/dir TestName: reason." and gives "package/dir TestName" of each.
-// Empty lines and lines that begin with # are left out; a line without a reason is an error that names the line.
-func ReadList(fsys fs.FS, name string) ([]string, error) {
-	text, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for n, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		test, reason, ok := strings.Cut(line, ":")
-		if fields := strings.Fields(test); !ok || len(fields) != 2 || strings.TrimSpace(reason) == "" {
-			return nil, fmt.Errorf("%s:%d: want \"folder TestName: reason.\"", name, n+1)
-		}
-		out = append(out, test)
-	}
-	return out, nil
-}
-
 // checkRequired wants every test on the list of required ones to exist.
 func checkRequired(h *house) []violation {
-	required, err := ReadList(h.fsys, requiredFile)
+	required, err := list.Read(h.fsys, requiredFile)
 	if err != nil {
 		return []violation{{path: requiredFile, subject: requiredFile, text: err.Error()}}
 	}
@@ -155,15 +130,13 @@ func checkRequired(h *house) []violation {
 func (h *house) hasTest(want string) bool {
 	dir, name, _ := strings.Cut(want, " ")
 	name, _, _ = strings.Cut(name, "/")
-	for _, r := range h.rooms {
-		for _, s := range r.sources {
-			if !s.test {
-				continue
-			}
-			for _, d := range s.syntax.Decls {
-				if f, ok := d.(*ast.FuncDecl); ok && r.dir == dir && f.Name.Name == name {
-					return true
-				}
+	for r, s := range h.all() {
+		if !s.test || r.dir != dir {
+			continue
+		}
+		for _, d := range s.syntax.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == name {
+				return true
 			}
 		}
 	}

@@ -5,7 +5,8 @@
 // that each rule does fail. Permitted exceptions stand in exceptions.go, each with its reason.
 //
 // It builds nothing, needs no tool besides the standard library, knows nothing of what the program does, and
-// opens no other room. Only its own command gate may import it.
+// opens no other room. Nothing may import it; its inner rooms are list, which reads the lists of tests, and gate, the
+// command behind the tests.
 package archtest
 
 import (
@@ -15,6 +16,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"iter"
 	"path"
 	"regexp"
 	"slices"
@@ -146,6 +148,19 @@ func hidden(p string) bool {
 		}
 	}
 	return false
+}
+
+// all goes through every Go file of every room.
+func (h *house) all() iter.Seq2[*room, *source] {
+	return func(yield func(*room, *source) bool) {
+		for _, r := range h.rooms {
+			for _, s := range r.sources {
+				if !yield(r, s) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // product lists the room's files that are neither tests nor generated.

@@ -3,7 +3,7 @@
 //
 //	go test -json ./... | gate -skips internal/archtest/skips.txt -required internal/archtest/required.txt
 //
-// It runs no test itself and opens no other room than the rules of the house, whose lists it reads.
+// It runs no test itself and opens no other room than the one that reads the lists.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"bankconnector/internal/archtest"
+	"bankconnector/internal/archtest/list"
 )
 
 func main() {
@@ -30,10 +30,10 @@ func main() {
 func read(in io.Reader, out io.Writer, skips, required string) error {
 	g := newGate(out)
 	var err error
-	if g.mayskip, err = list(skips); err != nil {
+	if g.mayskip, err = names(skips); err != nil {
 		return fmt.Errorf("read the list of skips: %w", err)
 	}
-	if g.required, err = list(required); err != nil {
+	if g.required, err = names(required); err != nil {
 		return fmt.Errorf("read the list of required tests: %w", err)
 	}
 	lines := bufio.NewReader(in)
@@ -51,9 +51,9 @@ func read(in io.Reader, out io.Writer, skips, required string) error {
 	}
 }
 
-func list(name string) ([]string, error) {
+func names(name string) ([]string, error) {
 	if name == "" {
 		return nil, nil
 	}
-	return archtest.ReadList(os.DirFS(filepath.Dir(name)), filepath.Base(name))
+	return list.Read(os.DirFS(filepath.Dir(name)), filepath.Base(name))
 }
