@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"bankconnector/connector/flow/intake"
+	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 )
@@ -62,7 +63,7 @@ func (v *visit) effect(tx *journal.Tx, in journal.Incoming, j *judgement) error 
 	}
 	switch d := j.doc.(type) {
 	case *formats.Receipt:
-		return v.acknowledged(tx, in, x, d)
+		return v.acknowledged(tx, in, x, d, j.renames)
 	case *formats.Report:
 		return v.replied(tx, in, x, fmt.Sprintf("%02d", d.AnswerType))
 	case *formats.Answer:
@@ -76,60 +77,44 @@ func (v *visit) effect(tx *journal.Tx, in journal.Incoming, j *judgement) error 
 }
 
 // acknowledged moves an exchange by the bank's receipt.
-func (v *visit) acknowledged(tx *journal.Tx, in journal.Incoming, x journal.Exchange, r *formats.Receipt) error {
-	change := journal.Change{Incoming: in.ID, Reason: fmt.Sprintf("receipt %02d %s", r.StateID, r.StateText)}
-	switch r.StateID {
-	case formats.StateDelivered, formats.StateAccepted:
-		if !awaiting(x.State) {
-			return nil
+func (v *visit) acknowledged(tx *journal.Tx, in journal.Incoming, x journal.Exchange, r *formats.Receipt, renames int) error {
+	said := fmt.Sprintf("receipt %02d %s", r.StateID, r.StateText)
+	e := rule.Acknowledge(x.State, r.StateID, renames)
+	change := journal.Change{Incoming: in.ID, Reason: said}
+	for _, to := range e.Through {
+		if to == journal.Confirmed {
+			change = v.term(change, to, x.Kind)
 		}
-		return tx.Advance(x.ID, x.State, journal.Confirmed, v.term(change, journal.Confirmed, x.Kind))
-	case formats.StateInternal:
-		return tx.Note("alarm.receipt", x.Bank, x.ID, alarm{Reason: "the bank reports an internal error: " + r.StateText, Name: in.Name})
-	case formats.StateDuplicate:
-		return v.calledDuplicate(tx, in, x, change)
-	}
-	if reached(x.State) {
-		return tx.Note("alarm.receipt", x.Bank, x.ID, alarm{
-			Reason: fmt.Sprintf("receipt %02d came after the bank had accepted the document: a person decides", r.StateID), Name: in.Name,
-		})
-	}
-	if err := tx.Advance(x.ID, x.State, journal.Rejected, change); err != nil {
-		return err
-	}
-	return tx.Note("alarm.rejected", x.Bank, x.ID, alarm{Reason: change.Reason, Name: in.Name})
-}
-
-// calledDuplicate: the bank has this key already. After a second rename of ours that is
-// proof that the first copy arrived, and its receipt is on the way; without one somebody
-// else used our key.
-func (v *visit) calledDuplicate(tx *journal.Tx, in journal.Incoming, x journal.Exchange, change journal.Change) error {
-	if reached(x.State) || x.Attempts > 1 {
-		return tx.Note("note.receipt.duplicate", x.Bank, x.ID, alarm{Reason: change.Reason, Name: in.Name})
-	}
-	change.Reason = "the bank calls this a duplicate, and we sent it once: " + change.Reason
-	if x.State != journal.Suspect {
-		if err := tx.Advance(x.ID, x.State, journal.Suspect, change); err != nil {
+		if err := tx.Advance(x.ID, x.State, to, change); err != nil {
 			return err
 		}
+		x.State = to
 	}
-	return tx.Note("alarm.receipt", x.Bank, x.ID, alarm{Reason: change.Reason, Name: in.Name})
+	if e.Note == "" {
+		return nil
+	}
+	return tx.Note(e.Note, x.Bank, x.ID, alarm{Reason: e.Why + ": " + said, Name: in.Name})
 }
 
-// replied moves an exchange by a report or a whole answer. The bank's signed reply that
-// names our key acknowledges the document too, when its receipt is late or lost.
+// replied moves an exchange by a report or a whole answer.
 func (v *visit) replied(tx *journal.Tx, in journal.Incoming, x journal.Exchange, code string) error {
-	if awaiting(x.State) {
-		change := journal.Change{Incoming: in.ID, Reason: "acknowledged by the reply itself"}
-		if err := tx.Advance(x.ID, x.State, journal.Confirmed, change); err != nil {
+	e := rule.Reply(x.State)
+	for _, to := range e.Through {
+		change := journal.Change{Incoming: in.ID}
+		if to == journal.Answered {
+			change.AnswerCode = code
+		} else {
+			change.Reason = "acknowledged by the reply itself"
+		}
+		if err := tx.Advance(x.ID, x.State, to, change); err != nil {
 			return err
 		}
-		x.State = journal.Confirmed
+		x.State = to
 	}
-	if x.State == journal.Closed {
-		return tx.Note("note.reply.later", x.Bank, x.ID, alarm{Reason: "a further reply after the exchange was closed, code " + code, Name: in.Name})
+	if e.Note == "" {
+		return nil
 	}
-	return tx.Advance(x.ID, x.State, journal.Answered, journal.Change{Incoming: in.ID, AnswerCode: code})
+	return tx.Note(e.Note, x.Bank, x.ID, alarm{Reason: e.Why + ", code " + code, Name: in.Name})
 }
 
 // wholeAnswer tells whether with this page every page of an answer is there.

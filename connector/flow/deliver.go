@@ -8,6 +8,7 @@ import (
 
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/intake"
+	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/flow/sealing"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
@@ -100,8 +101,10 @@ func (v *visit) deliver(ctx context.Context, x sealing.Sealed) error {
 	if err := v.box.Upload(ctx, temp, x.FileName, data); err != nil {
 		return v.attempted(ctx, x, err)
 	}
+	// The intent has a term of its own: a bank that is never reached again is no silence.
+	intent := v.term(journal.Change{TempName: temp, Attempt: true}, journal.Delivered, x.Kind)
 	err = v.write(ctx, "intent", func(tx *journal.Tx) error {
-		return tx.Advance(x.ID, journal.Sealed, journal.Sending, journal.Change{TempName: temp, Attempt: true})
+		return tx.Advance(x.ID, journal.Sealed, journal.Sending, intent)
 	})
 	if err != nil {
 		return err
@@ -158,7 +161,7 @@ func closeParent(tx *journal.Tx, parent int64) error {
 		return nil
 	}
 	p, err := tx.Exchange(parent)
-	if err != nil || p.State != journal.Answered || !final(p.Kind, p.AnswerCode) {
+	if err != nil || p.State != journal.Answered || !rule.Final(p.Kind, p.AnswerCode) {
 		return err
 	}
 	return tx.Advance(parent, journal.Answered, journal.Closed, journal.Change{Reason: "final reply acknowledged"})

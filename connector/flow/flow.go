@@ -4,8 +4,8 @@
 //
 // It decides; it does not dial, parse bytes on the wire or keep files itself. Its inner
 // rooms are intake (the office's documents come in), sealing (envelopes are made),
-// reading (files are understood) and fate (what becomes of a failure). It may call
-// them, journal, spool, banks, formats, envelope and cms. Where our world ends (the
+// reading (files are understood), rule (what happens next) and fate (what becomes of a
+// failure). It may call them, journal, spool, banks, formats, envelope and cms. Where our world ends (the
 // bank's server, the signing key, trust in a signature) it declares an interface, and
 // main brings the thing.
 package flow
@@ -55,6 +55,14 @@ type File struct {
 	Name    string
 	Size    int64
 	ModTime time.Time
+}
+
+// size is the file's size, or nil for no file.
+func (f *File) size() *int64 {
+	if f == nil {
+		return nil
+	}
+	return &f.Size
 }
 
 // Sight is what Look saw; nil means that the name was absent.

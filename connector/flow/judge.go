@@ -56,6 +56,7 @@ type judgement struct {
 	journal.Settlement
 	doc      formats.Document
 	exchange journal.Exchange
+	renames  int // intents of ours before the bank's receipt came
 	state    int // StateId of our receipt; 0: none is sent
 	faults   formats.Faults
 	alarm    string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 )
@@ -39,7 +40,7 @@ func (v *visit) match(ctx context.Context, j *judgement) {
 		j.strike(outcomeMisdirected, formats.StateWrongAddressee,
 			fmt.Sprintf("document %s was sent to bank %s, the reply lay in the mailbox of bank %s", key, x.Bank, v.bank.BIC))
 		return
-	case !answerable(x.State):
+	case !rule.Answerable(x.State):
 		j.strike(outcomeOrphan, formats.StateBadLogic, fmt.Sprintf("document %s is %s: nothing was sent that could be answered", key, x.State))
 		return
 	}
@@ -47,7 +48,22 @@ func (v *visit) match(ctx context.Context, j *judgement) {
 		j.strike(outcomeQuarantined, formats.StateBadLogic, reason)
 		return
 	}
+	if r, ok := j.doc.(*formats.Receipt); ok && r.StateID == formats.StateDuplicate {
+		j.renames, j.err = v.renames(ctx, x.ID)
+	}
 	j.Outcome, j.exchange, j.ExchangeID = outcomeMatched, x, x.ID
+}
+
+// renames counts the intents of an exchange: how often the bank may have seen a rename.
+// Attempts will not do, for it counts uploads that never came about as well.
+func (v *visit) renames(ctx context.Context, id int64) (n int, err error) {
+	events, err := v.Book.Events(ctx, id)
+	for _, e := range events {
+		if e.Kind == "exchange.sending" {
+			n++
+		}
+	}
+	return n, err
 }
 
 func (j *judgement) strike(outcome string, state int, reason string) {

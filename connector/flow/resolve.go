@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/flow/sealing"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
@@ -29,80 +30,67 @@ func (v *visit) resolveOne(ctx context.Context, x sealing.Sealed) error {
 	if err != nil {
 		return fmt.Errorf("look for %s: %w", x.FileName, err)
 	}
-	found := judge(v.bank.Delivery.Mode, sight, x.FileSize)
+	found := rule.Find(v.bank.Delivery.Mode, rule.Sight{Temp: sight.Temp.size(), Final: sight.Final.size()}, x.FileSize)
 	v.Log.InfoContext(ctx, "resolved", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", x.ID), slog.Any("file", x.FileName), slog.Any("found", string(found)))
-	switch found {
-	case foundFinal:
-		return v.recognise(ctx, x, found)
-	case foundNothing:
-		return v.vanished(ctx, x)
-	case foundBoth:
-		return v.halfRenamed(ctx, x)
-	case foundTemp:
-		return v.stillTemp(ctx, x)
-	case foundStrange:
-	}
-	return v.doubt(ctx, x, journal.Suspect, "a file of another size stands under our name")
-}
-
-// recognise reads back what stands under the final name: only our bytes prove our
-// delivery.
-func (v *visit) recognise(ctx context.Context, x sealing.Sealed, found finding) error {
-	data, err := v.box.Read(ctx, x.FileName, x.FileSize+1)
-	if fate.IsGone(err) {
-		return v.vanished(ctx, x) // taken by the bank between the look and the read
-	}
-	if err != nil {
-		return fmt.Errorf("read back %s: %w", x.FileName, err)
-	}
-	if spool.Digest(data) != x.FileSHA256 {
-		return v.doubt(ctx, x, journal.Suspect, "the file under our name holds other bytes")
-	}
-	return v.delivered(ctx, x, x.State, string(found))
-}
-
-// vanished: neither name is there. With a rename the only way is that the bank took the
-// file; if its housekeeping removed the temp instead, no receipt will come, and the
-// deadline makes it Suspect. In direct mode nothing was perhaps ever written, so nobody knows.
-func (v *visit) vanished(ctx context.Context, x sealing.Sealed) error {
-	if v.bank.Delivery.Mode == modeDirect {
-		return v.doubt(ctx, x, journal.Ambiguous, "nothing stands under the final name: taken, or never written")
-	}
-	return v.delivered(ctx, x, x.State, string(foundNothing))
-}
-
-// halfRenamed: a server that links and unlinks was cut between the two. The final name
-// is ours, the temp is a second name of the same bytes.
-func (v *visit) halfRenamed(ctx context.Context, x sealing.Sealed) error {
-	data, err := v.box.Read(ctx, x.FileName, x.FileSize+1)
-	if err != nil && !fate.IsGone(err) {
-		return fmt.Errorf("read back %s: %w", x.FileName, err)
-	}
-	if err == nil && spool.Digest(data) != x.FileSHA256 {
-		return v.doubt(ctx, x, journal.Suspect, "the file under our name holds other bytes")
-	}
-	if err := v.box.Sweep(ctx, x.TempName); err != nil && !fate.IsGone(err) {
-		return fmt.Errorf("sweep %s: %w", x.TempName, err)
-	}
-	return v.delivered(ctx, x, x.State, string(foundBoth))
-}
-
-// stillTemp: the rename did not happen, or has not yet, or (link and unlink) it did and
-// the bank took the final name before the unlink was lost. Only a bank that refuses a
-// second document with the same key may be sent the same rename again.
-func (v *visit) stillTemp(ctx context.Context, x sealing.Sealed) error {
-	if v.bank.Delivery.UnknownOutcome != reissue {
-		return v.doubt(ctx, x, journal.Ambiguous, "the temp name is there, the final name is not")
-	}
-	if x.State == journal.Ambiguous {
-		err := v.write(ctx, "reissue", func(tx *journal.Tx) error {
-			return tx.Advance(x.ID, journal.Ambiguous, journal.Sending, journal.Change{TempName: x.TempName, Attempt: true})
-		})
+	next := rule.Resolve(v.bank.Delivery.Mode, v.bank.Delivery.UnknownOutcome, found, rule.Unread)
+	if next.Step == rule.ReadBack {
+		read, err := v.readBack(ctx, x)
 		if err != nil {
 			return err
 		}
-		x.State = journal.Sending
+		next = rule.Resolve(v.bank.Delivery.Mode, v.bank.Delivery.UnknownOutcome, found, read)
 	}
+	return v.follow(ctx, x, found, next)
+}
+
+// follow takes the step that the rule gave.
+func (v *visit) follow(ctx context.Context, x sealing.Sealed, found rule.Finding, next rule.Next) error {
+	switch next.Step {
+	case rule.Deliver:
+		return v.delivered(ctx, x, x.State, string(found))
+	case rule.SweepTemp:
+		// A crash here leaves the final name alone, and the next look sees it or neither.
+		if err := v.box.Sweep(ctx, x.TempName); err != nil && !fate.IsGone(err) {
+			return fmt.Errorf("sweep %s: %w", x.TempName, err)
+		}
+		return v.delivered(ctx, x, x.State, string(found))
+	case rule.Rename:
+		return v.reissue(ctx, x)
+	case rule.Doubt, rule.ReadBack:
+	}
+	return v.doubt(ctx, x, next.To, next.Why)
+}
+
+// readBack holds what stands under the final name against the sealed bytes.
+func (v *visit) readBack(ctx context.Context, x sealing.Sealed) (rule.Bytes, error) {
+	data, err := v.box.Read(ctx, x.FileName, x.FileSize+1)
+	switch {
+	case fate.IsGone(err):
+		return rule.Taken, nil
+	case err != nil:
+		return rule.Unread, fmt.Errorf("read back %s: %w", x.FileName, err)
+	case spool.Digest(data) != x.FileSHA256:
+		return rule.Foreign, nil
+	default:
+		return rule.Ours, nil
+	}
+}
+
+// reissue sends the same rename once more. Each rename has its own intent in the journal,
+// so that a receipt "duplicate" can be told from somebody else's use of our key.
+func (v *visit) reissue(ctx context.Context, x sealing.Sealed) error {
+	err := v.write(ctx, "reissue", func(tx *journal.Tx) error {
+		if x.State == journal.Sending {
+			if err := tx.Advance(x.ID, journal.Sending, journal.Ambiguous, journal.Change{Reason: "only the temp name is there"}); err != nil {
+				return err
+			}
+		}
+		return tx.Advance(x.ID, journal.Ambiguous, journal.Sending, journal.Change{TempName: x.TempName, Attempt: true})
+	})
+	if err != nil {
+		return err
+	}
+	x.State = journal.Sending
 	return v.publish(ctx, x)
 }
 

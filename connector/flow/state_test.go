@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
@@ -22,7 +23,7 @@ func TestEveryEffectMayFail(t *testing.T) {
 					t.Parallel()
 					o := newOffice(t)
 					f := o.banks[0]
-					f.bank.Delivery.UnknownOutcome = reissue // the fake refuses a second file with the same name
+					f.bank.Delivery.UnknownOutcome = rule.Reissue // the fake refuses a second file with the same name
 					o.submit(t, f, 8)
 					count := 0
 					f.fault = func(got string) (bool, error) {
@@ -58,8 +59,8 @@ func TestUnknownOutcomeIsHeld(t *testing.T) {
 		found   string
 	}{
 		{"NotRenamed", false, false, journal.Ambiguous, ""},
-		{"Renamed", true, false, journal.Delivered, string(foundFinal)},
-		{"RenamedAndTaken", true, true, journal.Delivered, string(foundNothing)},
+		{"Renamed", true, false, journal.Delivered, string(rule.FoundFinal)},
+		{"RenamedAndTaken", true, true, journal.Delivered, string(rule.FoundNothing)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -8,6 +8,7 @@ import (
 
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 )
@@ -43,7 +44,7 @@ func (v *visit) inbound(ctx context.Context) error {
 		if err := each(ctx, v, todo, v.take); err != nil {
 			return err
 		}
-		if !list.Truncated || len(todo) == 0 || v.bank.Pickup.Mode == pickupLeave {
+		if !list.Truncated || len(todo) == 0 || v.bank.Pickup.Mode == rule.Leave {
 			return nil
 		}
 	}
@@ -56,7 +57,7 @@ const claimMark = "_"
 // files must stay in place, the observation itself (name, size, time) is the name, so
 // that the same file is not taken twice and a new one under an old name is.
 func (v *visit) observe(f File) found {
-	if v.bank.Pickup.Mode == pickupLeave {
+	if v.bank.Pickup.Mode == rule.Leave {
 		return found{name: f.Name, size: f.Size, claimed: fmt.Sprintf("%d.%d%s%s", f.Size, f.ModTime.Unix(), claimMark, f.Name)}
 	}
 	return found{name: f.Name, size: f.Size}
@@ -76,11 +77,11 @@ func bankName(claimed string) string {
 // office and removes the claimed file last. A crash after the claim leaves a name of ours
 // that the next listing finds; after the record, resume goes on from the store.
 func (v *visit) take(ctx context.Context, f found) error {
-	leave := v.bank.Pickup.Mode == pickupLeave
-	if known, err := v.seenBefore(ctx, f); known || err != nil {
+	known, err := v.glance(ctx, f)
+	if err != nil || !known.Fetch(v.bank.Pickup.Mode) {
 		return err
 	}
-	if f.claimed == "" {
+	if known.Claims(v.bank.Pickup.Mode) {
 		f.claimed = v.Unique() + claimMark + f.name
 		if err := v.box.Claim(ctx, f.name, f.claimed); err != nil {
 			if fate.IsGone(err) {
@@ -90,7 +91,7 @@ func (v *visit) take(ctx context.Context, f found) error {
 		}
 	}
 	source := f.claimed
-	if leave {
+	if v.bank.Pickup.Mode == rule.Leave {
 		source = f.name
 	}
 	data, err := v.box.Fetch(ctx, source, f.size)
@@ -100,35 +101,34 @@ func (v *visit) take(ctx context.Context, f found) error {
 		}
 		return fmt.Errorf("fetch %s: %w", f.name, err)
 	}
-	in, known, err := v.record(ctx, f, data)
+	in, repeated, err := v.record(ctx, f, data)
 	if err != nil {
 		return err
 	}
 	v.taken.Add(1)
 	v.bytes.Add(int64(len(data)))
 	v.progress()
-	if known {
+	if repeated {
 		return v.repeated(ctx, in, f.claimed)
 	}
 	return v.settle(ctx, in, data)
 }
 
-// seenBefore tells whether an earlier visit has dealt with a file that lies under a name
-// of ours or was left in its place. One that was cut short is looked at again when its
-// size changed, and once more when its time is over.
-func (v *visit) seenBefore(ctx context.Context, f found) (bool, error) {
+// glance tells what earlier visits have done with a file that lies under a name of ours
+// or was left in its place.
+func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) {
 	if f.claimed == "" {
-		return false, nil
+		return g, nil
 	}
+	g.Claimed = true
 	earlier, err := v.Book.IncomingClaimed(ctx, string(v.bank.BIC), f.claimed)
 	if err != nil || len(earlier) == 0 {
-		return false, v.disk("find file", err)
+		return g, v.disk("find file", err)
 	}
 	last := earlier[len(earlier)-1]
-	if last.Outcome == outcomeIncomplete {
-		return last.Size == f.size && !v.outOfTime(earlier), nil
-	}
-	return v.bank.Pickup.Mode == pickupLeave, nil
+	g.Taken, g.Incomplete, g.Grown = true, last.Outcome == outcomeIncomplete, last.Size != f.size
+	g.OutOfTime = v.outOfTime(earlier)
+	return g, nil
 }
 
 // record keeps the bytes and opens the file's line in the journal.
@@ -155,12 +155,17 @@ func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed strin
 	if err != nil {
 		return v.disk("find first copy", err)
 	}
-	if first.CleanedAt != nil || first.Claimed != claimed { // not merely our own interrupted visit
+	if rule.AnswersAgain(first.CleanedAt != nil, first.Claimed == claimed) {
 		if err := v.receiptAgain(ctx, first, claimed); err != nil {
 			return err
 		}
 	}
-	if v.bank.Pickup.Mode == pickupLeave {
+	return v.discard(ctx, first, claimed)
+}
+
+// discard removes a claimed file whose bytes are in the journal.
+func (v *visit) discard(ctx context.Context, in journal.Incoming, claimed string) error {
+	if !rule.Discards(v.bank.Pickup.Mode, claimed != "", in.ID != 0) {
 		return nil
 	}
 	if err := v.box.Discard(ctx, claimed); err != nil && !fate.IsGone(err) {
@@ -244,10 +249,8 @@ func (v *visit) finish(ctx context.Context, in journal.Incoming, data []byte) er
 // clean removes the claimed file: only a name of ours, only after its bytes are in the
 // store and its settlement in the journal.
 func (v *visit) clean(ctx context.Context, in journal.Incoming) error {
-	if v.bank.Pickup.Mode != pickupLeave {
-		if err := v.box.Discard(ctx, in.Claimed); err != nil && !fate.IsGone(err) {
-			return fmt.Errorf("discard %s: %w", in.Name, err)
-		}
+	if err := v.discard(ctx, in, in.Claimed); err != nil {
+		return err
 	}
 	return v.write(ctx, "clean", func(tx *journal.Tx) error { return tx.Clean(in.ID) })
 }

@@ -18,6 +18,7 @@ import (
 type visits struct {
 	mu   sync.Mutex
 	busy map[banks.ID]bool
+	told map[int64]time.Time // the deadline of a document whose alarm is known to stand in the journal
 }
 
 func (v *visits) enter(id banks.ID) bool {
@@ -161,36 +162,6 @@ func (v *visit) exchange(ctx context.Context) error {
 		if err := step(ctx); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// Sweep raises the alarm for documents whose bank should have answered for them: no
-// document may fall silent (a passed deadline becomes Suspect, and a person decides).
-// A document that a visit moves at the same moment keeps its newer state.
-func (c *Courier) Sweep(ctx context.Context) error {
-	late, err := c.Book.Overdue(ctx, c.Now())
-	if err != nil {
-		return &fate.Failure{Op: "find overdue", Kind: fate.Broken, Err: err}
-	}
-	for _, x := range late {
-		if x.State != journal.Delivered && x.State != journal.Ambiguous {
-			continue
-		}
-		reason := "no receipt of the bank by " + x.DueAt.UTC().Format(time.RFC3339)
-		err := fate.Write(ctx, c.Book, banks.ID(x.Bank), "suspect", func(tx *journal.Tx) error {
-			if err := tx.Advance(x.ID, x.State, journal.Suspect, journal.Change{Reason: reason}); err != nil {
-				return err
-			}
-			return tx.Note("alarm.overdue", x.Bank, x.ID, alarm{Reason: reason})
-		})
-		switch {
-		case errors.Is(err, journal.ErrStale):
-			continue
-		case err != nil:
-			return err
-		}
-		c.Log.ErrorContext(ctx, "no receipt by the deadline", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", x.ID))
 	}
 	return nil
 }

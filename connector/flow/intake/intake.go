@@ -1,7 +1,7 @@
 // Package intake takes in what the office left for a bank: claims the file, reads it,
 // opens its exchange in the journal, and answers "not sent, because" for what cannot go.
 //
-// It meets no bank. It may call fate, reading, journal, spool, banks, formats and
+// It meets no bank. It may call fate, reading, rule, journal, spool, banks, formats and
 // envelope.
 package intake
 
@@ -16,6 +16,7 @@ import (
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
@@ -206,9 +207,7 @@ func (d desk) acceptance(ctx context.Context, sub reading.Submission, doc format
 	return a, nil
 }
 
-// Gate decides whether a document must wait for its base document. A lifting that
-// overtakes its arrest leaves the account frozen, and a bank takes files in any order,
-// so the bank must have acknowledged the base first.
+// Gate decides whether a document must wait for its base document, by rule.Released.
 func Gate(ctx context.Context, book *journal.Book, b *banks.Bank, base string) (reason string, held bool, err error) {
 	if base == "" {
 		return "", false, nil
@@ -221,7 +220,7 @@ func Gate(ctx context.Context, book *journal.Book, b *banks.Bank, base string) (
 		return "", false, fate.Disk(b.BIC, "find base document", err)
 	case x.Bank != string(b.BIC):
 		return fmt.Sprintf("base document %s went to bank %s", base, x.Bank), true, nil
-	case x.State != journal.Confirmed && x.State != journal.Answered && x.State != journal.Closed:
+	case !rule.Released(x.State):
 		return fmt.Sprintf("waits until bank %s confirms base document %s (now %s)", x.Bank, base, x.State), true, nil
 	default:
 		return "", false, nil

@@ -1,4 +1,11 @@
-package flow
+// Package rule decides what happens next to a document: what a sight of the bank's folder
+// means, what a receipt or a reply does to an exchange, what must wait, what may be taken
+// away at the bank. Every decision is a pure function of what is known, so that the model
+// check of package flow drives the very functions that production runs.
+//
+// It acts on nothing. It may call journal for the names of the states and formats for the
+// codes of receipts.
+package rule
 
 // The states of an exchange, the journal's table of arrows seen from here:
 //
@@ -20,8 +27,8 @@ package flow
 //	Answered   and the report/answer whose it is, the code           the bank acted
 //	Closed     as Answered           our receipt went out            it has our receipt
 //
-// Nothing leaves Sending but by what Look saw on a connection made after the doubt, or
-// by the bank's own signed word.
+// Nothing leaves Sending but by what Look saw on a connection made after the doubt, by
+// the bank's own signed word, or by its deadline.
 
 import (
 	"bankconnector/connector/journal"
@@ -30,11 +37,10 @@ import (
 
 // Words of a bank's profile that decide something here.
 const (
-	modeMarker       = "marker"   // delivery.mode: the data under its name, then a marker
-	modeDirect       = "direct"   // delivery.mode: written under its final name at once
-	reissue          = "reissue"  // delivery.unknown_outcome
-	pickupLeave      = "leave"    // pickup.mode
-	manifestRequired = "required" // format.manifest
+	marker  = "marker"  // delivery.mode: the data under its name, then a marker
+	direct  = "direct"  // delivery.mode: written under its final name at once
+	Reissue = "reissue" // delivery.unknown_outcome: the same rename may be sent again
+	Leave   = "leave"   // pickup.mode: the bank's files stay where they are
 )
 
 // reached tells whether the bank has acknowledged a document in this state.
@@ -48,40 +54,32 @@ func awaiting(s journal.State) bool {
 	return s == journal.Sending || s == journal.Ambiguous || s == journal.Delivered || s == journal.Suspect
 }
 
-// answerable tells whether a report or an answer finds its document in this state.
-func answerable(s journal.State) bool { return awaiting(s) || reached(s) }
+// Answerable tells whether a report or an answer finds its document in this state.
+func Answerable(s journal.State) bool { return awaiting(s) || reached(s) }
 
-// final tells whether a reply with this code ends the exchange. An order executed in
+// Final tells whether a reply with this code ends the exchange. An order executed in
 // part (04) goes on until the sum is reached (229-ФЗ ст. 70 ч. 9, ст. 81 ч. 5).
-func final(kind, answerCode string) bool {
+func Final(kind, answerCode string) bool {
 	return kind == string(formats.KindQuery) || answerCode != "04"
 }
 
-// finding is what Look's two names mean for a document in doubt.
-type finding string
+// Released tells whether a document may go whose base document is in this state. A
+// lifting that overtakes its arrest leaves the account frozen, and a bank takes files in
+// any order, so the bank must have acknowledged the base first: delivered is not enough.
+func Released(base journal.State) bool { return reached(base) }
 
-const (
-	foundFinal   finding = "final seen"      // renamed
-	foundNothing finding = "inferred"        // renamed and taken: nothing else removes the temp
-	foundBoth    finding = "both seen"       // link and unlink cut in half
-	foundTemp    finding = "only temp seen"  // not renamed, or not yet, or taken between link and unlink
-	foundStrange finding = "other size seen" // not ours, or damaged
-)
-
-// judge reads a sight for an envelope of size bytes. In marker mode the temp name is the
-// data under its final name, which stays, and the final name is an empty marker.
-func judge(mode string, s Sight, size int64) finding {
-	marker := mode == modeMarker
-	switch {
-	case s.Temp != nil && s.Temp.Size != size, !marker && s.Final != nil && s.Final.Size != size:
-		return foundStrange
-	case marker && s.Final != nil, s.Temp == nil && s.Final != nil:
-		return foundFinal
-	case s.Final != nil:
-		return foundBoth
-	case s.Temp != nil:
-		return foundTemp
-	default:
-		return foundNothing
+// Overdue is the state of a document whose deadline passed, and whether people must hear
+// of it. One in Sending stays there, because nobody has looked yet and the next
+// connection will; one that the bank has acknowledged stays Confirmed, for what waits for
+// it may go all the same.
+func Overdue(s journal.State) (to journal.State, alarm bool) {
+	switch s {
+	case journal.Ambiguous, journal.Delivered:
+		return journal.Suspect, true
+	case journal.Sending, journal.Confirmed:
+		return s, true
+	case journal.Accepted, journal.Held, journal.Sealed, journal.Answered, journal.Closed,
+		journal.Suspect, journal.Refused, journal.Rejected, journal.Cancelled:
 	}
+	return s, false
 }

@@ -1,0 +1,116 @@
+package flow
+
+import (
+	"testing"
+	"time"
+
+	"bankconnector/connector/flow/rule"
+	"bankconnector/connector/journal"
+	"bankconnector/formats"
+)
+
+func countEvents(t *testing.T, o *office, id int64, kind string) (n int) {
+	t.Helper()
+	events, err := o.Book.Events(t.Context(), id)
+	must(t, err)
+	for _, e := range events {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func TestFailedUploadsAreNoSecondSending(t *testing.T) {
+	o := newOffice(t)
+	f := o.banks[0]
+	key := o.submit(t, f, 1)[0].Document.Key()
+	f.fault = func(op string) (bool, error) { return false, map[bool]error{true: errCut}[op == "upload"] }
+	for range 3 {
+		o.Visit(t.Context(), f.bank, Slot{})
+	}
+	f.fault = nil
+	o.visit(t, f)
+	for _, a := range f.collect() {
+		f.leave(t, f.receipt(key, a, formats.StateDuplicate))
+	}
+	o.visit(t, f)
+	if x := o.find(t, key); x.State != journal.Suspect {
+		t.Errorf("sent once, called a duplicate: %s, want Suspect, for somebody used our key", x.State)
+	}
+	o.checkBooks(t)
+}
+
+func TestEverySecondRenameIsAnnounced(t *testing.T) {
+	o := newOffice(t)
+	f := o.banks[0]
+	f.bank.Delivery.UnknownOutcome = rule.Reissue
+	key := o.submit(t, f, 1)[0].Document.Key()
+	f.fault = func(op string) (bool, error) { return op != "publish", map[bool]error{true: errCut}[op == "publish"] }
+	o.Visit(t.Context(), f.bank, Slot{})
+	f.fault = nil
+	o.visit(t, f)
+	x := o.find(t, key)
+	if n := countEvents(t, o, x.ID, "exchange.sending"); n != 2 || x.State != journal.Delivered {
+		t.Fatalf("%s after %d intents, want Delivered after 2", x.State, n)
+	}
+	for _, a := range f.collect() {
+		f.leave(t, f.receipt(key, a, formats.StateDuplicate))
+	}
+	o.visit(t, f)
+	if x := o.find(t, key); x.State != journal.Delivered {
+		t.Errorf("called a duplicate after our own second rename: %s, want it to wait for the receipt of the first copy", x.State)
+	}
+	o.checkBooks(t)
+}
+
+func TestSilenceIsAlarmedOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		state journal.State
+		bring func(t *testing.T, o *office, f *fakeBank) // the only document to that state
+		then  journal.State
+	}{
+		{"BankGoneSinceTheIntent", journal.Sending, func(t *testing.T, o *office, f *fakeBank) {
+			t.Helper()
+			o.submit(t, f, 1)
+			f.fault = func(op string) (bool, error) { return op != "publish", map[bool]error{true: errCut}[op == "publish"] }
+			o.Visit(t.Context(), f.bank, Slot{})
+		}, journal.Sending},
+		{"NoReceipt", journal.Delivered, func(t *testing.T, o *office, f *fakeBank) {
+			t.Helper()
+			exchangeOne(t, o, f)
+		}, journal.Suspect},
+		{"NoReply", journal.Confirmed, func(t *testing.T, o *office, f *fakeBank) {
+			t.Helper()
+			doc, sent := exchangeOne(t, o, f)
+			f.leave(t, f.receipt(doc.Key(), sent, formats.StateAccepted))
+			o.visit(t, f)
+		}, journal.Confirmed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			tt.bring(t, o, o.banks[0])
+			x := mustFind(t, o, journal.Filter{Kinds: []string{"order", "query"}})[0]
+			if x.State != tt.state {
+				t.Fatalf("%s, want %s", x.State, tt.state)
+			}
+			for range 3 {
+				o.pass(25 * time.Hour)
+				must(t, o.Sweep(t.Context()))
+			}
+			must(t, o.Book.Close()) // a restart must not repeat it either
+			o.visits.told = nil
+			o.open(t, false)
+			must(t, o.Sweep(t.Context()))
+			if n := countEvents(t, o, x.ID, "alarm.overdue"); n != 1 {
+				t.Errorf("%d alarms, want 1", n)
+			}
+			if x = o.find(t, x.InternalKey); x.State != tt.then {
+				t.Errorf("%s, want %s", x.State, tt.then)
+			}
+			o.checkBooks(t)
+		})
+	}
+}
