@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"bankconnector/banks"
+	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
@@ -217,7 +218,7 @@ func codeOf(err error) int {
 		return exitRetry
 	case errors.Is(err, fs.ErrPermission):
 		return exitPermission
-	case errors.Is(err, install.ErrNoJournal):
+	case errors.Is(err, install.ErrNoJournal), errors.Is(err, evidence.ErrWitness):
 		return exitConfig
 	case errors.As(err, &failure) && failure.Kind == fate.Broken:
 		return exitRetry

@@ -27,6 +27,15 @@ type Config struct {
 	Office    OfficeConfig `yaml:"office"`
 	Visits    Visits       `yaml:"visits"`
 	Calendar  CalendarDays `yaml:"calendar"`
+
+	Checkpoint Checkpoint `yaml:"checkpoint"`
+}
+
+// Checkpoint is where signed heads of the journal go besides STATE_DIR/checkpoints, and
+// the key that signs them and nothing else.
+type Checkpoint struct {
+	File    string `yaml:"file" resolve:"path"`
+	KeyFile string `yaml:"key_file" resolve:"path"`
 }
 
 // Signing is the service's own signature.
@@ -152,6 +161,24 @@ func (p *Plan) JournalPath() string { return filepath.Join(p.Config.StateDir, "j
 
 // StorePath is where the content store lies.
 func (p *Plan) StorePath() string { return filepath.Join(p.Config.StateDir, "store") }
+
+func (p *Plan) checkpointKey() string {
+	return cmp.Or(p.Config.Checkpoint.KeyFile, filepath.Join(p.Config.StateDir, "checkpoint.key"))
+}
+
+// CheckpointPublicPath is where the public half of the checkpoints' key lies, for auditors.
+func (p *Plan) CheckpointPublicPath() string {
+	return filepath.Join(p.Config.StateDir, "checkpoint.pub")
+}
+
+// CheckpointPaths are the files of checkpoints, the one in the state folder first.
+func (p *Plan) CheckpointPaths() []string {
+	paths := []string{filepath.Join(p.Config.StateDir, "checkpoints")}
+	if file := p.Config.Checkpoint.File; file != "" && file != paths[0] {
+		paths = append(paths, file)
+	}
+	return paths
+}
 
 // Schema returns the JSON Schema (draft 2020-12) of config.yaml, for editors.
 func Schema() ([]byte, error) {

@@ -9,10 +9,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox"
+	"bankconnector/connector/evidence"
+	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/journal"
@@ -41,6 +44,7 @@ type Installation struct {
 
 	opts   Options
 	signer *cms.Signer
+	keeper *evidence.Keeper
 	lock   *spool.Lock
 }
 
@@ -67,6 +71,9 @@ func (in *Installation) open(ctx context.Context) (err error) {
 		return err
 	}
 	if in.Book, err = openBook(ctx, in.Plan, in.opts.Now); err != nil {
+		return err
+	}
+	if in.keeper, err = in.keep(ctx); err != nil {
 		return err
 	}
 	if in.Store, err = spool.OpenStore(in.StorePath()); err != nil {
@@ -104,6 +111,17 @@ func openBook(ctx context.Context, p *Plan, now func() time.Time) (*journal.Book
 		return nil, fmt.Errorf("open journal: %w", ErrNoJournal)
 	}
 	return journal.Create(ctx, path, o)
+}
+
+// keep begins the checkpoints, once the journal has proven that it goes on from the newest.
+func (in *Installation) keep(ctx context.Context) (*evidence.Keeper, error) {
+	key, err := note.OpenKey(in.checkpointKey(), in.CheckpointPublicPath(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return evidence.Keep(ctx, in.Book, evidence.Keeping{
+		Key: key, Instance: instance(), Files: in.CheckpointPaths(), Now: in.opts.Now, Log: in.opts.Log,
+	})
 }
 
 // instance names this installation in every event.
@@ -235,6 +253,9 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	if p.Config.StateDir != in.Config.StateDir || p.Config.OfficeDir != in.Config.OfficeDir {
 		return errors.New("reload: state_dir and office_dir change only with a restart")
 	}
+	if p.checkpointKey() != in.checkpointKey() || !slices.Equal(p.CheckpointPaths(), in.CheckpointPaths()) {
+		return errors.New("reload: checkpoint changes only with a restart")
+	}
 	if err := in.keepsOpenBanks(ctx, p); err != nil {
 		return err
 	}
@@ -282,6 +303,9 @@ func (in *Installation) keepsOpenBanks(ctx context.Context, p *Plan) error {
 // Close shuts the rooms in the reverse order of their opening.
 func (in *Installation) Close() error {
 	var errs []error
+	if in.keeper != nil {
+		errs = append(errs, in.keeper.Close())
+	}
 	if in.Book != nil {
 		errs = append(errs, in.Book.Close())
 	}

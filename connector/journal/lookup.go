@@ -30,6 +30,11 @@ func View(ctx context.Context, path string) (*Book, error) {
 	return b, nil
 }
 
+// Hash is the hash of one event, or [ErrNotFound].
+func (b *Book) Hash(ctx context.Context, seq int64) (string, error) {
+	return first(ctx, b, func(f sqlite.Fields) (string, error) { return f.Str(0), nil }, `SELECT hash FROM event WHERE seq = ?`, seq)
+}
+
 // IncomingClaimed lists the files of a bank that were taken under one name of
 // ours, oldest first: a file that was cut short is read under it several times.
 func (b *Book) IncomingClaimed(ctx context.Context, bank, claimed string) ([]Incoming, error) {
