@@ -6,7 +6,6 @@
 package practice
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -221,7 +220,10 @@ func (p *Stage) quirkKeys() string {
 				continue
 			}
 			if info.Delivery != "" {
-				delivery = "delivery:\n  mode: " + info.Delivery + "\n  unknown_outcome: " + cmp.Or(info.Unknown, "reissue") + "\n"
+				delivery = "delivery:\n  mode: " + info.Delivery + "\n"
+				if info.Delivery != "marker" { // without a rename nothing may be sent again
+					delivery += "  unknown_outcome: reissue\n"
+				}
 			}
 			if info.Pickup != "" {
 				pickup = "pickup:\n  mode: " + info.Pickup + "\n"
