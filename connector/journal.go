@@ -3,16 +3,11 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
-
-	"bankconnector/connector/install"
-	"bankconnector/connector/journal"
-	"bankconnector/connector/spool"
 )
 
 func (a *app) journalCommand() *cobra.Command {
@@ -24,14 +19,7 @@ func (a *app) journalCommand() *cobra.Command {
 			return a.journalQuery(c.Context(), strings.Join(args, " "))
 		},
 	})
-	var path, store string
-	verify := a.configFlag(&cobra.Command{
-		Use: "verify", Short: a.say("Prove the chain of events, the tables and the stored documents, offline", "Доказать цепочку событий, таблицы и хранимые документы, без сети"), Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.journalVerify(c.Context(), path, store) },
-	})
-	verify.Flags().StringVar(&path, "file", "", "journal file, instead of the one of the configuration")
-	verify.Flags().StringVar(&store, "store", "", "folder of the stored documents; with --file none are checked without it")
-	c.AddCommand(query, verify)
+	c.AddCommand(query, a.verifyCommand())
 	return c
 }
 
@@ -108,48 +96,4 @@ func blank(values []any) table.Row {
 		}
 	}
 	return row
-}
-
-func (a *app) journalVerify(ctx context.Context, path, store string) error {
-	if path == "" {
-		plan, err := install.Read(a.config)
-		if err != nil {
-			return err
-		}
-		path, store = plan.JournalPath(), plan.StorePath()
-	}
-	var o journal.VerifyOptions
-	if store != "" {
-		s, err := spool.OpenStore(store)
-		if err != nil {
-			return err
-		}
-		o.Store = func(digest string) error { return s.Check(ctx, digest) }
-	}
-	r, err := journal.Verify(ctx, path, o)
-	if err != nil {
-		return err
-	}
-	if a.json {
-		if err := a.report(r); err != nil {
-			return err
-		}
-	} else {
-		a.printVerified(path, r)
-	}
-	if !r.OK {
-		return withCode(exitData, errors.New(a.say("the journal is NOT sound", "журнал НЕ цел")))
-	}
-	return nil
-}
-
-func (a *app) printVerified(path string, r journal.VerifyReport) {
-	if r.OK {
-		a.printf(a.say("%s is sound: %d events, head %s\n", "%s цел: событий %d, последний хэш %s\n"), path, r.Events, r.Head)
-		return
-	}
-	a.printf(a.say("%s is NOT sound; first bad event %d\n", "%s НЕ цел; первое плохое событие %d\n"), path, r.FirstBad)
-	for _, p := range r.Problems {
-		a.printf("  %s\n", p)
-	}
 }

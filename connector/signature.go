@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"bankconnector/connector/install"
 	"bankconnector/crypto/cms"
 	"bankconnector/crypto/pki"
 )
@@ -18,11 +20,16 @@ import (
 type signatureOptions struct {
 	file, signature, out string
 	key, certificate     string
-	signers              []string
+	signers, trust       []string
+	intermediate, crl    []string
 	at                   string
 	bank                 string
-	ber                  bool
+	signatures           int
+	loose                loosened
 }
+
+// loosened are the switches of a bank's profile; each is off unless asked for.
+type loosened struct{ ber, pss, attached, noBinding, keyPeriod, revocation bool }
 
 func (a *app) signatureCommand() *cobra.Command {
 	c := &cobra.Command{Use: "signature", Short: a.say("Make, verify and explain detached signatures", "Создать, проверить и объяснить откреплённую подпись")}
@@ -44,8 +51,17 @@ func (a *app) signatureCommand() *cobra.Command {
 	flags.StringVar(&o.signature, "signature", "", "signature (.sig, .p7s); FILE.sig by default")
 	flags.StringSliceVar(&o.signers, "signer", nil, "certificate that may have signed (may be repeated)")
 	flags.StringVar(&o.at, "at", "", "moment to judge by, RFC 3339; now by default")
-	flags.StringVar(&o.bank, "bank", "", "take the signers of this bank's profile (needs -c)")
-	flags.BoolVar(&o.ber, "ber", true, "accept BER with indefinite lengths, as Java providers write it")
+	flags.StringVar(&o.bank, "bank", "", "judge as this bank's profile does (needs -c)")
+	flags.StringSliceVar(&o.trust, "trust", nil, "root certificate, file or folder: the signer must chain to it")
+	flags.StringSliceVar(&o.intermediate, "intermediate", nil, "certificate of an authority between, file or folder")
+	flags.StringSliceVar(&o.crl, "crl", nil, "CRL or OCSP answer, file or folder")
+	flags.IntVar(&o.signatures, "signatures", 1, "how many signers the message must have")
+	flags.BoolVar(&o.loose.ber, "ber", false, "accept BER with indefinite lengths, as Java providers write it")
+	flags.BoolVar(&o.loose.pss, "pss", false, "accept RSASSA-PSS")
+	flags.BoolVar(&o.loose.attached, "attached", false, "accept a message that also holds the content")
+	flags.BoolVar(&o.loose.noBinding, "no-signing-certificate", false, "accept a message without signingCertificateV2")
+	flags.BoolVar(&o.loose.revocation, "revocation-optional", false, "accept a signer whose revocation cannot be told")
+	flags.BoolVar(&o.loose.keyPeriod, "key-period-optional", false, "ignore privateKeyUsagePeriod")
 	inspect := &cobra.Command{
 		Use: "inspect FILE", Short: a.say("Explain what a signature says, without trusting it", "Объяснить, что говорит подпись, не доверяя ей"), Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.signatureInspect(args[0]) },
@@ -91,21 +107,41 @@ func (a *app) signatureSign(ctx context.Context, o signatureOptions) error {
 	return nil
 }
 
-// certificates reads every certificate of the files.
+// certificates reads every certificate of files and folders.
 func certificates(paths []string) ([]*pki.Certificate, error) {
 	var all []*pki.Certificate
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, withCode(exitData, err)
-		}
+	err := eachFile(paths, func(path string, data []byte) error {
 		list, err := pki.ReadCertificates(data)
-		if err != nil || len(list) == 0 {
-			return nil, withCode(exitData, fmt.Errorf("read certificate %s: %w", path, err))
+		if err == nil && len(list) == 0 {
+			err = errors.New("no certificate in it")
 		}
 		all = append(all, list...)
+		return err
+	})
+	return all, err
+}
+
+// eachFile reads files, and of folders every file.
+func eachFile(paths []string, read func(path string, data []byte) error) error {
+	for i := 0; i < len(paths); i++ {
+		path := paths[i]
+		if entries, err := os.ReadDir(path); err == nil {
+			for _, e := range entries {
+				if e.Type().IsRegular() {
+					paths = append(paths[:len(paths):len(paths)], filepath.Join(path, e.Name()))
+				}
+			}
+			continue
+		}
+		data, err := os.ReadFile(path)
+		if err == nil {
+			err = read(path, data)
+		}
+		if err != nil {
+			return withCode(exitData, fmt.Errorf("read %s: %w", path, err))
+		}
 	}
-	return all, nil
+	return nil
 }
 
 // verified is the JSON of signature verify.
@@ -127,6 +163,10 @@ func (a *app) signatureVerify(o signatureOptions) error {
 		o.signature = o.file + ".sig"
 	}
 	policy, err := a.policy(o)
+	var weak *pki.Refusal
+	if errors.As(err, &weak) { // a certificate that nobody may sign with is a verdict, not a mistake of the caller's
+		return a.verdict(cms.Verdict{Status: cms.Invalid, Code: weak.Code, Detail: weak.Detail})
+	}
 	if err != nil {
 		return err
 	}
@@ -144,7 +184,11 @@ func (a *app) signatureVerify(o signatureOptions) error {
 	if err != nil {
 		return withCode(exitData, err)
 	}
-	v := policy.Verify(content, sig, at)
+	return a.verdict(policy.Verify(content, sig, at))
+}
+
+// verdict prints a verdict; the error carries the exit code of a refusal.
+func (a *app) verdict(v cms.Verdict) error {
 	if err := a.printVerdict(v); err != nil {
 		return err
 	}
@@ -156,27 +200,55 @@ func (a *app) signatureVerify(o signatureOptions) error {
 
 // policy is what the command line, or a bank's profile, trusts.
 func (a *app) policy(o signatureOptions) (*cms.Policy, error) {
-	p := &cms.Policy{BER: o.ber}
+	p := &cms.Policy{}
 	if o.bank != "" {
-		b, err := a.one(o.bank)
+		plan, err := install.Read(a.config)
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range b.Signers {
-			o.signers = append(o.signers, s.CertificateFile)
+		list, err := plan.Select([]string{o.bank})
+		if err != nil {
+			return nil, usage("%w", err)
+		}
+		if p, err = plan.Policy(list[0]); err != nil {
+			return nil, err
 		}
 	}
-	if len(o.signers) == 0 {
+	if len(o.signers) == 0 && o.bank == "" {
 		return nil, usage("signature verify needs --signer CERT or --bank BIC: a signature is only as good as the certificate it is held against")
 	}
 	certs, err := certificates(o.signers)
-	if err != nil {
-		return nil, err
-	}
 	for _, c := range certs {
 		p.Signers = append(p.Signers, cms.Pin{Certificate: c})
 	}
-	return p, nil
+	roots, bad := certificates(o.trust)
+	between, worse := certificates(o.intermediate)
+	p.Roots, p.Intermediates = append(p.Roots, roots...), append(p.Intermediates, between...)
+	if err := errors.Join(err, bad, worse); err != nil {
+		return nil, err
+	}
+	return p, o.apply(p)
+}
+
+// apply puts the switches and the revocation lists of the command line into a policy.
+// Where a chain is asked for, a revocation status that cannot be told refuses.
+func (o signatureOptions) apply(p *cms.Policy) error {
+	if o.bank == "" || o.signatures != 1 {
+		p.Signatures = o.signatures
+	}
+	p.BER = p.BER || o.loose.ber
+	p.PSS = p.PSS || o.loose.pss
+	p.Attached = p.Attached || o.loose.attached
+	p.SigningCertificateOptional = p.SigningCertificateOptional || o.loose.noBinding
+	p.KeyPeriodOptional = p.KeyPeriodOptional || o.loose.keyPeriod
+	p.RevocationOptional = p.RevocationOptional || o.loose.revocation
+	if len(o.crl) == 0 {
+		return nil
+	}
+	if p.CRLs == nil {
+		p.CRLs = new(cms.Revocations)
+	}
+	return eachFile(o.crl, func(_ string, data []byte) error { return p.CRLs.Add(data) })
 }
 
 func (a *app) printVerdict(v cms.Verdict) error {

@@ -53,6 +53,9 @@ func policy(b *banks.Bank) (*cms.Policy, error) {
 	return p, nil
 }
 
+// Policy is what a bank's signatures are held against.
+func (p *Plan) Policy(b *banks.Bank) (*cms.Policy, error) { return policy(b) }
+
 // policies are the policies of all banks that may be met.
 func policies(r *banks.Registry) (map[banks.ID]*cms.Policy, error) {
 	all := make(map[banks.ID]*cms.Policy)
@@ -152,4 +155,26 @@ func (p *Plan) Keys() ([]journal.Key, error) {
 		}
 	}
 	return keys, nil
+}
+
+// Certificates are those of an installation that sign documents: its own, and the banks'.
+func (p *Plan) Certificates() ([]*pki.Certificate, error) {
+	own, err := readCertificate(p.Config.Signing.CertificateFile)
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
+	}
+	trusted, err := policies(p.Registry)
+	if err != nil {
+		return nil, err
+	}
+	list := []*pki.Certificate{own}
+	for _, b := range p.Registry.All() {
+		if trusted[b.BIC] == nil {
+			continue // suspended, its files are gone
+		}
+		for _, pin := range trusted[b.BIC].Signers {
+			list = append(list, pin.Certificate)
+		}
+	}
+	return list, nil
 }

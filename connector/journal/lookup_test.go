@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -150,7 +151,7 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.bring(t, "order", "k2", Confirmed)
-	r, err := Verify(t.Context(), into, VerifyOptions{Temp: t.TempDir(), Checkpoints: map[int64]string{seq: hash}})
+	r, err := Verify(t.Context(), into, VerifyOptions{Temp: t.TempDir(), Checkpoints: maps.All(map[int64]string{seq: hash})})
 	if err != nil || !r.OK || r.Events != seq {
 		t.Errorf("the copy: %+v, %v", r, err)
 	}
@@ -197,7 +198,7 @@ func TestClosedJournalIsOneFile(t *testing.T) {
 	if err := os.WriteFile(alone, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Verify(t.Context(), alone, VerifyOptions{Temp: t.TempDir(), Checkpoints: map[int64]string{seq: hash}})
+	r, err := Verify(t.Context(), alone, VerifyOptions{Temp: t.TempDir(), Checkpoints: maps.All(map[int64]string{seq: hash})})
 	if err != nil || !r.OK || r.Head != hash {
 		t.Errorf("report is %+v, %v", r, err)
 	}

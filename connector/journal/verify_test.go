@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,7 +134,7 @@ func TestVerifyNeedsCheckpointsForTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify := func(path string, known map[int64]string) VerifyReport {
-		r, err := Verify(t.Context(), path, VerifyOptions{Temp: t.TempDir(), Checkpoints: known})
+		r, err := Verify(t.Context(), path, VerifyOptions{Temp: t.TempDir(), Checkpoints: maps.All(known)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,8 +20,8 @@ import (
 type Options struct {
 	// Store checks one file of the content store by its SHA-256; nil = the store is not checked.
 	Store func(sha256 string) error
-	// Checkpoints are hashes known from outside by event number; the chain must pass through each.
-	Checkpoints map[int64]string
+	// Checkpoints are event numbers and hashes known from outside; the chain must pass through each. nil = none is known.
+	Checkpoints iter.Seq2[int64, string]
 	// ChainOnly leaves out rebuilding the state tables, which takes most of the time.
 	ChainOnly bool
 	// Temp is where the state tables are rebuilt; "" = the system's folder for temporary files.
@@ -35,8 +36,9 @@ type Report struct {
 	Events    int64    `json:"events"`
 	Head      string   `json:"head"`
 	FirstBad  int64    `json:"first_bad,omitempty"`
-	Rows      int64    `json:"rows"`    // rows of state tables compared
-	Digests   int64    `json:"digests"` // files of the store checked
+	Rows      int64    `json:"rows"`      // rows of state tables compared
+	Digests   int64    `json:"digests"`   // files of the store checked
+	Witnessed int64    `json:"witnessed"` // newest event that a checkpoint confirms, 0 if none does
 	ChainOnly bool     `json:"chain_only,omitempty"`
 	Problems  []string `json:"problems,omitempty"` // the first 50
 	Further   int      `json:"further,omitempty"`  // problems not listed

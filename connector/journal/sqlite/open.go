@@ -82,11 +82,7 @@ func Read(path string) (*Conn, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	query := readQuery
-	if alone(path) {
-		query += "&immutable=1"
-	}
-	c, err := dial(address(path, query))
+	c, err := dial(address(path, readOf(path)))
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +95,14 @@ func Read(path string) (*Conn, error) {
 			"or must be made by journal backup)", path, err), c.Close())
 	}
 	return c, nil
+}
+
+// readOf is how a file is opened for reading, live or as a copy.
+func readOf(path string) string {
+	if alone(path) {
+		return readQuery + "&immutable=1"
+	}
+	return readQuery
 }
 
 // alone tells a file that no commits can be waiting beside.
@@ -135,9 +139,9 @@ func Scratch(path string) (*Conn, error) {
 	return dial(address(path, "mode=rwc&_journal_mode=OFF&_synchronous=OFF&_foreign_keys=1"))
 }
 
-// Pool is a read-only pool of connections to the file, beside a writer.
+// Pool is a read-only pool of connections to the file, beside a writer, or to a copy.
 func Pool(path string, connections int) (*sql.DB, error) {
-	db, err := sql.Open("sqlite3", address(path, readQuery))
+	db, err := sql.Open("sqlite3", address(path, readOf(path)))
 	if err != nil {
 		return nil, err
 	}

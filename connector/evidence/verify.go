@@ -1,0 +1,128 @@
+package evidence
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"os"
+
+	"bankconnector/connector/evidence/note"
+	"bankconnector/connector/journal"
+	"bankconnector/connector/spool"
+	"bankconnector/crypto/pki"
+)
+
+// Inquiry is what a journal is held against. Only Path is required; what is not given is
+// not checked, and the verdict says so by its numbers.
+type Inquiry struct {
+	Path         string              // of the journal, live or a copy
+	Store        *spool.Store        // its documents
+	Checkpoints  []string            // files of signed heads, best from outside
+	Keys         []ed25519.PublicKey // that sign them
+	Certificates []*pki.Certificate  // that the auditor knows by himself
+	Temp         string              // for the tables that are rebuilt; "" = the system's
+}
+
+// Findings is the verdict. FirstBad is the first event that is wrong or missing.
+type Findings struct {
+	journal.VerifyReport
+	Checkpoints int64    `json:"checkpoints"`         // signed ones, all on the chain
+	Unsigned    int64    `json:"unsigned,omitempty"`  // lines of those files that no key signed, such as half a note
+	Signatures  int64    `json:"signatures"`          // verified anew, as of the time of receipt
+	Unvouched   []string `json:"unvouched,omitempty"` // certificates, by fingerprint, that nobody gave: they are those that the journal names
+	Numbers     int64    `json:"numbers"`             // of envelopes, without a gap in any stream
+}
+
+const maxProblems = 50
+
+func (f *Findings) problem(format string, args ...any) {
+	f.OK = false
+	if len(f.Problems) >= maxProblems {
+		f.Further++
+		return
+	}
+	f.Problems = append(f.Problems, fmt.Sprintf(format, args...))
+}
+
+// Verify judges a journal with nothing but files: the chain and its tables, the
+// checkpoints, every stored document, the numbers of every stream, every signature as of
+// the time at which it counted. Memory does not grow with the journal. The error is for
+// what kept it from looking.
+func Verify(ctx context.Context, q Inquiry) (Findings, error) {
+	var f Findings
+	o := journal.VerifyOptions{Temp: q.Temp}
+	if q.Store != nil {
+		o.Store = func(digest string) error { return q.Store.Check(ctx, digest) }
+	}
+	w := &witnesses{q: q}
+	if len(q.Checkpoints) > 0 {
+		o.Checkpoints = w.all
+	}
+	var err error
+	if f.VerifyReport, err = journal.Verify(ctx, q.Path, o); err != nil {
+		return f, err
+	}
+	if w.err != nil {
+		return f, w.err
+	}
+	f.Checkpoints, f.Unsigned = w.signed, w.unsigned
+	if len(q.Checkpoints) > 0 && w.signed == 0 {
+		f.problem("no checkpoint is signed by a given key")
+	}
+	book, err := journal.ViewCopy(ctx, q.Path)
+	if err != nil {
+		f.problem("%v", err)
+		return f, nil
+	}
+	defer book.Close()
+	if err := f.numbers(ctx, book.DB()); err != nil {
+		return f, err
+	}
+	if q.Store != nil {
+		return f, f.signatures(ctx, book.DB(), q)
+	}
+	return f, nil
+}
+
+// witnesses reads files of checkpoints.
+type witnesses struct {
+	q                Inquiry
+	signed, unsigned int64
+	err              error
+}
+
+var errEnough = errors.New("nobody asks any more")
+
+// all yields every checkpoint that a key signed.
+func (w *witnesses) all(yield func(int64, string) bool) {
+	for _, path := range w.q.Checkpoints {
+		if w.err = w.file(path, yield); w.err != nil {
+			return
+		}
+	}
+}
+
+func (w *witnesses) file(path string, yield func(int64, string) bool) error {
+	r, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read checkpoints: %w", err)
+	}
+	defer r.Close()
+	torn, err := note.Each(r, func(s note.Signed) error {
+		if s.Verify(w.q.Keys) != nil {
+			w.unsigned++
+			return nil
+		}
+		w.signed++
+		if !yield(s.Seq, s.Hash) {
+			return errEnough
+		}
+		return nil
+	})
+	w.unsigned += int64(torn)
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return err
+}
