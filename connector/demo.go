@@ -16,6 +16,7 @@ import (
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/practice"
+	"bankconnector/connector/rounds"
 )
 
 // demoOptions are the flags of demo.
@@ -112,12 +113,12 @@ func (a *app) demoExchange(ctx context.Context, o demoOptions) (demoResult, erro
 	}
 	submitted, err := practice.Samples{Documents: o.documents, Seed: o.seed, Official: official, Now: a.now}.Put(ctx, in.Office, plan.Registry.All())
 	if err == nil {
-		r := rounds{Installation: in, list: plan.Registry.All(), until: true, seen: func(v flow.Outcome) {
+		r := rounds.Rounds{Installation: in, List: plan.Registry.All(), Until: true, Seen: func(v flow.Outcome) {
 			if v.Sent+v.Taken > 0 || v.Err != nil {
 				bars.visited(v)
 			}
 		}}
-		_, err = r.run(ctx, context.WithoutCancel(ctx))
+		_, err = r.Run(ctx, context.WithoutCancel(ctx))
 	}
 	bars.close()
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/story"
 )
 
 // view opens the journal of an installation beside the daemon that writes it.
@@ -185,7 +186,7 @@ func (a *app) documentsShow(ctx context.Context, ref string) error {
 	}
 	a.printf("\n")
 	for _, e := range events {
-		a.printf("%s  %-14s %s\n", when(&e.At), e.Actor, a.tell(e))
+		a.printf("%s  %-14s %s\n", when(&e.At), e.Actor, story.Tell(e, a.lang))
 	}
 	return nil
 }

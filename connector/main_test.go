@@ -18,6 +18,7 @@ import (
 	"bankconnector/banks/rehearsal"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/practice"
+	"bankconnector/connector/rounds"
 )
 
 // asProgram makes the test binary be the program: tests that kill a process, or need two
@@ -336,7 +337,7 @@ func waitFor(t *testing.T, ok func() bool) {
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	for !ok() {
-		wait(ctx, 10*time.Millisecond)
+		rounds.Wait(ctx, 10*time.Millisecond)
 		if ctx.Err() != nil {
 			t.Fatal("it did not happen within a minute")
 		}

@@ -15,10 +15,12 @@ const anyRoom = "*"
 // and those that open every room; it may open the other inner rooms beside it and what its room may open, never the
 // room itself.
 var doors = map[string][]string{
-	"connector":          {anyRoom, "connector/install", "connector/daemon", "connector/practice"},
+	"connector":          {anyRoom, "connector/install", "connector/daemon", "connector/practice", "connector/rounds"},
 	"connector/install":  {anyRoom},
 	"connector/daemon":   {"connector/install", "connector/flow", "connector/flow/fate", "banks", "schedule"},
 	"connector/practice": {anyRoom, "connector/install"},
+	"connector/rounds":   {"connector/install", "connector/flow", "connector/flow/fate", "banks"},
+	"connector/story":    {"connector/journal"},
 	"connector/keys":     {"crypto/pki", "internal/durable"},
 	"connector/flow": {
 		"connector/journal", "connector/spool", "banks", "formats", "formats/envelope", "crypto/cms",
@@ -61,7 +63,7 @@ const testkit = "internal/testkit"
 
 // closed rooms are opened only by a room that names them.
 var closed = []string{
-	"connector", "connector/install", "connector/daemon", "connector/practice", testkit, "internal/archtest", "internal/archtest/gate", "bench",
+	"connector", "connector/install", "connector/daemon", "connector/practice", "connector/rounds", testkit, "internal/archtest", "internal/archtest/gate", "bench",
 	"crypto/gost/internal/gen",
 }
 

@@ -1,0 +1,88 @@
+// Package story tells the journal's events in words, for a person who asks what became
+// of a document. It reads events and nothing else; it may call journal.
+package story
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"bankconnector/connector/journal"
+)
+
+// told is what the story of a document uses of an event's body.
+type told struct {
+	Seq        int64  `json:"seq"`
+	FileName   string `json:"file_name"`
+	TempName   string `json:"temp_name"`
+	Evidence   string `json:"evidence"`
+	Reason     string `json:"reason"`
+	Outcome    string `json:"outcome"`
+	Verdict    string `json:"verdict"`
+	Signer     string `json:"signer"`
+	Kind       string `json:"kind"`
+	Key        string `json:"external_key"`
+	AnswerCode string `json:"answer_code"`
+	Cause      string `json:"cause"`
+	Act        string `json:"act"`
+}
+
+// Tell says one event in words, in Russian or English (lang "ru" or "en").
+func Tell(e journal.Event, lang string) string {
+	say := func(en, ru string) string {
+		if lang == "ru" {
+			return ru
+		}
+		return en
+	}
+	var b told
+	if err := json.Unmarshal(e.Body, &b); err != nil {
+		return e.Kind + " " + string(e.Body)
+	}
+	var text string
+	switch e.Kind {
+	case "exchange.opened":
+		text = say("taken from the office", "принят от АИС")
+	case "exchange.accepted":
+		text = say("released to be sent", "разрешён к отправке")
+	case "exchange.held":
+		text = say("held", "задержан")
+	case "exchange.sealed":
+		text = fmt.Sprintf(say("sealed as %s, number %d", "запечатан как %s, номер %d"), b.FileName, b.Seq)
+	case "exchange.sending":
+		text = say("uploaded and read back; the rename is announced", "загружен и сверен; объявлено переименование")
+	case "exchange.delivered":
+		text = fmt.Sprintf(say("delivered (%s)", "доставлен (%s)"), b.Evidence)
+	case "exchange.ambiguous":
+		text = say("outcome unknown", "исход неизвестен")
+	case "exchange.suspect":
+		text = say("ALARM: a person must decide", "ТРЕВОГА: решает человек")
+	case "exchange.confirmed":
+		text = say("confirmed by the bank", "подтверждён банком")
+	case "exchange.answered":
+		text = fmt.Sprintf(say("answered, code %s", "получен ответ, код %s"), b.AnswerCode)
+	case "exchange.closed":
+		text = say("closed", "закрыт")
+	case "exchange.rejected":
+		text = say("rejected by the bank", "отклонён банком")
+	case "exchange.refused":
+		text = say("not sent", "не отправлен")
+	case "exchange.attempted":
+		text = say("attempt failed before anything was visible", "попытка не удалась, банк ничего не видел")
+	case "incoming.settled":
+		text = fmt.Sprintf(say("%s %s came: %s, signature %s by %s", "пришёл %s %s: %s, подпись %s, подписал %s"), b.Kind, b.Key, b.Outcome, b.Verdict, b.Signer)
+	case "incoming.handed":
+		text = say("handed to the office", "передан в АИС")
+	case "incoming.cleaned":
+		text = say("removed from the bank's folder", "удалён из папки банка")
+	default:
+		text = strings.TrimSpace(e.Kind + " " + b.Act)
+	}
+	if b.Reason != "" {
+		text += ": " + b.Reason
+	}
+	if b.Cause != "" {
+		text += ": " + b.Cause
+	}
+	return text
+}
