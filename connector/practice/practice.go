@@ -206,7 +206,22 @@ func (p *Stage) configure(r *rehearsal.Rehearsal) error {
 			return err
 		}
 	}
-	return durable.Replace(filepath.Join(p.Dir, "config.yaml"), []byte(practiceConfig), 0o640)
+	return durable.Replace(filepath.Join(p.Dir, "config.yaml"), []byte(practiceConfig+p.daysOff()), 0o640)
+}
+
+// daysOff are the public holidays of this year and the next (ТК РФ ст. 112), without the
+// transfers that the Government decrees.
+func (p *Stage) daysOff() string {
+	var days []string
+	for year := p.Now().Year(); year <= p.Now().Year()+1; year++ {
+		for d := 1; d <= 8; d++ {
+			days = append(days, fmt.Sprintf("%d-01-%02d", year, d))
+		}
+		for _, day := range []string{"02-23", "03-08", "05-01", "05-09", "06-12", "11-04"} {
+			days = append(days, fmt.Sprintf("%d-%s", year, day))
+		}
+	}
+	return "calendar:\n  days_off: [" + strings.Join(days, ", ") + "]\n"
 }
 
 // quirkKeys are the keys of a profile that a bank with these quirks needs.
