@@ -44,6 +44,8 @@ type Bank struct {
 	SFTP      SFTP      `yaml:"sftp" jsonschema:"required"`
 	Schedule  Schedule  `yaml:"schedule" jsonschema:"required"`
 	Signers   []Signer  `yaml:"signers" jsonschema:"required,minItems=1,maxItems=32"`
+	Trust     Trust     `yaml:"trust,omitempty"`
+	Signature Signature `yaml:"signature,omitempty"`
 	Format    Format    `yaml:"format,omitempty"`
 	Delivery  Delivery  `yaml:"delivery,omitempty"`
 	Pickup    Pickup    `yaml:"pickup,omitempty"`
@@ -106,6 +108,29 @@ type Signer struct {
 	CertificateFile string    `yaml:"certificate_file" jsonschema:"required" resolve:"path"`
 	From            time.Time `yaml:"from,omitempty"`
 	Until           time.Time `yaml:"until,omitempty" whole:"day"`
+}
+
+// Trust says how a signer's certificate is proven beyond its pin: by a chain to Roots and by lists of revoked
+// certificates. Without Roots the pin alone is relied on. Revocation is "required" (a reply whose signer's status cannot
+// be told is held) or "optional". Card says whether the certificate must name this bank's ИНН and ОГРН: "named" (where
+// it names any), "required" or "ignore".
+type Trust struct {
+	Roots         []string `yaml:"roots,omitempty" jsonschema:"maxItems=32" resolve:"path"`
+	Intermediates []string `yaml:"intermediates,omitempty" jsonschema:"maxItems=32" resolve:"path"`
+	CRLs          []string `yaml:"crls,omitempty" jsonschema:"maxItems=32" resolve:"path"`
+	Revocation    string   `yaml:"revocation,omitempty" jsonschema:"default=required,enum=required,enum=optional"`
+	Card          string   `yaml:"card,omitempty" jsonschema:"default=named,enum=named,enum=required,enum=ignore"`
+}
+
+// Signature says what is allowed in the form of this bank's signatures beyond strict CAdES-BES in DER (RFC 5126).
+// SigningCertificate and KeyPeriod are "required" or "optional".
+type Signature struct {
+	BER                bool   `yaml:"ber,omitempty" jsonschema:"default=false"`
+	PSS                bool   `yaml:"pss,omitempty" jsonschema:"default=false"`
+	Attached           bool   `yaml:"attached,omitempty" jsonschema:"default=false"`
+	Count              int    `yaml:"count,omitempty" jsonschema:"default=1,minimum=1,maximum=8"`
+	SigningCertificate string `yaml:"signing_certificate,omitempty" jsonschema:"default=required,enum=required,enum=optional"`
+	KeyPeriod          string `yaml:"key_period,omitempty" jsonschema:"default=required,enum=required,enum=optional"`
 }
 
 // Format says how this bank's documents look. Manifest is "optional" or "required".

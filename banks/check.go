@@ -35,6 +35,7 @@ func (b *Bank) Check() Problems {
 			}
 		}
 	}
+	problems = append(problems, b.enoughSigners()...)
 	return append(problems, b.folders()...)
 }
 
@@ -148,6 +149,27 @@ func (s *Schedule) Check() Problems {
 
 // Check refuses a time that ends before it begins.
 func (s *Signer) Check() Problems { return period(s.From, s.Until) }
+
+// Check refuses what proves nothing without roots, and roots by which every reply would be held.
+func (t *Trust) Check() Problems {
+	switch {
+	case len(t.Roots) == 0 && len(t.Intermediates) > 0:
+		return Problems{{Path: "intermediates", Text: "stand without roots and prove nothing; name the roots they lead to"}}
+	case len(t.Roots) == 0 && len(t.CRLs) > 0:
+		return Problems{{Path: "crls", Text: "stand without roots, so that nobody can tell who made them; name the roots"}}
+	case len(t.Roots) > 0 && len(t.CRLs) == 0 && t.Revocation == "required":
+		return Problems{{Path: "roots", Text: "stand without crls: every reply would be held, because no signer's revocation can be told; name crls, or write revocation: optional"}}
+	}
+	return nil
+}
+
+// enoughSigners refuses a number of signatures that the pinned signers cannot reach.
+func (b *Bank) enoughSigners() Problems {
+	if n := len(b.Signers); n > 0 && b.Signature.Count > n {
+		return Problems{{Path: "signature.count", Text: fmt.Sprintf("is %d, but signers names %d; no reply could ever be accepted", b.Signature.Count, n)}}
+	}
+	return nil
+}
 
 // Check refuses a namespace that is no absolute name.
 func (f *Format) Check() Problems {

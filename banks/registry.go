@@ -197,5 +197,13 @@ func files(b *Bank) Problems {
 	for i, s := range b.Signers {
 		look(fmt.Sprintf("signers[%d].certificate_file", i), s.CertificateFile, s.CertificateFile, false)
 	}
+	for _, proof := range []struct {
+		key  string
+		list []string
+	}{{"roots", b.Trust.Roots}, {"intermediates", b.Trust.Intermediates}, {"crls", b.Trust.CRLs}} {
+		for i, file := range proof.list {
+			look(fmt.Sprintf("trust.%s[%d]", proof.key, i), file, file, false)
+		}
+	}
 	return problems
 }
