@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -61,29 +60,16 @@ func (o verifyOptions) inquiry(config string) (q evidence.Inquiry, err error) {
 			return q, err
 		}
 	}
-	err = readAll(o.keys, func(data []byte) error {
+	err = eachFile(o.keys, func(_ string, data []byte) error {
 		key, err := note.ReadPublic(data)
 		q.Keys = append(q.Keys, key)
 		return err
 	})
-	return q, errors.Join(err, readAll(o.signers, func(data []byte) error {
+	return q, errors.Join(err, eachFile(o.signers, func(_ string, data []byte) error {
 		list, err := pki.ReadCertificates(data)
 		q.Certificates = append(q.Certificates, list...)
 		return err
 	}))
-}
-
-func readAll(paths []string, fn func(data []byte) error) error {
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err == nil {
-			err = fn(data)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	return nil
 }
 
 func (a *app) journalVerify(ctx context.Context, o verifyOptions) error {

@@ -3,6 +3,7 @@ package evidence
 import (
 	"context"
 	"crypto/ed25519"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -59,28 +60,28 @@ func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 	if len(q.Checkpoints) > 0 {
 		o.Checkpoints = w.all
 	}
-	var err error
-	if f.VerifyReport, err = journal.Verify(ctx, q.Path, o); err != nil {
-		return f, err
+	asked := Findings{VerifyReport: journal.VerifyReport{OK: true}}
+	o.Further = func(db *sql.DB) error {
+		if err := asked.numbers(ctx, db); err != nil || q.Store == nil {
+			return err
+		}
+		return asked.signatures(ctx, db, q)
 	}
-	if w.err != nil {
-		return f, w.err
+	var err error
+	if f.VerifyReport, err = journal.Verify(ctx, q.Path, o); err == nil {
+		err = w.err
+	}
+	if err != nil {
+		return f, err
 	}
 	f.Checkpoints, f.Unsigned = w.signed, w.unsigned
+	f.Signatures, f.Unvouched, f.Numbers = asked.Signatures, asked.Unvouched, asked.Numbers
+	for _, p := range asked.Problems {
+		f.problem("%s", p)
+	}
+	f.Further += asked.Further
 	if len(q.Checkpoints) > 0 && w.signed == 0 {
 		f.problem("no checkpoint is signed by a given key")
-	}
-	book, err := journal.ViewCopy(ctx, q.Path)
-	if err != nil {
-		f.problem("%v", err)
-		return f, nil
-	}
-	defer book.Close()
-	if err := f.numbers(ctx, book.DB()); err != nil {
-		return f, err
-	}
-	if q.Store != nil {
-		return f, f.signatures(ctx, book.DB(), q)
 	}
 	return f, nil
 }

@@ -16,11 +16,6 @@ func View(ctx context.Context, path string) (*Book, error) {
 	if err := sqlite.Check(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	return ViewCopy(ctx, path)
-}
-
-// ViewCopy opens a copy of a journal for reading only, whatever its mode and its owner.
-func ViewCopy(ctx context.Context, path string) (*Book, error) {
 	b := &Book{path: path, closing: make(chan struct{}), finished: make(chan struct{})}
 	readOnly := errReadOnly
 	b.broken.Store(&readOnly)

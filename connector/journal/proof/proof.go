@@ -5,6 +5,7 @@ package proof
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
@@ -22,6 +23,8 @@ type Options struct {
 	Store func(sha256 string) error
 	// Checkpoints are event numbers and hashes known from outside; the chain must pass through each. nil = none is known.
 	Checkpoints iter.Seq2[int64, string]
+	// Further asks the same file what else the caller wants to know, on a read-only pool, after all the rest; nil = nothing.
+	Further func(db *sql.DB) error
 	// ChainOnly leaves out rebuilding the state tables, which takes most of the time.
 	ChainOnly bool
 	// Temp is where the state tables are rebuilt; "" = the system's folder for temporary files.
@@ -116,7 +119,14 @@ func (v *verification) all(ctx context.Context) (err error) {
 	if err := v.compare(ctx); err != nil {
 		return err
 	}
-	return v.store(ctx)
+	if err := v.store(ctx); err != nil || v.o.Further == nil {
+		return err
+	}
+	db, err := sqlite.Pool(v.r.Path, 1)
+	if err != nil {
+		return err
+	}
+	return errors.Join(v.o.Further(db), db.Close())
 }
 
 // shape checks the file as SQLite and as a journal of this version.
