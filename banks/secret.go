@@ -14,9 +14,6 @@ import (
 // gives it out, at the one place that uses it.
 type Secret struct{ text string }
 
-// NewSecret wraps a text that must not be printed.
-func NewSecret(text string) Secret { return Secret{text} }
-
 // Reveal returns the secret itself. The result goes to the login and nowhere else.
 func (s Secret) Reveal() string { return s.text }
 

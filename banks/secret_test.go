@@ -15,7 +15,7 @@ import (
 
 // B17: a secret is printed by nothing.
 func TestB17SecretsPrintStars(t *testing.T) {
-	s := NewSecret("hunter2")
+	s := Secret{"hunter2"}
 	var printed bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T%v"} {
 		fmt.Fprintf(&printed, verb+"\n", []any{s, s}[:strings.Count(verb, "%")]...)

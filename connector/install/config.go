@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/install/trust"
 	"bankconnector/schedule"
 )
 
@@ -111,7 +112,7 @@ func Read(path string) (*Plan, error) {
 	if p.Calendar, err = p.Config.calendar(); err != nil {
 		return nil, banks.Problems{{File: path, Path: "calendar", Text: err.Error()}}
 	}
-	p.Registry, err = banks.Load(p.Config.BanksDir, p.checkTimetable, checkSigners)
+	p.Registry, err = banks.Load(p.Config.BanksDir, p.checkTimetable, trust.Check)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/crypto/cms"
@@ -134,7 +135,7 @@ func instance() string {
 
 // courier joins the rooms for one configuration.
 func (in *Installation) courier(p *Plan) (*flow.Courier, error) {
-	trusted, err := policies(p.Registry)
+	trusted, err := p.trust(true, in.opts.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func (in *Installation) courier(p *Plan) (*flow.Courier, error) {
 	c := &flow.Courier{
 		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
 		Dial: dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
-		Verifier: func(b *banks.Bank) reading.Verifier { return trusted[b.BIC] },
+		Verifier: func(b *banks.Bank) reading.Verifier { return trusted.Verifier(b) },
 		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
 		Deadline: p.deadline,
 		Now:      func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
@@ -166,10 +167,10 @@ func (in *Installation) courier(p *Plan) (*flow.Courier, error) {
 }
 
 // others are the banks whose signatures can be told from b's.
-func others(r *banks.Registry, b *banks.Bank, trusted map[banks.ID]*cms.Policy) []*banks.Bank {
+func others(r *banks.Registry, b *banks.Bank, trusted *trust.Trust) []*banks.Bank {
 	var list []*banks.Bank
 	for _, other := range r.All() {
-		if other.BIC != b.BIC && trusted[other.BIC] != nil {
+		if other.BIC != b.BIC && trusted.Knows(other.BIC) {
 			list = append(list, other)
 		}
 	}

@@ -3,73 +3,45 @@ package install
 import (
 	"crypto/rand"
 	"fmt"
-	"os"
+	"log/slog"
+	"path/filepath"
+	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
 	"bankconnector/crypto/cms"
 	"bankconnector/crypto/pki"
 )
 
-// checkSigners reads a bank's certificates, so that a wrong file is found before the
-// first reply is refused for it. A suspended bank's files need not be there.
-func checkSigners(b *banks.Bank) banks.Problems {
-	var problems banks.Problems
-	for i, s := range b.Signers {
-		if _, err := readCertificate(s.CertificateFile); err != nil && (b.State != banks.StateSuspended || !os.IsNotExist(err)) {
-			problems = append(problems, banks.Problem{Path: fmt.Sprintf("signers[%d].certificate_file", i), Text: err.Error()})
-		}
-	}
-	return problems
-}
-
-// readCertificate reads a file that must hold exactly one certificate.
-func readCertificate(path string) (*pki.Certificate, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read certificate: %w", err)
-	}
-	list, err := pki.ReadCertificates(data)
-	if err != nil {
-		return nil, fmt.Errorf("read certificate %s: %w", path, err)
-	}
-	if len(list) != 1 {
-		return nil, fmt.Errorf("read certificate %s: %d certificates in the file, exactly one is pinned", path, len(list))
-	}
-	return list[0], nil
-}
-
-// policy is what a bank's signatures are held against: its own pinned certificates,
-// each in its time.
-func policy(b *banks.Bank) (*cms.Policy, error) {
-	p := &cms.Policy{BER: true}
-	for _, s := range b.Signers {
-		cert, err := readCertificate(s.CertificateFile)
-		if err != nil {
-			return nil, fmt.Errorf("bank %s: %w", b.BIC, err)
-		}
-		p.Signers = append(p.Signers, cms.Pin{Certificate: cert, From: s.From, Until: s.Until})
-	}
-	return p, nil
+// trust reads the policies of all banks. keep is for the one process that has the state folder.
+func (p *Plan) trust(keep bool, log *slog.Logger) (*trust.Trust, error) {
+	return trust.Open(p.Registry.All(), trust.Options{Floors: filepath.Join(p.Config.StateDir, "crl-numbers.json"), Keep: keep, Log: log})
 }
 
 // Policy is what a bank's signatures are held against.
-func (p *Plan) Policy(b *banks.Bank) (*cms.Policy, error) { return policy(b) }
-
-// policies are the policies of all banks that may be met.
-func policies(r *banks.Registry) (map[banks.ID]*cms.Policy, error) {
-	all := make(map[banks.ID]*cms.Policy)
-	for _, b := range r.All() {
-		p, err := policy(b)
-		if err != nil && b.State == banks.StateSuspended {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		all[b.BIC] = p
+func (p *Plan) Policy(b *banks.Bank) (*cms.Policy, error) {
+	t, err := p.trust(false, nil)
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	return t.Policy(b.BIC), nil
+}
+
+// Warnings tells what is right today and will not be for long: signers and certificates that end or that cannot be
+// proven at the moment they are announced for.
+func (p *Plan) Warnings(now time.Time) ([]trust.Warning, error) {
+	t, err := p.trust(false, nil)
+	if err != nil {
+		return nil, err
+	}
+	var list []trust.Warning
+	for _, b := range p.Registry.All() {
+		if b.State != banks.StateSuspended {
+			list = append(list, t.Rehearse(b, now)...)
+		}
+	}
+	return list, nil
 }
 
 // officials is what bailiffs' signatures are held against, or nil.
@@ -79,7 +51,7 @@ func officials(c OfficeConfig) (*cms.Policy, error) {
 	}
 	p := &cms.Policy{BER: true}
 	for _, path := range c.Officials {
-		cert, err := readCertificate(path)
+		cert, err := trust.ReadCertificate(path)
 		if err != nil {
 			return nil, fmt.Errorf("office.officials: %w", err)
 		}
@@ -90,7 +62,7 @@ func officials(c OfficeConfig) (*cms.Policy, error) {
 
 // signer opens the service's own key.
 func signer(s Signing) (*cms.Signer, error) {
-	cert, err := readCertificate(s.CertificateFile)
+	cert, err := trust.ReadCertificate(s.CertificateFile)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
@@ -132,7 +104,7 @@ func (p *Plan) CheckSigning() error {
 func (p *Plan) Keys() ([]journal.Key, error) {
 	var keys []journal.Key
 	add := func(bank, what, path string) error {
-		cert, err := readCertificate(path)
+		cert, err := trust.ReadCertificate(path)
 		if err != nil {
 			return err
 		}
@@ -159,20 +131,21 @@ func (p *Plan) Keys() ([]journal.Key, error) {
 
 // Certificates are those of an installation that sign documents: its own, and the banks'.
 func (p *Plan) Certificates() ([]*pki.Certificate, error) {
-	own, err := readCertificate(p.Config.Signing.CertificateFile)
+	own, err := trust.ReadCertificate(p.Config.Signing.CertificateFile)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	trusted, err := policies(p.Registry)
+	trusted, err := p.trust(false, nil)
 	if err != nil {
 		return nil, err
 	}
 	list := []*pki.Certificate{own}
 	for _, b := range p.Registry.All() {
-		if trusted[b.BIC] == nil {
+		policy := trusted.Policy(b.BIC)
+		if policy == nil {
 			continue // suspended, its files are gone
 		}
-		for _, pin := range trusted[b.BIC].Signers {
+		for _, pin := range policy.Signers {
 			list = append(list, pin.Certificate)
 		}
 	}

@@ -1,0 +1,255 @@
+// Package trust makes of each bank's profile the policy that its signatures are held against: pinned signers, roots,
+// lists of revoked certificates. It keeps the highest CRL numbers seen over restarts, and takes a CRL anew when its file
+// changes, so that whoever fetches the lists need not tell the daemon.
+//
+// It judges nothing itself, that is cms, and fetches nothing from the network. It may call banks, cms, pki and durable.
+package trust
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"sync"
+	"time"
+
+	"bankconnector/banks"
+	"bankconnector/crypto/cms"
+	"bankconnector/crypto/pki"
+	"bankconnector/internal/durable"
+)
+
+// Options are what a Trust takes from outside.
+type Options struct {
+	Floors string       // file of the highest CRL numbers seen; need not be there yet
+	Keep   bool         // write the file when a number rises; only the one process that has the state folder may
+	Log    *slog.Logger // may be nil when Keep is off
+}
+
+// Trust is the policies of all banks of one configuration, and what they share. It is safe for concurrent use.
+type Trust struct {
+	opts     Options
+	policies map[banks.ID]*cms.Policy
+	known    *cms.Revocations
+	certs    map[string][]*pki.Certificate // by file: what was proven once is remembered by the certificate itself
+
+	mu    sync.Mutex
+	lists map[string]stamp // files of CRLs as they were last read
+	kept  map[string]string
+}
+
+// stamp tells one content of a file from the next.
+type stamp struct {
+	size int64
+	time time.Time
+}
+
+// Open reads every file that the profiles name. A suspended bank whose files are not there has no policy.
+func Open(list []*banks.Bank, o Options) (*Trust, error) {
+	t := &Trust{
+		opts: o, policies: make(map[banks.ID]*cms.Policy), known: new(cms.Revocations),
+		certs: make(map[string][]*pki.Certificate), lists: make(map[string]stamp),
+	}
+	if err := t.readFloors(); err != nil {
+		return nil, err
+	}
+	for _, b := range list {
+		p, err := t.policy(b)
+		if err != nil && b.State == banks.StateSuspended {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("bank %s: %w", b.BIC, err)
+		}
+		t.policies[b.BIC] = p
+	}
+	return t, nil
+}
+
+// Policy is what a bank's signatures are held against, nil for a suspended bank without its files.
+func (t *Trust) Policy(id banks.ID) *cms.Policy { return t.policies[id] }
+
+// Knows tells whether a bank's signatures can be told from those of others.
+func (t *Trust) Knows(id banks.ID) bool { return t.policies[id] != nil }
+
+// policy reads one profile.
+func (t *Trust) policy(b *banks.Bank) (*cms.Policy, error) {
+	p := &cms.Policy{
+		Signatures: b.Signature.Count, BER: b.Signature.BER, PSS: b.Signature.PSS, Attached: b.Signature.Attached,
+		SigningCertificateOptional: b.Signature.SigningCertificate == "optional",
+		KeyPeriodOptional:          b.Signature.KeyPeriod == "optional",
+		RevocationOptional:         b.Trust.Revocation == "optional",
+	}
+	if b.Trust.Card == "required" {
+		p.INN, p.OGRN = b.INN, b.OGRN
+	}
+	for _, s := range b.Signers {
+		cert, err := ReadCertificate(s.CertificateFile)
+		if err != nil {
+			return nil, err
+		}
+		p.Signers = append(p.Signers, cms.Pin{Certificate: cert, From: s.From, Until: s.Until})
+	}
+	var err error
+	if p.Roots, err = t.authorities(b.Trust.Roots); err != nil {
+		return nil, err
+	}
+	if p.Intermediates, err = t.authorities(b.Trust.Intermediates); err != nil {
+		return nil, err
+	}
+	for _, path := range b.Trust.CRLs {
+		if err := t.readList(path); err != nil {
+			return nil, err
+		}
+		p.CRLs = t.known
+	}
+	return p, nil
+}
+
+// authorities reads files of one certificate or many.
+func (t *Trust) authorities(paths []string) ([]*pki.Certificate, error) {
+	var all []*pki.Certificate
+	for _, path := range paths {
+		if t.certs[path] == nil {
+			list, err := readCertificates(path)
+			if err != nil {
+				return nil, err
+			}
+			t.certs[path] = list
+		}
+		all = append(all, t.certs[path]...)
+	}
+	return all, nil
+}
+
+func readCertificates(path string) ([]*pki.Certificate, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	list, err := pki.ReadCertificates(data)
+	if err == nil && len(list) == 0 {
+		err = errors.New("no certificate in the file")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read certificate %s: %w", path, err)
+	}
+	return list, nil
+}
+
+// ReadCertificate reads a file that must hold exactly one certificate.
+func ReadCertificate(path string) (*pki.Certificate, error) {
+	list, err := readCertificates(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) != 1 {
+		return nil, fmt.Errorf("read certificate %s: %d certificates in the file, exactly one is pinned", path, len(list))
+	}
+	return list[0], nil
+}
+
+// readList takes a file of CRLs or an OCSP answer, unless it is as it was.
+func (t *Trust) readList(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("read CRL: %w", err)
+	}
+	now := stamp{info.Size(), info.ModTime()}
+	if t.lists[path] == now {
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read CRL: %w", err)
+	}
+	if err := t.known.Add(data); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	t.lists[path] = now
+	return nil
+}
+
+// Verifier judges one bank's signatures.
+type Verifier struct {
+	trust  *Trust
+	policy *cms.Policy
+	lists  []string
+}
+
+// Verifier returns what judges a bank's signatures by the CRLs as they lie on the disk at that moment.
+func (t *Trust) Verifier(b *banks.Bank) *Verifier {
+	return &Verifier{t, t.policies[b.BIC], b.Trust.CRLs}
+}
+
+// Verify judges a signature as of the time of receipt. A CRL file that cannot be read, perhaps because it is being
+// replaced, leaves the last one in force; when that one is stale the verdict is unchecked.
+func (v *Verifier) Verify(content, sig []byte, at time.Time) cms.Verdict {
+	if v.policy == nil {
+		return (&cms.Policy{}).Verify(content, sig, at)
+	}
+	if len(v.lists) > 0 {
+		v.trust.refresh(v.lists)
+		defer v.trust.keep()
+	}
+	return v.policy.Verify(content, sig, at)
+}
+
+func (t *Trust) refresh(lists []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, path := range lists {
+		if err := t.readList(path); err != nil {
+			t.warn("a CRL file cannot be read; the last one stays in force", err)
+		}
+	}
+}
+
+// keep writes the floors when one rose: the number must be on the disk before anybody acts on the verdict.
+func (t *Trust) keep() {
+	if !t.opts.Keep {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	floors := t.known.Floors()
+	if maps.Equal(floors, t.kept) {
+		return
+	}
+	text, err := json.MarshalIndent(floors, "", "  ")
+	if err == nil {
+		// A crash before this leaves the numbers of the run before: a list older than the last one could pass once more.
+		err = durable.Replace(t.opts.Floors, append(text, '\n'), 0o640)
+	}
+	if err != nil {
+		t.warn("the highest CRL numbers cannot be kept; after a restart an older CRL could be taken", err)
+		return
+	}
+	t.kept = floors
+}
+
+func (t *Trust) readFloors() error {
+	data, err := os.ReadFile(t.opts.Floors)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read CRL numbers: %w", err)
+	}
+	if err := json.Unmarshal(data, &t.kept); err != nil {
+		return fmt.Errorf("read CRL numbers %s: %w; delete the file only when every CRL is known to be the newest", t.opts.Floors, err)
+	}
+	if err := t.known.SetFloors(t.kept); err != nil {
+		return fmt.Errorf("read CRL numbers %s: %w", t.opts.Floors, err)
+	}
+	return nil
+}
+
+func (t *Trust) warn(text string, err error) {
+	if t.opts.Log != nil {
+		t.opts.Log.Warn(text, slog.String("error", err.Error()))
+	}
+}
