@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -158,8 +159,11 @@ func (a *app) say(en, ru string) string {
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.out, format, args...) }
 
-// report prints one value as a line of JSON.
+// report prints one value as a line of JSON; an empty list is [], never null.
 func (a *app) report(v any) error {
+	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.IsNil() {
+		v = []any{}
+	}
 	if err := json.NewEncoder(a.out).Encode(v); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}

@@ -43,7 +43,8 @@ func (a *app) journalQuery(ctx context.Context, text string) error {
 	return nil
 }
 
-// printRows prints a result as a table, or a JSON object for each row.
+// printRows prints a result as a table, or as a JSON array with a line for each row,
+// written as the rows come.
 func (a *app) printRows(rows *sql.Rows) error {
 	columns, err := rows.Columns()
 	if err != nil {
@@ -55,19 +56,11 @@ func (a *app) printRows(rows *sql.Rows) error {
 		head[i] = name
 	}
 	t.AppendHeader(head)
+	separator := "["
 	for rows.Next() {
-		values := make([]any, len(columns))
-		into := make([]any, len(columns))
-		for i := range values {
-			into[i] = &values[i]
-		}
-		if err := rows.Scan(into...); err != nil {
+		values, err := scan(rows, len(columns))
+		if err != nil {
 			return err
-		}
-		for i, v := range values {
-			if b, ok := v.([]byte); ok {
-				values[i] = string(b)
-			}
 		}
 		if !a.json {
 			t.AppendRow(blank(values))
@@ -77,14 +70,38 @@ func (a *app) printRows(rows *sql.Rows) error {
 		for i, name := range columns {
 			object[name] = values[i]
 		}
+		a.printf("%s", separator)
+		separator = ","
 		if err := a.report(object); err != nil {
 			return err
 		}
 	}
-	if !a.json {
+	switch {
+	case !a.json:
 		t.Render()
+	case separator == "[":
+		a.printf("[]\n")
+	default:
+		a.printf("]\n")
 	}
 	return rows.Err()
+}
+
+// scan reads one row of any columns.
+func scan(rows *sql.Rows, columns int) ([]any, error) {
+	values, into := make([]any, columns), make([]any, columns)
+	for i := range values {
+		into[i] = &values[i]
+	}
+	if err := rows.Scan(into...); err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		if b, ok := v.([]byte); ok {
+			values[i] = string(b)
+		}
+	}
+	return values, nil
 }
 
 // blank shows NULL as nothing.

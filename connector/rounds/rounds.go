@@ -41,7 +41,7 @@ type Visit struct {
 // begun is finished.
 func (r *Rounds) Run(ctx, work context.Context) (Result, error) {
 	total := make(map[banks.ID]*Visit)
-	var result Result
+	result := Result{Visits: []Visit{}}
 	todo := r.List
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		moved := false
