@@ -19,7 +19,7 @@ func (a *app) journalCommand() *cobra.Command {
 			return a.journalQuery(c.Context(), strings.Join(args, " "))
 		},
 	})
-	c.AddCommand(query, a.verifyCommand())
+	c.AddCommand(query, a.verifyCommand(), a.evidenceCommand())
 	return c
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -43,18 +42,16 @@ func (o verifyOptions) inquiry(config string) (q evidence.Inquiry, err error) {
 		if err != nil {
 			return q, err
 		}
-		o.file, o.store = plan.JournalPath(), plan.StorePath()
-		if q.Certificates, err = plan.Certificates(); err != nil {
+		if q, err = plan.Inquiry(); err != nil {
 			return q, err
 		}
-		if _, err := os.Stat(plan.CheckpointPublicPath()); err == nil { // a journal of before there were any has none
-			o.keys, o.checkpoints = append(o.keys, plan.CheckpointPublicPath()), append(o.checkpoints, plan.CheckpointPaths()...)
-		}
+	} else {
+		q.Path = o.file
 	}
-	if len(o.checkpoints) > 0 && len(o.keys) == 0 {
+	if len(o.checkpoints) > 0 && len(o.keys)+len(q.Keys) == 0 {
 		return q, usage("--checkpoints needs --checkpoint-key: nothing in the file is worth anything without it")
 	}
-	q.Path, q.Checkpoints = o.file, o.checkpoints
+	q.Checkpoints = append(q.Checkpoints, o.checkpoints...)
 	if o.store != "" {
 		if q.Store, err = spool.OpenStore(o.store); err != nil {
 			return q, err
@@ -86,30 +83,10 @@ func (a *app) journalVerify(ctx context.Context, o verifyOptions) error {
 			return err
 		}
 	} else {
-		a.printVerified(q.Path, f)
+		a.printf("%s", f.Text(a.lang))
 	}
 	if !f.OK {
 		return withCode(exitData, errors.New(a.say("the journal is NOT sound", "журнал НЕ цел")))
 	}
 	return nil
 }
-
-func (a *app) printVerified(path string, f evidence.Findings) {
-	if f.OK {
-		a.printf(a.say("%s is sound: %d events, head %s\n", "%s цел: событий %d, последний хэш %s\n"), path, f.Events, f.Head)
-	} else {
-		a.printf(a.say("%s is NOT sound; first bad event %d\n", "%s НЕ цел; первое плохое событие %d\n"), path, f.FirstBad)
-	}
-	a.printf(a.say(verifiedEN, verifiedRU), f.Checkpoints, f.Witnessed, f.Rows, f.Digests, f.Signatures, f.Numbers)
-	for _, print := range f.Unvouched {
-		a.printf(a.say("  certificate named by the journal alone, not given: %s\n", "  сертификат известен только из журнала, отдельно не дан: %s\n"), print)
-	}
-	for _, p := range f.Problems {
-		a.printf("  %s\n", p)
-	}
-}
-
-const (
-	verifiedEN = "checkpoints %d, the newest at event %d; rows rebuilt %d; stored files %d; signatures %d; numbers of envelopes %d\n"
-	verifiedRU = "контрольных точек %d, последняя на событии %d; строк восстановлено %d; хранимых файлов %d; подписей %d; номеров конвертов %d\n"
-)

@@ -149,17 +149,7 @@ func (b *bench) judge(ctx context.Context, c claim) (checked int64, err error) {
 // verify checks one signature under the certificate with a fingerprint: one that was
 // given, or the one that came with the signature.
 func (b *bench) verify(s signature, print string, at time.Time) cms.Verdict {
-	b.mu.Lock()
-	p := b.policy[print]
-	if p == nil {
-		for _, c := range enclosed(s.sig) {
-			if c.Fingerprint() == print {
-				p = relying(c)
-				b.policy[print] = p
-			}
-		}
-	}
-	b.mu.Unlock()
+	p := b.take(print, s.sig)
 	if p == nil {
 		return cms.Verdict{Status: cms.UnknownSigner, Code: "unknown-signer", Detail: "no certificate " + print + ": give it with --signer"}
 	}
@@ -167,6 +157,21 @@ func (b *bench) verify(s signature, print string, at time.Time) cms.Verdict {
 }
 
 const manifestSignature = "manifest.xml.sig"
+
+// take returns the policy for a fingerprint; a certificate that nobody gave is taken from
+// the signature.
+func (b *bench) take(print string, sig []byte) *cms.Policy {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.policy[print] == nil {
+		for _, c := range enclosed(sig) {
+			if c.Fingerprint() == print {
+				b.policy[print] = relying(c)
+			}
+		}
+	}
+	return b.policy[print]
+}
 
 // signature is one signature in an envelope, with what it is over.
 type signature struct {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/journal"
@@ -126,4 +127,30 @@ func (w *witnesses) file(path string, yield func(int64, string) bool) error {
 		err = nil
 	}
 	return err
+}
+
+// Text is the verdict for a person, in "ru" or "en".
+func (f Findings) Text(lang string) string {
+	sound, broken, counts, unvouched := "%s is sound: %d events, head %s\n", "%s is NOT sound; first bad event %d\n",
+		"checkpoints %d, the newest at event %d; rows rebuilt %d; stored files %d; signatures %d; numbers of envelopes %d\n",
+		"  certificate named by the journal alone, not given: %s\n"
+	if lang == "ru" {
+		sound, broken, counts, unvouched = "%s цел: событий %d, последний хэш %s\n", "%s НЕ цел; первое плохое событие %d\n",
+			"контрольных точек %d, последняя на событии %d; строк восстановлено %d; хранимых файлов %d; подписей %d; номеров конвертов %d\n",
+			"  сертификат известен только из журнала, отдельно не дан: %s\n"
+	}
+	var b strings.Builder
+	if f.OK {
+		fmt.Fprintf(&b, sound, f.Path, f.Events, f.Head)
+	} else {
+		fmt.Fprintf(&b, broken, f.Path, f.FirstBad)
+	}
+	fmt.Fprintf(&b, counts, f.Checkpoints, f.Witnessed, f.Rows, f.Digests, f.Signatures, f.Numbers)
+	for _, print := range f.Unvouched {
+		fmt.Fprintf(&b, unvouched, print)
+	}
+	for _, p := range f.Problems {
+		fmt.Fprintf(&b, "  %s\n", p)
+	}
+	return b.String()
 }

@@ -1,0 +1,72 @@
+#!/bin/sh
+# Checks this archive with sha256sum, sqlite3 and openssl (with its GOST engine) alone:
+#   apt-get install -y openssl libengine-gost-openssl sqlite3 && sh check.sh
+# It says what it checked and ends with ALL CHECKED, or stops at the first thing that is wrong.
+set -eu
+wrong() { echo "WRONG: $*" >&2; exit 1; }
+ask() { sqlite3 -bail -readonly events.db "$1"; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# 1. No file of the archive was changed since it was packed.
+sha256sum --quiet -c SHA256SUMS || wrong "a file is not what SHA256SUMS says"
+echo "files: whole"
+
+# 2. Every event has its hash: octets are the columns, hash is the SHA-256 of the octets.
+bad=$(ask "SELECT count(*) FROM event WHERE hex(octets) IS NOT hex('bankconnector/journal/v1') || '00'
+  || printf('%016X', seq) || upper(prev)
+  || printf('%016X', length(CAST(at AS BLOB))) || hex(at)
+  || printf('%016X', length(CAST(instance AS BLOB))) || hex(instance)
+  || printf('%016X', length(CAST(actor AS BLOB))) || hex(actor)
+  || printf('%016X', length(CAST(kind AS BLOB))) || hex(kind)
+  || printf('%016X', length(CAST(bank AS BLOB))) || hex(bank)
+  || printf('%016X', length(CAST(exchange AS TEXT))) || hex(CAST(exchange AS TEXT))
+  || printf('%016X', length(CAST(body AS BLOB))) || hex(body)")
+[ "$bad" = 0 ] || wrong "$bad events have octets that are not their columns"
+sqlite3 -bail events.db "SELECT writefile('$work/' || seq, octets) FROM event" >/dev/null
+ask "SELECT hash || '  $work/' || seq FROM event" | sha256sum --quiet -c - || wrong "an event does not have its hash"
+echo "events: $(ask 'SELECT count(*) FROM event'), each has its hash"
+
+# 3. Each event is bound to the one before it, up to a head that was signed.
+bad=$(ask "SELECT count(*) FROM event a JOIN event b ON b.seq = a.seq + 1 WHERE b.prev <> a.hash")
+[ "$bad" = 0 ] || wrong "$bad events are not bound to the one before"
+for seq in $(ask "SELECT seq FROM event a WHERE NOT EXISTS (SELECT 1 FROM event b WHERE b.seq = a.seq + 1)"); do
+  note=checkpoints/$seq
+  openssl pkeyutl -verify -pubin -inkey checkpoint.pub -rawin -in "$note.text" -sigfile "$note.sig" >/dev/null || wrong "$note is not signed"
+  [ "$(sed -n 2p "$note.text")" = "$seq" ] || wrong "$note is of another event"
+  head=$(sed -n 3p "$note.text" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
+  [ "$head" = "$(ask "SELECT hash FROM event WHERE seq = $seq")" ] || wrong "the chain does not lead to $note"
+  echo "checkpoint at event $seq: signed, the chain leads to it"
+done
+
+# 4. The files are those that the events name, and every signature holds under the
+#    certificate that the events name.
+signatures() { # file, fingerprint
+  mkdir "$work/zip"
+  sqlite3 -bail :memory: "SELECT writefile('$work/zip/' || name, data) FROM zipfile('$1')" >/dev/null
+  cert=certificates/$2.pem
+  [ "$(openssl x509 -in "$cert" -outform DER | sha256sum | cut -c1-64)" = "$2" ] || wrong "$cert is another certificate"
+  for sig in "$work"/zip/*.xml.sig; do
+    case $sig in *.original.xml.sig) continue ;; esac # the bailiff's own, carried untouched
+    openssl cms -verify -engine gost -binary -inform DER -in "$sig" -content "${sig%.sig}" \
+      -nointern -certfile "$cert" -noverify -out /dev/null 2>"$work/log" || { cat "$work/log" >&2; wrong "$1: $(basename "$sig") does not hold"; }
+    echo "$1: $(basename "$sig") holds"
+  done
+  rm -r "$work/zip"
+}
+for file in sent/*.zip; do
+  id=$(basename "$file" .zip)
+  [ "$(sha256sum "$file" | cut -c1-64)" = "$(ask "SELECT json_extract(body, '\$.file_sha256') FROM event WHERE kind = 'exchange.sealed' AND exchange = $id LIMIT 1")" ] || wrong "$file is not what was sent"
+  signatures "$file" "$(ask "SELECT json_extract(body, '\$.signer') FROM event WHERE kind = 'exchange.sealed' AND exchange = $id LIMIT 1")"
+done
+for file in received/*.zip; do
+  [ -e "$file" ] || continue
+  id=$(basename "$file" .zip)
+  [ "$(sha256sum "$file" | cut -c1-64)" = "$(ask "SELECT json_extract(body, '\$.sha256') FROM event WHERE kind = 'incoming.received' AND json_extract(body, '\$.id') = $id")" ] || wrong "$file is not what came"
+  signatures "$file" "$(ask "SELECT substr(json_extract(body, '\$.signer'), -64) FROM event WHERE kind = 'incoming.settled' AND json_extract(body, '\$.id') = $id")"
+done
+for file in office/*; do
+  ask "SELECT 'found' FROM event WHERE instr(body, '$(basename "$file")') LIMIT 1" | grep -q found || wrong "$file is not what the office left"
+  [ "$(sha256sum "$file" | cut -c1-64)" = "$(basename "$file")" ] || wrong "$file has another digest"
+done
+echo "ALL CHECKED"
