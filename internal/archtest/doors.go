@@ -39,6 +39,7 @@ var doors = map[string][]string{
 	"formats/strictxml":      {},
 	"formats/envelope":       {},
 	"crypto/cms":             {"crypto/pki"},
+	"crypto/token":           {"crypto/pki"},
 	"crypto/pki":             {"crypto/gost"},
 	"crypto/gost":            {},
 	"schedule":               {},
@@ -56,6 +57,7 @@ var testDoors = map[string][]string{
 	"crypto/gost":     {"crypto/gost/internal/gen"},
 	"banks/rehearsal": {"crypto/pki"}, // keys and certificates for both sides
 	"connector/flow":  {"crypto/pki"},
+	"crypto/token":    {"crypto/cms"}, // a token's signature is judged whole
 }
 
 // testkit is the room that every test may open and no product code may.
@@ -76,6 +78,7 @@ var guests = []struct {
 }{
 	{"github.com/pkg/sftp", []string{"banks/mailbox", "banks/rehearsal", testkit}, true, "one wrapper gives every call a deadline and a bound"},
 	{"github.com/mattn/go-sqlite3", []string{"connector/journal"}, true, "only the journal knows that it is SQLite"},
+	{"github.com/miekg/pkcs11", []string{"crypto/token"}, false, "it loads a vendor's library into this process"},
 	{"github.com/robfig/cron", []string{"schedule"}, false, "it only says which slots exist; its traps are fenced in there"},
 	{"github.com/spf13/cobra", []string{"connector"}, false, "commands are main's"},
 	{"github.com/jedib0t/go-pretty", []string{"connector"}, false, "what a terminal shows is main's"},
