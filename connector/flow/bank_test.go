@@ -121,6 +121,18 @@ func (f *fakeBank) Sweep(_ context.Context, temp string) error {
 	return f.act("sweep", func() error { delete(f.to, temp); return nil })
 }
 
+func (f *fakeBank) Leftovers(context.Context) (temps []File, err error) {
+	err = f.act("leftovers", func() error {
+		for name, data := range f.to {
+			if strings.HasPrefix(name, ".") {
+				temps = append(temps, File{Name: name, Size: int64(len(data))})
+			}
+		}
+		return nil
+	})
+	return temps, err
+}
+
 func (f *fakeBank) List(context.Context) (l Listing, err error) {
 	err = f.act("list", func() error {
 		for name, data := range f.from {

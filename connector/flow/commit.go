@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"bankconnector/connector/flow/intake"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/spool"
 	"bankconnector/formats"
 )
 
@@ -127,12 +129,13 @@ func wholeAnswer(tx *journal.Tx, x journal.Exchange, a *formats.Answer) (bool, e
 }
 
 // receipt is our answer to a file of the bank: every file gets exactly one, a receipt
-// gets none. Its key is made from the file's digest, so that a restart makes the same.
+// gets none. Its key is made from bank and file, so that a restart makes the same, and two
+// banks that leave the same bytes get one each.
 func (v *visit) receipt(ctx context.Context, in journal.Incoming, j *judgement) (*journal.Acceptance, error) {
 	if j.state == 0 || j.Kind == string(formats.KindReceipt) {
 		return nil, nil
 	}
-	return v.receiptFor(ctx, in, in.SHA256[:24], j)
+	return v.receiptFor(ctx, in, receiptKey(in.Bank, in.SHA256), j)
 }
 
 // receiptAgain answers a repeated file as the first one was answered.
@@ -162,7 +165,7 @@ func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claime
 	}
 	j := judgement{state: r.StateID}
 	j.ExternalKey, j.ExchangeID = r.DocumentKey, stored.Parent
-	again, err := v.receiptFor(ctx, first, first.SHA256[:16]+"-"+claimed[:min(8, len(claimed))], &j)
+	again, err := v.receiptFor(ctx, first, receiptKey(first.Bank, first.SHA256, claimed), &j)
 	if err != nil {
 		return err
 	}
@@ -170,6 +173,10 @@ func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claime
 		_, err := tx.Accept(*again)
 		return err
 	})
+}
+
+func receiptKey(parts ...string) string {
+	return spool.Digest([]byte(strings.Join(parts, " ")))[:24]
 }
 
 func (v *visit) receiptFor(ctx context.Context, in journal.Incoming, id string, j *judgement) (*journal.Acceptance, error) {

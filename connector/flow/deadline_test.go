@@ -101,7 +101,7 @@ func TestSilenceIsAlarmedOnce(t *testing.T) {
 				must(t, o.Sweep(t.Context()))
 			}
 			must(t, o.Book.Close()) // a restart must not repeat it either
-			o.visits.told = nil
+			o.visits.told.Clear()
 			o.open(t, false)
 			must(t, o.Sweep(t.Context()))
 			if n := countEvents(t, o, x.ID, "alarm.overdue"); n != 1 {

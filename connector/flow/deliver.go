@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/intake"
@@ -21,6 +22,9 @@ func (v *visit) outbound(ctx context.Context) error {
 	}
 	// What an earlier visit sealed but could not upload goes first: its numbers are older.
 	left, err := v.find(ctx, 0, journal.Sealed)
+	if err == nil && len(left) > 0 {
+		err = v.sweepTemps(ctx, left)
+	}
 	if err != nil {
 		return err
 	}
@@ -45,6 +49,26 @@ func (v *visit) outbound(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// sweepTemps removes the temp files that interrupted uploads of these documents left. They
+// are Sealed, so no intent names a temp of theirs and no rename will.
+func (v *visit) sweepTemps(ctx context.Context, left []journal.Exchange) error {
+	temps, err := v.box.Leftovers(ctx)
+	if err != nil {
+		return fmt.Errorf("list temp files: %w", err)
+	}
+	for _, f := range temps {
+		for _, x := range left {
+			if !strings.HasPrefix(f.Name, "."+x.FileName+".") {
+				continue
+			}
+			if err := v.box.Sweep(ctx, f.Name); err != nil && !fate.IsGone(err) {
+				return fmt.Errorf("sweep %s: %w", f.Name, err)
+			}
+		}
+	}
+	return nil
 }
 
 func (v *visit) find(ctx context.Context, after int64, states ...journal.State) ([]journal.Exchange, error) {

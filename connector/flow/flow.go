@@ -39,6 +39,8 @@ type Mailbox interface {
 	Read(ctx context.Context, final string, limit int64) ([]byte, error)
 	// Sweep removes a temp file of ours that will never be published.
 	Sweep(ctx context.Context, temp string) error
+	// Leftovers lists temp files of ours, by the pattern of their names.
+	Leftovers(ctx context.Context) ([]File, error)
 	// List returns what the bank left, bounded.
 	List(ctx context.Context) (Listing, error)
 	// Claim renames a bank's file to a name of ours; the failure is Gone when it vanished.

@@ -331,3 +331,49 @@ func mustFind(t *testing.T, o *office, f journal.Filter) []journal.Exchange {
 	}
 	return list
 }
+
+func TestSameBytesInTwoMailboxesAreSettledInBoth(t *testing.T) {
+	o := newOffice(t)
+	f, other := o.banks[0], o.banks[1]
+	doc, _ := exchangeOne(t, o, f)
+	name, data := f.sealed(t, f.reply(doc), f.sign)
+	other.put(name, data)
+	o.visit(t, other)
+	if in := onlyIncoming(t, o, name); in.Outcome != outcomeMisdirected {
+		t.Fatalf("in the mailbox of another bank: %q %q, want misdirected", in.Outcome, in.Reason)
+	}
+	f.put(name, data)
+	o.visit(t, f)
+	if x := o.find(t, doc.Key()); x.AnsweredAt == nil {
+		t.Errorf("the order is %s: its reply came too late to the right mailbox", x.State)
+	}
+	o.checkBooks(t)
+}
+
+func TestTempOfAnInterruptedUploadIsSweptAway(t *testing.T) {
+	o := newOffice(t)
+	f := o.banks[0]
+	key := o.submit(t, f, 1)[0].Document.Key()
+	f.fault = func(op string) (bool, error) { return true, map[bool]error{true: errCut}[op == "upload"] }
+	o.Visit(t.Context(), f.bank, Slot{})
+	f.fault = nil
+	foreign := ".piev_1.zip.someone.part"
+	f.to[foreign] = []byte("not of a document that waits here")
+	if len(f.to) != 2 {
+		t.Fatalf("%d files at the bank, want the temp of the interrupted upload and a foreign one", len(f.to))
+	}
+	o.visit(t, f)
+	if x := o.find(t, key); x.State != journal.Delivered {
+		t.Errorf("%s, want Delivered", x.State)
+	}
+	for name := range f.to {
+		if name != foreign && name != o.find(t, key).FileName {
+			t.Errorf("%s is left at the bank", name)
+		}
+	}
+	if _, ok := f.to[foreign]; !ok {
+		t.Error("a temp file that no document of ours waits for was removed")
+	}
+	delete(f.to, foreign)
+	o.checkBooks(t)
+}

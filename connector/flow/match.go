@@ -41,7 +41,7 @@ func (v *visit) match(ctx context.Context, j *judgement) {
 			fmt.Sprintf("document %s was sent to bank %s, the reply lay in the mailbox of bank %s", key, x.Bank, v.bank.BIC))
 		return
 	case !rule.Answerable(x.State):
-		j.strike(outcomeOrphan, formats.StateBadLogic, fmt.Sprintf("document %s is %s: nothing was sent that could be answered", key, x.State))
+		j.strike(outcomeOrphan, formats.StateBadLogic, fmt.Sprintf("document %s is %s: no reply can belong to it, a person decides", key, x.State))
 		return
 	}
 	if reason := reading.Impossible(j.doc, reading.Sent{Kind: x.Kind, Key: x.InternalKey, DocDate: x.DocDate, FileSHA256: x.FileSHA256}, v.Now()); reason != "" {

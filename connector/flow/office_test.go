@@ -224,14 +224,23 @@ func (o *office) checkBooks(t *testing.T) {
 			}
 		}
 	}
+	for _, problem := range o.verify(t) {
+		t.Error(problem)
+	}
+}
+
+// verify closes the journal and tells what an auditor would find in it.
+func (o *office) verify(t *testing.T) (problems []string) {
+	t.Helper()
 	must(t, o.Book.Close())
 	r, err := journal.Verify(t.Context(), filepath.Join(o.dir, "journal.db"), journal.VerifyOptions{
 		Store: func(digest string) error { return o.Store.Check(t.Context(), digest) },
 	})
 	must(t, err)
 	if !r.OK {
-		t.Errorf("journal: %v", r.Problems)
+		problems = append(problems, fmt.Sprintf("journal: %v", r.Problems))
 	}
+	return problems
 }
 
 // outbox lists what the office would find for a bank.

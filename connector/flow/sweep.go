@@ -63,9 +63,7 @@ func (c *Courier) overdue(ctx context.Context, x journal.Exchange, to journal.St
 // told tells whether the alarm about this deadline stands in the journal already. Every
 // event about a document is read for it once in the life of the process.
 func (c *Courier) told(ctx context.Context, x journal.Exchange) (bool, error) {
-	c.visits.mu.Lock()
-	defer c.visits.mu.Unlock()
-	if c.visits.told[x.ID].Equal(*x.DueAt) {
+	if due, ok := c.visits.told.Load(x.ID); ok && x.DueAt.Equal(due.(time.Time)) {
 		return true, nil
 	}
 	events, err := c.Book.Events(ctx, x.ID)
@@ -74,10 +72,7 @@ func (c *Courier) told(ctx context.Context, x journal.Exchange) (bool, error) {
 	}
 	for _, e := range events {
 		if e.Kind == "alarm.overdue" && !e.At.Before(*x.DueAt) {
-			if c.visits.told == nil {
-				c.visits.told = make(map[int64]time.Time)
-			}
-			c.visits.told[x.ID] = *x.DueAt
+			c.visits.told.Store(x.ID, *x.DueAt)
 			return true, nil
 		}
 	}

@@ -18,7 +18,7 @@ import (
 type visits struct {
 	mu   sync.Mutex
 	busy map[banks.ID]bool
-	told map[int64]time.Time // the deadline of a document whose alarm is known to stand in the journal
+	told sync.Map // by id of a document: the deadline whose alarm is known to stand in the journal
 }
 
 func (v *visits) enter(id banks.ID) bool {

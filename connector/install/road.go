@@ -58,6 +58,11 @@ func (r road) Sweep(ctx context.Context, temp string) error {
 	return failure(r.bank, "sweep", temp, r.Session.Sweep(ctx, temp))
 }
 
+func (r road) Leftovers(ctx context.Context) ([]flow.File, error) {
+	list, _, err := r.Session.Leftovers(ctx)
+	return files(list), failure(r.bank, "list temp files", "", err)
+}
+
 func (r road) List(ctx context.Context) (flow.Listing, error) {
 	l, err := r.Session.List(ctx)
 	return flow.Listing{Files: files(l.Files), Claimed: files(l.Claimed), Strange: l.Strange, Truncated: l.Truncated},
