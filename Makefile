@@ -31,7 +31,7 @@ GOFUMPT  := $(CURDIR)/.tools/bin/gofumpt-$(GOFUMPT_VERSION)
 FUZZTIME      ?= 10s
 CRASH_ROUNDS  ?= 200
 SIM_ROUNDS    ?= 20
-BENCH         ?= .
+BENCH         ?= full
 BENCHTIME     ?= 1s
 TEST_TIMEOUT  ?= 10m
 DEMO_ARGS     ?=
@@ -104,8 +104,14 @@ sim: deps ## random walks and injected faults, SIM_ROUNDS (20) times over
 	@go test -json -tags=$(TAGS),sim -shuffle=on -count=$(SIM_ROUNDS) -timeout 240m -run '$(SIM)' $(PACKAGES) | $(GATE_PART)
 
 .PHONY: bench
-bench: ## benchmarks (BENCH=pattern BENCHTIME=1s)
-	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PACKAGES)
+bench: ## the program beside its peers, into bench/RESULTS.md (BENCH=short writes nothing; BENCH=Upload: one part)
+	@.ci/deps bench
+	BENCH_FORM=$(if $(filter short,$(BENCH)),short,full) go test -count=1 -run '^$$' \
+		-bench '$(if $(filter short full,$(BENCH)),.,$(BENCH))' -benchtime 1x -timeout 120m ./bench
+
+.PHONY: micro
+micro: ## the benchmarks of the rooms (BENCHTIME=1s)
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem $$(go list $(PACKAGES) | grep -v '/bench$$')
 
 .PHONY: cover
 cover: deps ## test coverage by function; cover.html shows the lines

@@ -1,0 +1,386 @@
+package bench_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"bankconnector/banks/rehearsal"
+	"bankconnector/internal/testkit"
+)
+
+// practice is a folder with rehearsal banks that run in a process of their own.
+type practice struct {
+	program, dir string
+	banks        *exec.Cmd
+}
+
+func newPractice(b *testing.B, program string, count int) *practice {
+	b.Helper()
+	p := &practice{program: program, dir: b.TempDir()}
+	p.banks = exec.CommandContext(b.Context(), program, "rehearse", "--dir", p.dir, "--banks", fmt.Sprint(count), "--log", "error")
+	out, err := p.banks.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := p.banks.Start(); err != nil {
+		b.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || lines.Text() != "READY" {
+		b.Fatalf("the rehearsal banks say %q", lines.Text())
+	}
+	go func() {
+		for lines.Scan() { // a full pipe would stop them
+		}
+	}()
+	return p
+}
+
+// stop ends the banks and tells what they used.
+func (p *practice) stop(b *testing.B) time.Duration {
+	b.Helper()
+	if err := p.banks.Process.Signal(syscall.SIGTERM); err != nil {
+		b.Fatal(err)
+	}
+	_ = p.banks.Wait() // the code says by which signal it ended
+	return p.banks.ProcessState.UserTime() + p.banks.ProcessState.SystemTime()
+}
+
+func (p *practice) config() string { return filepath.Join(p.dir, "config.yaml") }
+
+// sample leaves documents for each bank in the inbox.
+func (p *practice) sample(b *testing.B, documents int) {
+	b.Helper()
+	run(b, exec.CommandContext(b.Context(), p.program, "sample", "-c", p.config(), "--documents", fmt.Sprint(documents), "--seed", "7"))
+}
+
+// visited is what `exchange --json` says.
+type visited struct {
+	usage
+	sent, taken, open int
+}
+
+// exchange visits the banks. Exit code 1 of a single round means that documents are still open; that is for the
+// caller to judge by the numbers.
+func (p *practice) exchange(b *testing.B, profile string, args ...string) visited {
+	b.Helper()
+	var out, errs bytes.Buffer
+	c := exec.CommandContext(b.Context(), p.program, append([]string{"exchange", "-c", p.config(), "--json"}, args...)...)
+	c.Stdout, c.Stderr = &out, &errs
+	if profile != "" {
+		c.Env = append(os.Environ(), "BENCH_PROFILE="+profile)
+	}
+	began := time.Now()
+	err := c.Run()
+	v := visited{usage: usage{wall: time.Since(began)}}
+	var result struct {
+		Visits []struct{ Sent, Taken int } `json:"visits"`
+		Open   int                         `json:"open"`
+	}
+	if json.Unmarshal(out.Bytes(), &result) != nil {
+		b.Fatalf("exchange: %v\n%s%s", err, tail(out.String()), tail(errs.String()))
+	}
+	r := c.ProcessState.SysUsage().(*syscall.Rusage)
+	v.cpu, v.rss = time.Duration(r.Utime.Nano()+r.Stime.Nano()), r.Maxrss<<10
+	for _, one := range result.Visits {
+		v.sent += one.Sent
+		v.taken += one.Taken
+	}
+	v.open = result.Open
+	return v
+}
+
+// profiles are the files that say how to reach the banks.
+func (p *practice) profiles(b *testing.B) []string {
+	b.Helper()
+	files, err := filepath.Glob(filepath.Join(p.dir, "banks.d", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		b.Fatalf("no banks in %s (%v)", p.dir, err)
+	}
+	return files
+}
+
+var portLine = regexp.MustCompile(`(?m)^  port: (\d+)$`)
+
+// move changes the port of a bank and returns the old one.
+func move(b *testing.B, file string, port func(old int) int) {
+	b.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := portLine.FindSubmatch(text)
+	if m == nil {
+		b.Fatalf("no port in %s", file)
+	}
+	old, _ := strconv.Atoi(string(m[1])) // digits
+	text = portLine.ReplaceAll(text, []byte(fmt.Sprintf("  port: %d", port(old))))
+	if err := os.WriteFile(file, text, 0o640); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// far puts every bank behind a relay.
+func (p *practice) far(b *testing.B, rtt time.Duration) {
+	b.Helper()
+	for _, file := range p.profiles(b) {
+		move(b, file, func(old int) int {
+			return testkit.StartRelay(b, net.JoinHostPort("127.0.0.1", fmt.Sprint(old)), rtt).Port
+		})
+	}
+}
+
+// received are the banks' own ledgers of documents, by БИК.
+func (p *practice) received(b *testing.B) map[string][]rehearsal.Received {
+	b.Helper()
+	all := make(map[string][]rehearsal.Received)
+	for _, file := range p.profiles(b) {
+		bic := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		list, err := rehearsal.ReadLedger(filepath.Join(p.dir, "banks", bic, "received.jsonl"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		all[bic] = list
+	}
+	return all
+}
+
+// quiet waits until the banks have said everything: their folders stay the same for a second.
+func (p *practice) quiet(b *testing.B) {
+	b.Helper()
+	last, since := -1, time.Now()
+	for time.Since(since) < time.Second {
+		names, err := filepath.Glob(filepath.Join(p.dir, "banks", "*", "root", "*", "*.zip"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(names) != last {
+			last, since = len(names), time.Now()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// BenchmarkCycle is the whole way: the office's folder, seal, deliver, the bank's receipt and reply, verify, journal,
+// hand over, our receipt; one process of ours, all banks in another one on the same processors.
+func BenchmarkCycle(b *testing.B) {
+	bin := program(b)
+	count, each := pick(3, 113), pick(5, 20)
+	n := count * each
+	var speed, cpu, theirs, rss []float64
+	profile := b.TempDir()
+	for range rounds() {
+		p := newPractice(b, bin, count)
+		p.sample(b, each)
+		v := p.exchange(b, profile, "--until", "answered")
+		if v.open != 0 {
+			b.Fatalf("%d documents are open", v.open)
+		}
+		for bic, list := range p.received(b) {
+			if len(list) != each {
+				b.Fatalf("bank %s got %d documents, want %d", bic, len(list), each)
+			}
+		}
+		speed = append(speed, float64(n)/v.wall.Seconds())
+		cpu = append(cpu, v.cpu.Seconds()*1e3/float64(n))
+		rss = append(rss, float64(v.rss)/(1<<20))
+		theirs = append(theirs, p.stop(b).Seconds()*1e3/float64(n))
+	}
+	var t sheet
+	t.add("figure", "median", "all rounds")
+	t.add("whole exchanges a second", number(median(speed)), fmt.Sprintf("%.0f", speed))
+	t.add("our CPU ms/exchange", number(median(cpu)), fmt.Sprintf("%.2f", cpu))
+	t.add("the banks' CPU ms/exchange, with their start", number(median(theirs)), fmt.Sprintf("%.2f", theirs))
+	t.add("our RSS, MB", number(median(rss)), fmt.Sprintf("%.0f", rss))
+	publish(b, "cycle", "The whole cycle", fmt.Sprintf("%d banks, %d documents each (orders with the bailiff's signed original, queries), ГОСТ Р 34.10-2012 256 everywhere. "+
+		"An exchange is one document out, its receipt and reply in, our receipt out. The time is that of the process from start to end.\n\n%s\n"+
+		"Where our processor time goes (last round, profile):\n\n%s", count, each, t.String(), stageTable(b, profile, n)))
+}
+
+// BenchmarkFar is one bank at a distance with everything on, beside the peers that move bare files.
+func BenchmarkFar(b *testing.B) {
+	bin := program(b)
+	n := pick(20, 1000)
+	var text strings.Builder
+	for _, rtt := range pick([]time.Duration{20 * time.Millisecond}, []time.Duration{20 * time.Millisecond, 80 * time.Millisecond}) {
+		out, in, size := []float64{}, []float64{}, []float64{}
+		peers := []client{uploaders()[2], uploaders()[3], uploaders()[4], uploaders()[5], fetchers()[2]}
+		speed := make([][]float64, len(peers))
+		s := newShore(b, rtt)
+		for range rounds() {
+			p := newPractice(b, bin, 1)
+			p.far(b, rtt)
+			p.sample(b, n)
+			v := p.exchange(b, "")
+			out = append(out, float64(v.sent)/v.wall.Seconds())
+			p.quiet(b)
+			w := p.exchange(b, "")
+			in = append(in, float64(w.taken)/w.wall.Seconds())
+			size = append(size, p.archived(b))
+			p.stop(b)
+			for i, c := range peers {
+				way := func(l load) (from, to string) { return l.local, l.remote }
+				if i == len(peers)-1 {
+					way = func(l load) (from, to string) { return l.remote, l.local }
+				}
+				perSecond, _ := lap(b, s, c, way, 4<<10, rtt)
+				speed[i] = append(speed[i], perSecond)
+			}
+		}
+		var t sheet
+		t.add(fmt.Sprintf("%v round trip", rtt), "per second", "ours is × faster")
+		t.add("ours: documents accepted, sealed, delivered", number(median(out)), "")
+		for i, c := range peers[:4] {
+			t.add(c.name+", bare 4 KB files", number(median(speed[i])), number(median(out)/median(speed[i])))
+		}
+		t.add("ours: receipts and replies taken, verified, handed over, receipts back", number(median(in)), "")
+		t.add(peers[4].name+", bare 4 KB files", number(median(speed[4])), number(median(in)/median(speed[4])))
+		fmt.Fprintf(&text, "%s\nOur envelopes: %.1f KB on average.\n\n", t.String(), median(size)/1024)
+	}
+	publish(b, "far", "One bank at a distance, everything on", "One process `exchange` from start to end over one connection with the default limit of 64 documents at once: "+
+		"intake from the office's folder, GOST signatures, fsync, read back, journal with FULL durability.\n\n"+text.String())
+}
+
+// archived is the average size of what the banks got.
+func (p *practice) archived(b *testing.B) float64 {
+	b.Helper()
+	names, err := filepath.Glob(filepath.Join(p.dir, "banks", "*", "archive", "*piev_*"))
+	if err != nil || len(names) == 0 {
+		b.Fatalf("nothing in the archive (%v)", err)
+	}
+	var sum int64
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum += info.Size()
+	}
+	return float64(sum) / float64(len(names))
+}
+
+// BenchmarkDead is what one bank that takes the connection and says nothing does to the others.
+func BenchmarkDead(b *testing.B) {
+	bin := program(b)
+	count, each := pick(3, 113), pick(5, 20)
+	var well, ill []float64
+	for range rounds() {
+		well = append(well, others(b, newPractice(b, bin, count), each, false))
+		ill = append(ill, others(b, newPractice(b, bin, count), each, true))
+	}
+	var t sheet
+	t.add("banks", "first deliveries a second to the others", "change")
+	t.add("all well", number(median(well)), "")
+	t.add("one mute", number(median(ill)), fmt.Sprintf("%+.1f %%", 100*(median(ill)/median(well)-1)))
+	publish(b, "dead", "One mute bank among others", fmt.Sprintf("%d banks, %d documents each, one round of visits; one bank accepts the connection and never says a word. "+
+		"Counted by the other banks' ledgers, from the start of the process to the last of them.\n\n%s\nAll rounds: well %.0f, one mute %.0f.", count, each, t.String(), well, ill))
+}
+
+// others is how fast the banks but the first were served.
+func others(b *testing.B, p *practice, each int, mute bool) float64 {
+	b.Helper()
+	first := p.profiles(b)[0]
+	if mute {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer l.Close() // connections wait in its queue for ever
+		move(b, first, func(int) int { return l.Addr().(*net.TCPAddr).Port })
+	}
+	p.sample(b, each)
+	began := time.Now()
+	v := p.exchange(b, "")
+	p.quiet(b)
+	n, last := 0, began
+	for bic, list := range p.received(b) {
+		if bic == strings.TrimSuffix(filepath.Base(first), ".yaml") {
+			continue
+		}
+		for _, r := range list {
+			n++
+			if r.At.After(last) {
+				last = r.At
+			}
+		}
+	}
+	p.stop(b)
+	if n == 0 || v.sent < n {
+		b.Fatalf("the others got %d documents, %d were sent", n, v.sent)
+	}
+	return float64(n) / last.Sub(began).Seconds()
+}
+
+// BenchmarkIdle is the daemon with nothing to do but to ask every bank once a minute.
+func BenchmarkIdle(b *testing.B) {
+	bin := program(b)
+	var t sheet
+	t.add("banks", "RSS MB", "largest RSS MB", "CPU of one core", "CPU ms/visit")
+	for _, count := range pick([]int{3}, []int{113, 1000}) {
+		p := newPractice(b, bin, count)
+		run := exec.CommandContext(b.Context(), bin, "run", "-c", p.config(), "--log", "error")
+		if err := run.Start(); err != nil {
+			b.Fatal(err)
+		}
+		warm, window := pick(2*time.Second, 75*time.Second), pick(3*time.Second, 60*time.Second)
+		time.Sleep(warm)
+		before, _, _ := look(b, run.Process.Pid)
+		time.Sleep(window)
+		after, rss, most := look(b, run.Process.Pid)
+		if err := run.Process.Signal(syscall.SIGTERM); err != nil {
+			b.Fatal(err)
+		}
+		if err := run.Wait(); err != nil {
+			b.Fatalf("the daemon ended with %v", err)
+		}
+		p.stop(b)
+		spent := after - before
+		t.add(fmt.Sprint(count), number(rss), number(most), fmt.Sprintf("%.2f %%", 100*spent.Seconds()/window.Seconds()), number(spent.Seconds()*1e3/float64(count)))
+	}
+	publish(b, "idle", "Idle, every bank visited once a minute", "The daemon beside rehearsal banks in another process; nothing to send, nothing to take. "+
+		"A visit is a new connection: key exchange, login, listing, two events in the journal. One window of a minute.\n\n"+t.String())
+}
+
+// look reads processor time and memory (MB) of a process.
+func look(b *testing.B, pid int) (cpu time.Duration, rss, most float64) {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const tick = 10 * time.Millisecond // of the kernel's accounting
+	for _, f := range fields[11:13] {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		cpu += time.Duration(n) * tick
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, line := range strings.Split(string(status), "\n") {
+		var kb float64
+		if _, err := fmt.Sscanf(line, "VmRSS: %f kB", &kb); err == nil {
+			rss = kb / 1024
+		}
+		if _, err := fmt.Sscanf(line, "VmHWM: %f kB", &kb); err == nil {
+			most = kb / 1024
+		}
+	}
+	return cpu, rss, most
+}
