@@ -7,11 +7,16 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"time"
 
+	"bankconnector/banks"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
+	"bankconnector/internal/durable"
+	"bankconnector/schedule"
 )
 
 // Inquiry is what the journal of this installation is held against: its own store,
@@ -58,4 +63,74 @@ func (p *Plan) checkpointPublic() (ed25519.PublicKey, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return key, nil
+}
+
+// Day reads "2026-11-22" as a day of the installation's zone.
+func (p *Plan) Day(text string) (time.Time, error) {
+	zone, err := schedule.Zone(p.Config.TimeZone)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("time_zone: %w", err)
+	}
+	day, err := time.ParseInLocation(time.DateOnly, text, zone)
+	if err != nil {
+		return day, fmt.Errorf("%q is no day; write it as 2026-11-22", text)
+	}
+	return day, nil
+}
+
+// WriteRegisters writes the signed register of a day for each bank, or for one, into a
+// folder, with the signature (detached CMS) beside it, and returns the files.
+func (p *Plan) WriteRegisters(ctx context.Context, list []evidence.Register, dir string, at time.Time) (files []string, err error) {
+	own, err := signer(p.Config.Signing)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range list {
+		data, err := r.CSV()
+		if err != nil {
+			return files, fmt.Errorf("write register: %w", err)
+		}
+		sig, err := own.Sign(ctx, data, at)
+		if err != nil {
+			return files, fmt.Errorf("sign register: %w", err)
+		}
+		path := filepath.Join(dir, r.Name())
+		if err := errors.Join(durable.Replace(path, data, 0o640), durable.Replace(path+".sig", sig, 0o640)); err != nil {
+			return files, fmt.Errorf("write register: %w", err)
+		}
+		files = append(files, path)
+	}
+	return files, nil
+}
+
+// Reconcile compares a bank's own register with what the journal says was sent to it, on
+// a day or, with "", ever.
+func (p *Plan) Reconcile(ctx context.Context, book *journal.Book, bank, day string, theirs []byte) ([]evidence.Difference, error) {
+	if _, ok := p.Registry.Bank(banks.ID(bank)); !ok {
+		return nil, fmt.Errorf("no bank with BIC %q in %s", bank, p.Config.BanksDir)
+	}
+	lines, err := evidence.ReadRegister(theirs)
+	if err != nil {
+		return nil, err
+	}
+	var of time.Time
+	if day != "" {
+		if of, err = p.Day(day); err != nil {
+			return nil, err
+		}
+	}
+	ours, err := sent(ctx, book, of, bank)
+	if err != nil {
+		return nil, err
+	}
+	known, err := sent(ctx, book, time.Time{}, bank)
+	return evidence.Reconcile(ours, known, lines), err
+}
+
+func sent(ctx context.Context, book *journal.Book, day time.Time, bank string) ([]journal.Exchange, error) {
+	list, err := evidence.Registers(ctx, book, day, bank)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return list[0].Lines, nil
 }

@@ -22,33 +22,42 @@ func Migrate(c *Conn, files fs.FS) (from, to int64, err error) {
 	}
 	to = int64(len(names))
 	if from > to {
-		return from, to, fmt.Errorf("schema has version %d, this program knows %d: "+
-			"run the newer program, or restore the journal of this version", from, to)
+		return from, to, newer(from, to)
 	}
+	return from, to, climb(c, files, from, names)
+}
+
+func newer(is, known int64) error {
+	return fmt.Errorf("schema has version %d, this program knows %d: run the newer program, or restore the journal of this version", is, known)
+}
+
+// climb runs the migrations after version from.
+func climb(c *Conn, files fs.FS, from int64, names []string) error {
+	to := int64(len(names))
 	for v := from; v < to; v++ {
 		text, err := fs.ReadFile(files, names[v])
 		if err != nil {
-			return from, to, fmt.Errorf("read migration: %w", err)
+			return fmt.Errorf("read migration: %w", err)
 		}
 		// A crash inside leaves the version before: the step runs again.
 		step := fmt.Sprintf("BEGIN IMMEDIATE;\n%s\nPRAGMA user_version=%d;\nCOMMIT;", text, v+1)
 		if err := c.Script(step); err != nil {
-			return from, to, fmt.Errorf("run migration %s: %w", names[v], err)
+			return fmt.Errorf("run migration %s: %w", names[v], err)
 		}
 	}
-	return from, to, nil
+	return nil
 }
 
 // Differences names every table, index, trigger and view that is missing,
-// altered or extra beside what the migrations make; none means that nobody
-// touched the schema.
+// altered or extra beside what the migrations up to the file's own version make;
+// none means that nobody touched the schema.
 func Differences(c *Conn, files fs.FS) (out []string, err error) {
 	fresh, err := dial("file::memory:")
 	if err != nil {
 		return nil, fmt.Errorf("make the known schema: %w", err)
 	}
 	defer func() { err = errors.Join(err, fresh.Close()) }()
-	if _, _, err := Migrate(fresh, files); err != nil {
+	if err := follow(c, fresh, files); err != nil {
 		return nil, fmt.Errorf("make the known schema: %w", err)
 	}
 	want, err := schema(fresh)
@@ -73,6 +82,22 @@ func Differences(c *Conn, files fs.FS) (out []string, err error) {
 	}
 	slices.Sort(out)
 	return out, nil
+}
+
+// follow brings fresh to the version of c.
+func follow(c, fresh *Conn, files fs.FS) error {
+	names, err := fs.Glob(files, "*/*.sql")
+	if err != nil {
+		return err
+	}
+	version, err := c.Number("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	if version < 1 || version > int64(len(names)) {
+		return newer(version, int64(len(names)))
+	}
+	return climb(fresh, files, 0, names[:version])
 }
 
 // schema reads the text of everything, by type and name. Statistics that

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"bankconnector/connector/evidence"
+)
+
+func (a *app) registerCommands() []*cobra.Command {
+	var day, bank, dir, format string
+	register := &cobra.Command{
+		Use: "register --day D", Args: cobra.NoArgs, Short: a.say("Signed registers of what was sent on a day, a file for each bank", "Подписанные реестры отправленного за день, файл на банк"),
+		RunE: func(c *cobra.Command, _ []string) error { return a.register(c.Context(), day, bank, dir) },
+	}
+	register.Flags().StringVar(&dir, "out", ".", "folder for the registers")
+	reconcile := &cobra.Command{
+		Use: "reconcile FILE --bank BIC", Args: cobra.ExactArgs(1), Short: a.say("Compare a bank's own register (CSV or JSON lines) with the journal", "Сверить реестр банка (CSV или JSON) с журналом"),
+		RunE: func(c *cobra.Command, args []string) error { return a.reconcile(c.Context(), args[0], bank, day) },
+	}
+	for _, c := range []*cobra.Command{register, reconcile} {
+		c.Flags().StringVar(&day, "day", "", "day of the installation's time zone, as 2026-11-22")
+		c.Flags().StringVar(&bank, "bank", "", "BIC")
+	}
+	export := &cobra.Command{
+		Use: "export VIEW|SQL", Args: cobra.ExactArgs(1), Short: a.say("Write a view or the rows of a SELECT as csv or json", "Выгрузить представление или SELECT в csv или json"),
+		RunE: func(c *cobra.Command, args []string) error {
+			book, err := a.view(c.Context())
+			if err != nil {
+				return err
+			}
+			defer book.Close()
+			return withCode(exitData, evidence.Export(c.Context(), book.DB(), args[0], format, a.out))
+		},
+	}
+	export.Flags().StringVar(&format, "format", "csv", "csv or json")
+	return []*cobra.Command{a.configFlag(register), a.configFlag(reconcile), a.configFlag(export)}
+}
+
+func (a *app) register(ctx context.Context, day, bank, dir string) error {
+	plan, c, err := a.openCase(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Book.Close()
+	of, err := plan.Day(day)
+	if err != nil {
+		return usage("--day: %w", err)
+	}
+	list, err := evidence.Registers(ctx, c.Book, of, bank)
+	if err != nil {
+		return err
+	}
+	files, err := plan.WriteRegisters(ctx, list, dir, a.now())
+	for i, path := range files {
+		a.printf("%s  %d\n", path, len(list[i].Lines))
+	}
+	return err
+}
+
+func (a *app) reconcile(ctx context.Context, path, bank, day string) error {
+	theirs, err := os.ReadFile(path)
+	if err != nil {
+		return withCode(exitData, err)
+	}
+	plan, c, err := a.openCase(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Book.Close()
+	list, err := plan.Reconcile(ctx, c.Book, bank, day, theirs)
+	if err != nil {
+		return withCode(exitData, err)
+	}
+	for _, d := range list {
+		if err := a.report(d); err != nil {
+			return err
+		}
+	}
+	if len(list) > 0 {
+		return withCode(exitData, errors.New(a.say("the registers differ", "реестры расходятся")))
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bankconnector/connector/evidence"
+)
+
+// TestRegisters holds the registers of a demo against what the banks' own ledgers say
+// that they received.
+func TestRegisters(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config.yaml")
+	done(t, "demo", "--dir", dir, "--banks", "3", "--documents", "6", "--json")
+	zone, err := time.LoadLocation("Europe/Moscow")
+	must(t, err)
+	b := book(t, dir)
+	first, err := time.Parse(time.RFC3339, query(t, b, `SELECT min(delivered_at) FROM exchanges`)[0])
+	must(t, err)
+	day, out := first.In(zone).Format(time.DateOnly), t.TempDir()
+	done(t, "journal", "register", "-c", config, "--day", day, "--out", out)
+	files, err := filepath.Glob(filepath.Join(out, "register_*.csv"))
+	must(t, err)
+	if len(files) != 3 {
+		t.Fatalf("registers are %v", files)
+	}
+	for _, path := range files {
+		bank := strings.Split(filepath.Base(path), "_")[1]
+		done(t, "signature", "verify", "--file", path, "--signature", path+".sig", "--signer", filepath.Join(dir, "keys", "signing.pem"))
+		ledger := filepath.Join(dir, "banks", bank, "received.jsonl")
+		for _, theirs := range []string{ledger, path} { // their ledger, and our own register come back
+			done(t, "journal", "reconcile", theirs, "-c", config, "--bank", bank)
+			done(t, "journal", "reconcile", theirs, "-c", config, "--bank", bank, "--day", day)
+		}
+		reconcileSpoilt(t, config, bank, ledger)
+	}
+	if code, _, _ := run(t, "journal", "reconcile", files[0], "-c", config, "--bank", "044525999"); code != exitData {
+		t.Errorf("a bank that is not ours: exit %d", code)
+	}
+	if code, _, _ := run(t, "journal", "register", "-c", config, "--day", "22.11.2026"); code != exitUsage {
+		t.Errorf("a day that is none: exit %d", code)
+	}
+}
+
+// reconcileSpoilt takes, adds, changes and repeats a line of a bank's ledger; each is
+// found, and nothing else.
+func reconcileSpoilt(t *testing.T, config, bank, ledger string) {
+	t.Helper()
+	data, err := os.ReadFile(ledger)
+	must(t, err)
+	lines := bytes.SplitAfter(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
+	lines[len(lines)-1] = append(lines[len(lines)-1], '\n')
+	var second struct {
+		Key    string `json:"internal_key"`
+		SHA256 string `json:"sha256"`
+	}
+	must(t, json.Unmarshal(lines[1], &second))
+	join := func(list ...[]byte) []byte { return bytes.Join(list, nil) }
+	other := strings.Repeat("ab", 32)
+	for name, c := range map[string]struct {
+		data      []byte
+		kind, key string
+	}{
+		"Removed":  {join(append([][]byte{lines[0]}, lines[2:]...)...), "missing", second.Key},
+		"Added":    {append(bytes.Clone(data), `{"internal_key":"999","sha256":"`+other+`"}`+"\n"...), "unknown", "999"},
+		"Changed":  {bytes.Replace(data, []byte(second.SHA256), []byte(other), 1), "changed", second.Key},
+		"Repeated": {join(data, lines[1]), "twice", second.Key},
+	} {
+		path := filepath.Join(t.TempDir(), "theirs")
+		must(t, os.WriteFile(path, c.data, 0o600))
+		code, out, errs := run(t, "journal", "reconcile", path, "-c", config, "--bank", bank)
+		var d evidence.Difference
+		if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitData || d.Kind != c.kind || d.Key != c.key {
+			t.Errorf("bank %s, %s: exit %d, %s%s", bank, name, code, out, errs)
+		}
+	}
+}
+
+// TestExport writes views as other tools read them.
+func TestExport(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config.yaml")
+	done(t, "demo", "--dir", dir, "--banks", "1", "--documents", "3", "--json")
+	table := done(t, "journal", "export", "exchanges", "-c", config)
+	if lines := strings.Split(strings.TrimSpace(table), "\n"); len(lines) != 4 || !strings.HasPrefix(lines[0], "id,bank,kind,") {
+		t.Errorf("csv is %s", table)
+	}
+	var list []map[string]any
+	must(t, json.Unmarshal([]byte(done(t, "journal", "export", "SELECT id, closed_at FROM exchanges ORDER BY id", "--format", "json", "-c", config)), &list))
+	if len(list) != 3 || list[0]["id"] != 1.0 {
+		t.Errorf("json is %v", list)
+	}
+	if out := done(t, "journal", "export", "SELECT 1 AS a WHERE 0", "--format", "json", "-c", config); out != "[]\n" {
+		t.Errorf("no rows are %q", out)
+	}
+	for _, bad := range [][]string{{"nowhere"}, {"DELETE FROM event"}, {"exchanges", "--format", "xlsx"}} {
+		if code, _, errs := run(t, append([]string{"journal", "export", "-c", config}, bad...)...); code != exitData {
+			t.Errorf("%v: exit %d, %s", bad, code, errs)
+		}
+	}
+}
+
+// TestHelpNamesEveryView holds journal_help to the schema: every view, and every column
+// that it explains, is there.
+func TestHelpNamesEveryView(t *testing.T) {
+	dir := t.TempDir()
+	done(t, "demo", "--dir", dir, "--banks", "1", "--documents", "1", "--json")
+	b := book(t, dir)
+	for _, name := range query(t, b, `SELECT name FROM sqlite_schema WHERE type = 'view' AND name NOT IN (SELECT name FROM journal_help WHERE column_name = '')`) {
+		t.Errorf("journal_help says nothing of %s", name)
+	}
+	for _, wrong := range query(t, b, `SELECT h.name || '.' || h.column_name FROM journal_help h WHERE h.column_name <> ''
+		AND h.column_name NOT IN (SELECT name FROM pragma_table_info(h.name))`) {
+		t.Errorf("journal_help explains %s, which is not there", wrong)
+	}
+}
