@@ -39,8 +39,9 @@ func adds(f *ast.FuncDecl) bool {
 		if !ok {
 			return true
 		}
-		if sel, ok := call.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Add" && root(sel.X) != nil && root(sel.X).Name == name {
-			found = true
+		if sel, ok := call.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Add" {
+			base, ok := sel.X.(*ast.Ident)
+			found = found || ok && base.Name == name
 		}
 		for _, a := range call.Args {
 			if i, ok := a.(*ast.Ident); ok && i.Name == name {

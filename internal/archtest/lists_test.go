@@ -96,7 +96,8 @@ func TestWords(t *testing.T) {
 		"trace in code":   {"banks/a.go", "package banks // " + trace, []string{"banks/a.go:1:"}},
 		"trace in a dot":  {".ci/run", trace, []string{".ci/run:1:"}},
 		"trace in a tool": {".tools/x", trace, nil},
-		"binary":          {"docs/a.bin", "\x00" + trace, nil},
+		"binary":          {"banks/testdata/a.bin", "\x00" + trace, nil},
+		"built program":   {"connector/connector", "\x7fELF\x00", []string{"connector/connector: is no text"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

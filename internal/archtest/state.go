@@ -3,10 +3,10 @@ package archtest
 import (
 	"go/ast"
 	"go/token"
-	"go/types"
-	"path"
 	"slices"
 	"strings"
+
+	"bankconnector/internal/archtest/written"
 )
 
 // checkState wants no init and no variable that lives as long as the program and can change. Allowed are
@@ -15,20 +15,20 @@ import (
 func checkState(h *house) []violation {
 	var out []violation
 	for _, r := range h.rooms {
-		written := writtenVariables(h, r)
+		changed := written.Variables(r.dir, h.fset, r.syntax())
 		for _, s := range r.sources {
 			if s.generated {
 				continue
 			}
 			for _, d := range s.syntax.Decls {
-				out = append(out, h.checkDeclaration(s, d, written)...)
+				out = append(out, h.checkDeclaration(s, d, changed)...)
 			}
 		}
 	}
 	return out
 }
 
-func (h *house) checkDeclaration(s *source, d ast.Decl, written map[token.Pos]bool) []violation {
+func (h *house) checkDeclaration(s *source, d ast.Decl, changed map[token.Pos]bool) []violation {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		if d.Recv == nil && d.Name.Name == "init" {
@@ -36,13 +36,13 @@ func (h *house) checkDeclaration(s *source, d ast.Decl, written map[token.Pos]bo
 		}
 	case *ast.GenDecl:
 		if d.Tok == token.VAR && !s.test {
-			return h.checkVariables(s, d, written)
+			return h.checkVariables(s, d, changed)
 		}
 	}
 	return nil
 }
 
-func (h *house) checkVariables(s *source, d *ast.GenDecl, written map[token.Pos]bool) []violation {
+func (h *house) checkVariables(s *source, d *ast.GenDecl, changed map[token.Pos]bool) []violation {
 	var out []violation
 	for _, spec := range d.Specs {
 		v := spec.(*ast.ValueSpec)
@@ -57,7 +57,7 @@ func (h *house) checkVariables(s *source, d *ast.GenDecl, written map[token.Pos]
 			if name.Name == "_" {
 				continue
 			}
-			if text := s.variableFault(name, v.Type, value, written[name.Pos()]); text != "" {
+			if text := s.variableFault(name, v.Type, value, changed[name.Pos()]); text != "" {
 				out = append(out, h.named(s, name, name.Name, "package variable %s %s", name.Name, text))
 			}
 		}
@@ -174,85 +174,13 @@ func embedded(d *ast.GenDecl, v *ast.ValueSpec) bool {
 	return false
 }
 
-// writtenVariables finds the package-level variables that some product file of the room assigns to, as a whole
-// or in part. Imports are not followed: what a name inside the package means is clear without them.
-func writtenVariables(h *house, r *room) map[token.Pos]bool {
-	var files []*ast.File
+// syntax gives the room's files that are no tests.
+func (r *room) syntax() []*ast.File {
+	var out []*ast.File
 	for _, s := range r.sources {
 		if !s.test {
-			files = append(files, s.syntax)
+			out = append(out, s.syntax)
 		}
-	}
-	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
-	config := types.Config{Importer: blind{}, Error: func(error) {}, IgnoreFuncBodies: false}
-	pkg, _ := config.Check(r.dir, h.fset, files, info) // errors of unknown imports are expected
-	out := map[token.Pos]bool{}
-	mark := func(x ast.Expr) {
-		if v, ok := info.Uses[root(x)].(*types.Var); ok && v.Parent() == pkg.Scope() {
-			out[v.Pos()] = true
-		}
-	}
-	for _, f := range files {
-		ast.Inspect(f, func(n ast.Node) bool {
-			for _, x := range targets(n) {
-				mark(x)
-			}
-			return true
-		})
 	}
 	return out
-}
-
-// targets lists what a statement writes to.
-func targets(n ast.Node) []ast.Expr {
-	switch n := n.(type) {
-	case *ast.AssignStmt:
-		if n.Tok != token.DEFINE {
-			return n.Lhs
-		}
-	case *ast.IncDecStmt:
-		return []ast.Expr{n.X}
-	case *ast.RangeStmt:
-		if n.Tok == token.ASSIGN {
-			return []ast.Expr{n.Key, n.Value}
-		}
-	case *ast.CallExpr:
-		f, ok := n.Fun.(*ast.Ident)
-		if ok && len(n.Args) > 0 && slices.Contains([]string{"delete", "clear", "copy"}, f.Name) {
-			return n.Args[:1]
-		}
-	}
-	return nil
-}
-
-// root is the variable that an expression like table[i].field begins with, nil if there is none.
-func root(x ast.Expr) *ast.Ident {
-	for {
-		switch e := x.(type) {
-		case *ast.Ident:
-			return e
-		case *ast.IndexExpr:
-			x = e.X
-		case *ast.SelectorExpr:
-			x = e.X
-		case *ast.StarExpr:
-			x = e.X
-		case *ast.ParenExpr:
-			x = e.X
-		case *ast.SliceExpr:
-			x = e.X
-		default:
-			return nil
-		}
-	}
-}
-
-// blind is an importer that knows every package and nothing in it.
-type blind struct{}
-
-// Import returns an empty package of that path.
-func (blind) Import(p string) (*types.Package, error) {
-	pkg := types.NewPackage(p, path.Base(p))
-	pkg.MarkComplete()
-	return pkg, nil
 }
