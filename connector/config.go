@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"bankconnector/banks"
@@ -11,7 +13,7 @@ func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: a.say("Check the configuration", "Проверить конфигурацию")}
 	check := a.configFlag(&cobra.Command{
 		Use: "check", Short: a.say("Find every fault of config.yaml and the bank files", "Найти все ошибки config.yaml и файлов банков"), Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.configCheck() },
+		RunE: func(c *cobra.Command, _ []string) error { return a.configCheck(c.Context()) },
 	})
 	schema := &cobra.Command{
 		Use: "schema [bank|config]", Short: a.say("Print the JSON Schema for an editor", "Напечатать JSON Schema для редактора"),
@@ -22,7 +24,7 @@ func (a *app) configCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) configCheck() error {
+func (a *app) configCheck(ctx context.Context) error {
 	plan, err := install.Read(a.config)
 	if err != nil {
 		return err
@@ -31,7 +33,11 @@ func (a *app) configCheck() error {
 	if err != nil {
 		return withCode(exitConfig, err)
 	}
-	if err := plan.CheckSigning(); err != nil {
+	if err := plan.CheckSigning(ctx, a.now()); err != nil {
+		return withCode(exitConfig, err)
+	}
+	warnings, err := plan.Warnings(ctx, a.now())
+	if err != nil {
 		return withCode(exitConfig, err)
 	}
 	count := map[banks.State]int{}
@@ -39,11 +45,14 @@ func (a *app) configCheck() error {
 		count[b.State]++
 	}
 	if a.json {
-		return a.report(map[string]any{"file": plan.Path, "banks": count, "keys": len(keys), "problems": []string{}})
+		return a.report(map[string]any{"file": plan.Path, "banks": count, "keys": len(keys), "problems": []string{}, "warnings": warnings})
 	}
 	a.printf(a.say("%s is sound: %d active, %d testing, %d suspended banks, %d certificates\n",
 		"%s в порядке: банков действующих %d, на испытании %d, приостановленных %d, сертификатов %d\n"),
 		plan.Path, count[banks.StateActive], count[banks.StateTesting], count[banks.StateSuspended], len(keys))
+	for _, w := range warnings {
+		a.printf("%s %s %s\n", a.say("warning:", "предупреждение:"), w.Bank, w.Text)
+	}
 	return nil
 }
 

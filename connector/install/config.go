@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/schedule"
 )
@@ -20,14 +21,14 @@ import (
 // Config is the content of config.yaml, defaults applied, paths made absolute. The
 // meaning of every key stands in config.example.yaml.
 type Config struct {
-	StateDir  string       `yaml:"state_dir" jsonschema:"required" resolve:"path"`
-	OfficeDir string       `yaml:"office_dir" jsonschema:"required" resolve:"path"`
-	BanksDir  string       `yaml:"banks_dir" jsonschema:"required" resolve:"path"`
-	TimeZone  string       `yaml:"time_zone" jsonschema:"default=Europe/Moscow"`
-	Signing   Signing      `yaml:"signing" jsonschema:"required"`
-	Office    OfficeConfig `yaml:"office"`
-	Visits    Visits       `yaml:"visits"`
-	Calendar  CalendarDays `yaml:"calendar"`
+	StateDir  string         `yaml:"state_dir" jsonschema:"required" resolve:"path"`
+	OfficeDir string         `yaml:"office_dir" jsonschema:"required" resolve:"path"`
+	BanksDir  string         `yaml:"banks_dir" jsonschema:"required" resolve:"path"`
+	TimeZone  string         `yaml:"time_zone" jsonschema:"default=Europe/Moscow"`
+	Signing   signing.Config `yaml:"signing" jsonschema:"required"`
+	Office    OfficeConfig   `yaml:"office"`
+	Visits    Visits         `yaml:"visits"`
+	Calendar  CalendarDays   `yaml:"calendar"`
 
 	Checkpoint Checkpoint `yaml:"checkpoint"`
 }
@@ -37,13 +38,6 @@ type Config struct {
 type Checkpoint struct {
 	File    string `yaml:"file" resolve:"path"`
 	KeyFile string `yaml:"key_file" resolve:"path"`
-}
-
-// Signing is the service's own signature.
-type Signing struct {
-	CertificateFile string `yaml:"certificate_file" jsonschema:"required" resolve:"path"`
-	KeyFile         string `yaml:"key_file" jsonschema:"required" resolve:"path"`
-	PasswordFile    string `yaml:"password_file" resolve:"path"`
 }
 
 // OfficeConfig is how the bailiffs' system is met. Without officials the signed

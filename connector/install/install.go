@@ -18,10 +18,10 @@ import (
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
-	"bankconnector/crypto/cms"
 	"bankconnector/formats"
 	"bankconnector/internal/durable"
 	"bankconnector/schedule"
@@ -44,7 +44,7 @@ type Installation struct {
 	Courier *flow.Courier
 
 	opts   Options
-	signer *cms.Signer
+	signer *signing.Signer
 	keeper *evidence.Keeper
 	lock   *spool.Lock
 }
@@ -88,7 +88,7 @@ func (in *Installation) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if in.signer, err = signer(in.Config.Signing); err != nil {
+	if in.signer, err = signing.Open(ctx, &in.Config.Signing, in.opts.Now()); err != nil {
 		return err
 	}
 	if in.Courier, err = in.courier(in.Plan); err != nil {
@@ -265,22 +265,22 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 			return err
 		}
 	}
-	own, err := signer(p.Config.Signing)
+	own, err := signing.Open(ctx, &p.Config.Signing, in.opts.Now())
 	if err != nil {
 		return err
 	}
 	old := in.signer
 	in.signer = own
 	c, err := in.courier(p)
+	if err == nil {
+		err = in.announce(ctx, p)
+	}
 	if err != nil {
 		in.signer = old
-		return err
-	}
-	if err := in.announce(ctx, p); err != nil {
-		return err
+		return errors.Join(err, own.Close())
 	}
 	in.Plan, in.Courier = p, c
-	return nil
+	return old.Close() // a visit under way that still signs with a token opens its session again
 }
 
 // keepsOpenBanks refuses a configuration that drops a bank which still has documents
@@ -304,6 +304,9 @@ func (in *Installation) keepsOpenBanks(ctx context.Context, p *Plan) error {
 // Close shuts the rooms in the reverse order of their opening.
 func (in *Installation) Close() error {
 	var errs []error
+	if in.signer != nil {
+		errs = append(errs, in.signer.Close())
+	}
 	if in.keeper != nil {
 		errs = append(errs, in.keeper.Close())
 	}

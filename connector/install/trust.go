@@ -1,13 +1,14 @@
 package install
 
 import (
-	"crypto/rand"
+	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
 	"bankconnector/crypto/cms"
@@ -28,14 +29,17 @@ func (p *Plan) Policy(b *banks.Bank) (*cms.Policy, error) {
 	return t.Policy(b.BIC), nil
 }
 
-// Warnings tells what is right today and will not be for long: signers and certificates that end or that cannot be
-// proven at the moment they are announced for.
-func (p *Plan) Warnings(now time.Time) ([]trust.Warning, error) {
+// Warnings tells what is right today and will not be for long: signers and certificates, ours and the banks', that end
+// or that will not do at the moment they are announced for.
+func (p *Plan) Warnings(ctx context.Context, now time.Time) ([]trust.Warning, error) {
 	t, err := p.trust(false, nil)
 	if err != nil {
 		return nil, err
 	}
-	var list []trust.Warning
+	list := []trust.Warning{}
+	for _, text := range p.Config.Signing.Warnings(ctx, now) {
+		list = append(list, trust.Warning{Text: text})
+	}
 	for _, b := range p.Registry.All() {
 		if b.State != banks.StateSuspended {
 			list = append(list, t.Rehearse(b, now)...)
@@ -60,43 +64,13 @@ func officials(c OfficeConfig) (*cms.Policy, error) {
 	return p, nil
 }
 
-// signer opens the service's own key.
-func signer(s Signing) (*cms.Signer, error) {
-	cert, err := trust.ReadCertificate(s.CertificateFile)
+// CheckSigning opens the service's own key and certificate, without touching anything else.
+func (p *Plan) CheckSigning(ctx context.Context, now time.Time) error {
+	own, err := signing.Open(ctx, &p.Config.Signing, now)
 	if err != nil {
-		return nil, fmt.Errorf("signing: %w", err)
+		return err
 	}
-	key, err := readKey(s)
-	if err != nil {
-		return nil, fmt.Errorf("signing: %w", err)
-	}
-	own, err := cms.NewSigner(cert, key, rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("signing: %w", err)
-	}
-	return own, nil
-}
-
-func readKey(s Signing) (pki.PrivateKey, error) {
-	if s.PasswordFile == "" {
-		return pki.ReadKeyFile(s.KeyFile)
-	}
-	password, err := banks.ReadSecret(s.PasswordFile)
-	if err != nil {
-		return nil, err
-	}
-	data, err := banks.ReadSecret(s.KeyFile)
-	if err != nil {
-		return nil, err
-	}
-	return pki.ReadPrivateKey([]byte(data.Reveal()), []byte(password.Reveal()))
-}
-
-// CheckSigning opens the service's own key and certificate and signs something, without
-// touching anything else.
-func (p *Plan) CheckSigning() error {
-	_, err := signer(p.Config.Signing)
-	return err
+	return own.Close()
 }
 
 // Keys lists every key and certificate of an installation with its end, for the view
@@ -113,6 +87,11 @@ func (p *Plan) Keys() ([]journal.Key, error) {
 	}
 	if err := add("", "signing certificate", p.Config.Signing.CertificateFile); err != nil {
 		return nil, err
+	}
+	if next := p.Config.Signing.Next; next != nil {
+		if err := add("", "next signing certificate", next.CertificateFile); err != nil {
+			return nil, err
+		}
 	}
 	for _, path := range p.Config.Office.Officials {
 		if err := add("", "official's certificate", path); err != nil {

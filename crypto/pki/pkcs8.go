@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -365,6 +367,12 @@ func named(path string, data, password []byte) (PrivateKey, error) {
 	return k, nil
 }
 
+// credential reports whether a file lies in the folder where systemd puts this service's credentials.
+func credential(path string) bool {
+	folder := os.Getenv("CREDENTIALS_DIRECTORY")
+	return folder != "" && filepath.Dir(path) == filepath.Clean(folder)
+}
+
 func readPrivate(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -379,7 +387,11 @@ func readPrivate(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("key file %s: not a regular file", path)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	open := fs.FileMode(0o077)
+	if credential(path) {
+		open = 0o037 // systemd guards it by an access list, which shows as the group's right to read
+	}
+	if mode := info.Mode().Perm(); mode&open != 0 {
 		return nil, fmt.Errorf("key file %s: mode %04o lets others read or change it; run: chmod 600 %s", path, mode, path)
 	}
 	if info.Size() > maxKeyFile {
