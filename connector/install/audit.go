@@ -13,6 +13,7 @@ import (
 	"bankconnector/banks"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/note"
+	"bankconnector/connector/install/signing"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/internal/durable"
@@ -81,10 +82,11 @@ func (p *Plan) Day(text string) (time.Time, error) {
 // WriteRegisters writes the signed register of a day for each bank, or for one, into a
 // folder, with the signature (detached CMS) beside it, and returns the files.
 func (p *Plan) WriteRegisters(ctx context.Context, list []evidence.Register, dir string, at time.Time) (files []string, err error) {
-	own, err := signer(p.Config.Signing)
+	own, err := signing.Open(ctx, &p.Config.Signing, at)
 	if err != nil {
 		return nil, err
 	}
+	defer own.Close()
 	for _, r := range list {
 		data, err := r.CSV()
 		if err != nil {
