@@ -10,6 +10,7 @@ import (
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
+	"bankconnector/formats/envelope"
 )
 
 func TestEveryDocumentIsAnswered(t *testing.T) {
@@ -82,6 +83,59 @@ func TestBadOrderIsRefusedAndTheOthersGo(t *testing.T) {
 			o.checkBooks(t)
 		})
 	}
+}
+
+func TestOriginalWithoutARightfulSignatureIsRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		by   seal
+		want journal.State
+	}{
+		{"Rightful", "bailiff", journal.Delivered},
+		{"SomebodyElse", "passer-by", journal.Refused},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.Officials = seal("bailiff")
+			f := o.banks[0]
+			s := formats.NewSampler(5, startTime).Next(f.sample, 1)[0]
+			data, err := envelope.Seal([]envelope.Entry{
+				{Name: "order.xml", Data: s.XML}, {Name: "oip.xml", Data: s.Original}, {Name: "oip.xml.sig", Data: tt.by.over(s.Original)},
+			})
+			must(t, err)
+			must(t, o.Office.Submit(string(f.bank.BIC), "order.zip", data))
+			o.visit(t, f)
+			if x := mustFind(t, o, journal.Filter{})[0]; x.State != tt.want {
+				t.Errorf("%s %q, want %s", x.State, x.Reason, tt.want)
+			}
+			o.checkBooks(t)
+		})
+	}
+}
+
+func TestLiftWhoseBaseWentToAnotherBankWaits(t *testing.T) {
+	o := newOffice(t)
+	f, other := o.banks[0], o.banks[1]
+	base := o.submit(t, other, 1)[0].Document.Key()
+	o.settle(t, other)
+	var lift *formats.Order
+	for _, s := range formats.NewSampler(9, startTime).Next(f.sample, 16) {
+		if d, ok := s.Document.(*formats.Order); ok && d.DocCode == "O_IP_ACT_ENDARREST" {
+			lift = d
+		}
+	}
+	lift.RestrDocID = base
+	data, err := formats.Encode(lift, "")
+	must(t, err)
+	must(t, o.Office.Submit(string(f.bank.BIC), "lift.xml", data))
+	for range 2 {
+		o.visit(t, f)
+	}
+	if x := o.find(t, lift.Key()); x.State != journal.Held || !strings.Contains(x.Reason, string(other.bank.BIC)) {
+		t.Errorf("%s %q, want Held, naming the bank of its base", x.State, x.Reason)
+	}
+	o.checkBooks(t)
 }
 
 func TestOversizedFileIsSetAsideUnread(t *testing.T) {
@@ -169,6 +223,19 @@ func TestReplyThatIsSetAside(t *testing.T) {
 			r.DocDate = "2020-01-09"
 			return f.sealed(t, r, f.sign)
 		}, outcomeQuarantined, "2020-01-09", formats.StateBadLogic},
+		{"DatedAhead", func(t *testing.T, _ *office, f *fakeBank, doc formats.Document) (string, []byte) {
+			r := f.reply(doc).(*formats.Report)
+			r.DocDate = "2026-11-24"
+			return f.sealed(t, r, f.sign)
+		}, outcomeQuarantined, "2026-11-24", formats.StateBadLogic},
+		{"TwoDocumentsInOneEnvelope", func(t *testing.T, _ *office, f *fakeBank, doc formats.Document) (string, []byte) {
+			name, data := f.sealed(t, f.reply(doc), f.sign)
+			entries, err := envelope.Open(data, envelope.DefaultLimits())
+			must(t, err)
+			data, err = envelope.Seal(append(entries, envelope.Entry{Name: "rep_2.xml", Data: entries[0].Data}))
+			must(t, err)
+			return name, data
+		}, outcomeQuarantined, "has no place in it", formats.StateBadSchema},
 		{"ReceiptForOtherBytes", func(t *testing.T, _ *office, f *fakeBank, doc formats.Document) (string, []byte) {
 			return f.sealed(t, f.receipt(doc.Key(), arrival{"piev_" + doc.Key() + ".zip", []byte("x")}, formats.StateAccepted), f.sign)
 		}, outcomeQuarantined, "digest", 0},

@@ -501,6 +501,9 @@ func (w *simulation) check() {
 				w.accuse("doubled: bank %s took %s at %d and %d", s.bank.BIC, key, first, i)
 			}
 			at[key] = i
+			if x, err := w.Book.ByKey(t.Context(), "office", key); err != nil || x.Bank != string(s.bank.BIC) {
+				w.accuse("misdirected: bank %s took %s, which the office left for bank %s (%v)", s.bank.BIC, key, x.Bank, err)
+			}
 		}
 		outbox := w.outbox(t, s.fakeBank)
 		list, err := w.Book.Find(t.Context(), journal.Filter{Bank: string(s.bank.BIC), Kinds: []string{"order", "query"}})
@@ -560,7 +563,7 @@ var simRounds atomic.Int64
 // TestSimulation walks as many worlds as SIM_EXCHANGES (documents) asks for, from the seed
 // SIM_SEED on. A failing world prints the command that replays it alone.
 func TestSimulation(t *testing.T) {
-	worlds := max(1, setting("SIM_EXCHANGES", 120)/(2*simDocuments))
+	worlds := max(1, setting("SIM_EXCHANGES", simExchanges)/(2*simDocuments))
 	from := setting("SIM_SEED", 1) + (simRounds.Add(1)-1)*worlds
 	for seed := from; seed < from+worlds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
