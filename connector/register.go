@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -62,16 +61,12 @@ func (a *app) register(ctx context.Context, day, bank, dir string) error {
 }
 
 func (a *app) reconcile(ctx context.Context, path, bank, day string) error {
-	theirs, err := os.ReadFile(path)
-	if err != nil {
-		return withCode(exitData, err)
-	}
 	plan, c, err := a.openCase(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Book.Close()
-	list, err := plan.Reconcile(ctx, c.Book, bank, day, theirs)
+	list, err := plan.Reconcile(ctx, c.Book, bank, day, path)
 	if err != nil {
 		return withCode(exitData, err)
 	}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"bankconnector/connector/journal"
@@ -53,6 +55,7 @@ func Registers(ctx context.Context, book *journal.Book, day time.Time, bank stri
 		}
 		out[i].Lines = append(out[i].Lines, x)
 	}
+	slices.SortFunc(out, func(a, b Register) int { return strings.Compare(a.Bank, b.Bank) })
 	return out, nil
 }
 

@@ -105,11 +105,15 @@ func (p *Plan) WriteRegisters(ctx context.Context, list []evidence.Register, dir
 	return files, nil
 }
 
-// Reconcile compares a bank's own register with what the journal says was sent to it, on
+// Reconcile compares a bank's own register, a file, with what the journal says was sent to it, on
 // a day or, with "", ever.
-func (p *Plan) Reconcile(ctx context.Context, book *journal.Book, bank, day string, theirs []byte) ([]evidence.Difference, error) {
+func (p *Plan) Reconcile(ctx context.Context, book *journal.Book, bank, day, path string) ([]evidence.Difference, error) {
 	if _, ok := p.Registry.Bank(banks.ID(bank)); !ok {
 		return nil, fmt.Errorf("no bank with BIC %q in %s", bank, p.Config.BanksDir)
+	}
+	theirs, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read register: %w", err)
 	}
 	lines, err := evidence.ReadRegister(theirs)
 	if err != nil {
