@@ -33,10 +33,7 @@ func (a *app) configCheck(ctx context.Context) error {
 	if err != nil {
 		return withCode(exitConfig, err)
 	}
-	if err := plan.CheckSigning(ctx, a.now()); err != nil {
-		return withCode(exitConfig, err)
-	}
-	warnings, err := plan.Warnings(ctx, a.now())
+	warnings, err := plan.Rehearse(ctx, a.now())
 	if err != nil {
 		return withCode(exitConfig, err)
 	}

@@ -13,11 +13,12 @@ import (
 	"bankconnector/crypto/pki"
 )
 
-// keysOptions are the flags of keys new.
+// keysOptions are the flags of keys new, request and import.
 type keysOptions struct {
-	algorithm, name, organization, innle, ogrn string
-	days                                       int
-	out                                        string
+	algorithm, out string
+	subject        pki.Subject
+	days           int
+	file           keys.File
 }
 
 func (a *app) keysCommand() *cobra.Command {
@@ -28,45 +29,57 @@ func (a *app) keysCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1), ValidArgs: []string{"ssh", "signing"},
 		RunE: func(_ *cobra.Command, args []string) error { return a.keysNew(args[0], o) },
 	}
-	flags := fresh.Flags()
-	flags.StringVar(&o.out, "out", "", "file of the private key (required); beside it .pub or .pem")
-	flags.StringVar(&o.algorithm, "algorithm", string(pki.GOST256), "of a signing key: gost256, gost512, rsa, ecdsa-p256, ecdsa-p384")
-	flags.StringVar(&o.name, "name", "bankconnector", "common name, or the comment of an SSH key")
-	flags.StringVar(&o.organization, "organization", "", "organisation in the certificate")
-	flags.StringVar(&o.innle, "inn", "", "ИНН of the legal entity (1.2.643.100.4)")
-	flags.StringVar(&o.ogrn, "ogrn", "", "ОГРН (1.2.643.100.1)")
-	flags.IntVar(&o.days, "days", 365, "validity of the self-signed certificate")
-	list := a.configFlag(&cobra.Command{
+	request := &cobra.Command{
+		Use: "request", Short: a.say("Ask an authority for a certificate (PKCS#10)", "Запрос сертификата в УЦ (PKCS#10)"), Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.announce(keys.Request(o.file, o.subject, o.out)) },
+	}
+	imported := &cobra.Command{
+		Use: "import CERTIFICATE", Short: a.say("Put an issued certificate beside its key", "Поместить выпущенный сертификат рядом с ключом"), Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.announce(keys.Import(args[0], o.file, o.out, a.now()))
+		},
+	}
+	for _, s := range []*cobra.Command{fresh, request} {
+		s.Flags().StringVar(&o.subject.CommonName, "name", "bankconnector", "common name, or the comment of an SSH key")
+		s.Flags().StringVar(&o.subject.Organization, "organization", "", "organisation in the certificate")
+		s.Flags().StringVar(&o.subject.INNLE, "inn", "", "ИНН of the legal entity (1.2.643.100.4)")
+		s.Flags().StringVar(&o.subject.OGRN, "ogrn", "", "ОГРН (1.2.643.100.1)")
+	}
+	for _, s := range []*cobra.Command{request, imported} {
+		s.Flags().StringVar(&o.file.Path, "key", "", "file of the private key (required)")
+		s.Flags().StringVar(&o.file.Password, "password-file", "", "file of the key's password")
+		s.Flags().StringVar(&o.out, "out", "", "file to write; beside the key by default")
+	}
+	fresh.Flags().StringVar(&o.out, "out", "", "file of the private key (required); beside it .pub or .pem")
+	fresh.Flags().StringVar(&o.algorithm, "algorithm", string(pki.GOST256), "of a signing key: gost256, gost512, rsa, ecdsa-p256, ecdsa-p384")
+	fresh.Flags().IntVar(&o.days, "days", 365, "validity of the self-signed certificate")
+	c.AddCommand(fresh, request, imported, a.configFlag(&cobra.Command{
 		Use: "list", Short: a.say("Every certificate of the installation and its end", "Все сертификаты установки и их сроки"), Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.keysList() },
-	})
-	c.AddCommand(fresh, list)
+	}))
 	return c
 }
 
 func (a *app) keysNew(kind string, o keysOptions) error {
-	if o.out == "" {
+	switch {
+	case o.out == "":
 		return usage("keys new needs --out FILE")
-	}
-	switch kind {
-	case "ssh":
-		return a.announce(keys.NewSSH(o.out, o.name))
-	case "signing":
-		s := pki.Subject{CommonName: o.name, Organization: o.organization, INNLE: o.innle, OGRN: o.ogrn}
-		return a.announce(keys.NewSigning(o.out, pki.Algorithm(o.algorithm), s, keys.Validity{From: a.now(), Until: a.now().AddDate(0, 0, o.days)}))
+	case kind == "ssh":
+		return a.announce(keys.NewSSH(o.out, o.subject.CommonName))
+	case kind == "signing":
+		return a.announce(keys.NewSigning(o.out, pki.Algorithm(o.algorithm), o.subject, keys.Validity{From: a.now(), Until: a.now().AddDate(0, 0, o.days)}))
 	default:
 		return usage("keys new %q: write ssh or signing", kind)
 	}
 }
 
 func (a *app) announce(m keys.Pair, err error) error {
-	if errors.Is(err, keys.ErrExists) || errors.Is(err, fs.ErrInvalid) {
+	switch {
+	case errors.Is(err, keys.ErrExists) || errors.Is(err, fs.ErrInvalid):
 		return withCode(exitData, err)
-	}
-	if err != nil {
+	case err != nil:
 		return err
-	}
-	if a.json {
+	case a.json:
 		return a.report(m)
 	}
 	a.printf("%s\n%s\n%s\n", m.Private, m.Public, m.Fingerprint)

@@ -29,9 +29,17 @@ func (p *Plan) Policy(b *banks.Bank) (*cms.Policy, error) {
 	return t.Policy(b.BIC), nil
 }
 
-// Warnings tells what is right today and will not be for long: signers and certificates, ours and the banks', that end
-// or that will not do at the moment they are announced for.
-func (p *Plan) Warnings(ctx context.Context, now time.Time) ([]trust.Warning, error) {
+// Rehearse opens the service's own key, without touching anything else, and tells what is right today and will not be
+// for long: signers and certificates, ours and the banks', that end or that will not do at the moment they are announced
+// for.
+func (p *Plan) Rehearse(ctx context.Context, now time.Time) ([]trust.Warning, error) {
+	own, err := signing.Open(ctx, &p.Config.Signing, now)
+	if err == nil {
+		err = own.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
 	t, err := p.trust(false, nil)
 	if err != nil {
 		return nil, err
@@ -62,15 +70,6 @@ func officials(c OfficeConfig) (*cms.Policy, error) {
 		p.Signers = append(p.Signers, cms.Pin{Certificate: cert})
 	}
 	return p, nil
-}
-
-// CheckSigning opens the service's own key and certificate, without touching anything else.
-func (p *Plan) CheckSigning(ctx context.Context, now time.Time) error {
-	own, err := signing.Open(ctx, &p.Config.Signing, now)
-	if err != nil {
-		return err
-	}
-	return own.Close()
 }
 
 // Keys lists every key and certificate of an installation with its end, for the view

@@ -1,0 +1,127 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bankconnector/crypto/pki"
+	"bankconnector/internal/durable"
+)
+
+// File is a private key on the disk; Password is the file of its password, "" for a plain key.
+type File struct{ Path, Password string }
+
+func (f File) read() (pki.PrivateKey, error) {
+	var key pki.PrivateKey
+	var err error
+	switch {
+	case f.Path == "":
+		err = errors.New("no key file is named")
+	case f.Password == "":
+		key, err = pki.ReadKeyFile(f.Path)
+	default:
+		key, err = pki.ReadLockedKeyFile(f.Path, f.Password)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", err, fs.ErrInvalid)
+	}
+	return key, nil
+}
+
+// beside is where a file that belongs to a key lies by default.
+func (f File) beside(extension string) string {
+	return strings.TrimSuffix(f.Path, filepath.Ext(f.Path)) + extension
+}
+
+// Request writes a PKCS#10 request (RFC 2986) for a certificate of an authority: into path, by default beside the key
+// with the end .csr. An existing file is never replaced.
+func Request(f File, subject pki.Subject, path string) (Pair, error) {
+	key, err := f.read()
+	if err != nil {
+		return Pair{}, err
+	}
+	if path == "" {
+		path = f.beside(".csr")
+	}
+	text, err := pki.NewRequest(subject, key, rand.Reader)
+	if err != nil {
+		return Pair{}, fmt.Errorf("%w: %w", err, fs.ErrInvalid)
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return Pair{}, fmt.Errorf("%s is there already: %w", path, ErrExists)
+	}
+	m := Pair{Private: f.Path, Public: path, Fingerprint: fmt.Sprintf("%x", pki.SHA256.Sum(key.Public().SPKI()))}
+	return m, durable.Create(path, text, 0o644)
+}
+
+// Import puts the certificate that an authority issued in place: in path, by default beside the key with the end .pem.
+// It refuses a certificate of another key, one that has ended, and to replace the certificate of another key. Whoever
+// reads the file meanwhile sees the old certificate or the new one.
+func Import(certificate string, f File, path string, now time.Time) (Pair, error) {
+	key, err := f.read()
+	if err != nil {
+		return Pair{}, err
+	}
+	cert, err := matching(certificate, key)
+	if err == nil && now.After(cert.X509.NotAfter) {
+		err = fmt.Errorf("%s ended at %s", cert, cert.X509.NotAfter.Format(time.RFC3339))
+	}
+	if err != nil {
+		return Pair{}, fmt.Errorf("import %s: %w: %w", certificate, err, fs.ErrInvalid)
+	}
+	if path == "" {
+		path = f.beside(".pem")
+	}
+	if path == f.Path {
+		return Pair{}, fmt.Errorf("import %s: %s is the key itself; name another file for the certificate: %w", certificate, path, fs.ErrInvalid)
+	}
+	if err := replaceable(path, key); err != nil {
+		return Pair{}, err
+	}
+	m := Pair{Private: f.Path, Public: path, Fingerprint: cert.Fingerprint()}
+	return m, durable.Replace(path, pki.MarshalCertificate(cert), 0o644)
+}
+
+// matching finds the key's certificate in a file, which may hold those of the authorities as well.
+func matching(path string, key pki.PrivateKey) (*pki.Certificate, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pki.ReadCertificates(data)
+	if err != nil {
+		return nil, err
+	}
+	var fit *pki.Certificate
+	for _, c := range list {
+		switch {
+		case !c.Matches(key.Public()):
+		case fit != nil && !bytes.Equal(fit.Raw, c.Raw):
+			return nil, errors.New("two certificates of this key are in the file; leave one")
+		default:
+			fit = c
+		}
+	}
+	if fit == nil {
+		return nil, fmt.Errorf("none of the %d certificates in the file belongs to the key; was the request made from another key?", len(list))
+	}
+	return fit, nil
+}
+
+// replaceable refuses a file that holds anything but certificates of this key.
+func replaceable(path string, key pki.PrivateKey) error {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if _, err := matching(path, key); err != nil {
+		return fmt.Errorf("%s is there already and is no certificate of this key: %w", path, ErrExists)
+	}
+	return nil
+}
