@@ -96,13 +96,12 @@ func bankFaults() []string {
 // simBank is a fake bank that keeps to the plan of its documents.
 type simBank struct {
 	*fakeBank
-	w     *simulation
-	seal  seal
-	link  bool              // renames by link and unlink
-	late  []func()          // requests of lost connections
-	mail  []func()          // what the bank will still leave
-	took  []string          // keys of documents in the order taken
-	temps map[string]string // final name of each temp, for the housekeeping
+	w    *simulation
+	seal seal
+	link bool     // renames by link and unlink
+	late []func() // requests of lost connections
+	mail []func() // what the bank will still leave
+	took []string // keys of documents in the order taken
 }
 
 // simulation is one world.
@@ -182,8 +181,13 @@ func (s *simBank) try(op, name string, do func(half bool) error) error {
 }
 
 func (s *simBank) Upload(_ context.Context, temp, final string, data []byte) error {
-	s.temps[temp] = final
+	if s.marks() {
+		temp = final
+	}
 	return s.try("upload", final, func(half bool) error {
+		if _, shown := s.to[final+doneMark]; s.marks() && !shown {
+			delete(s.to, final) // a leftover of an interrupted upload
+		}
 		if _, ok := s.to[temp]; ok {
 			return os.ErrExist
 		}
@@ -196,7 +200,14 @@ func (s *simBank) Upload(_ context.Context, temp, final string, data []byte) err
 }
 
 func (s *simBank) Publish(_ context.Context, temp, final string) error {
+	if s.marks() {
+		temp = final
+	}
 	err := s.try("publish", final, func(half bool) error {
+		if _, ok := s.to[final+doneMark]; s.marks() && !ok {
+			s.to[final+doneMark] = nil
+			return nil
+		}
 		data, ok := s.to[temp]
 		if !ok {
 			return os.ErrNotExist
@@ -216,7 +227,7 @@ func (s *simBank) Publish(_ context.Context, temp, final string) error {
 	if s.w.fires(final, housekeeping) {
 		delete(s.to, temp)
 	}
-	if !s.reissues() && s.w.fires(final, powerCut) {
+	if !s.reissues() && !s.marks() && s.w.fires(final, powerCut) {
 		if data, ok := s.to[final]; ok {
 			s.to[temp] = data
 			delete(s.to, final)
@@ -224,6 +235,12 @@ func (s *simBank) Publish(_ context.Context, temp, final string) error {
 	}
 	return err
 }
+
+// doneMark is the end of a marker's name.
+const doneMark = ".done"
+
+// marks tells that a document is finished when its marker is there, not by its name.
+func (s *simBank) marks() bool { return s.bank.Delivery.Mode == "marker" }
 
 func (s *simBank) reissues() bool { return s.bank.Delivery.UnknownOutcome == rule.Reissue }
 
@@ -234,6 +251,9 @@ func (s *simBank) Look(ctx context.Context, temp, final string) (sight Sight, er
 	})
 	if err != nil {
 		return sight, err
+	}
+	if s.marks() {
+		temp, final = final, final+doneMark
 	}
 	return s.fakeBank.Look(ctx, temp, final)
 }
@@ -273,6 +293,9 @@ func (s *simBank) Fetch(ctx context.Context, claimed string, size int64) ([]byte
 	if err := s.try("fetch", claimed, func(bool) error { s.fault = nil; return nil }); err != nil {
 		return nil, err
 	}
+	if data, ok := s.from[claimed]; ok && s.bank.Pickup.Mode == rule.Leave {
+		return data, nil
+	}
 	return s.fakeBank.Fetch(ctx, claimed, size)
 }
 
@@ -284,9 +307,11 @@ func (s *simBank) Discard(_ context.Context, claimed string) error {
 func (s *simBank) take() {
 	t := s.w.t
 	for _, name := range slices.Sorted(maps.Keys(s.to)) {
-		if strings.HasPrefix(name, ".") {
+		_, marked := s.to[name+doneMark]
+		if strings.HasPrefix(name, ".") || strings.HasSuffix(name, doneMark) || s.marks() && !marked {
 			continue
 		}
+		delete(s.to, name+doneMark)
 		a := arrival{name, s.to[name]}
 		delete(s.to, name)
 		s.taken = append(s.taken, a)
@@ -414,12 +439,21 @@ func newSimulation(t *testing.T, seed int64, documents int) *simulation {
 	}
 	sampler := formats.NewSampler(seed, startTime)
 	for _, f := range w.office.banks {
-		s := &simBank{fakeBank: f, w: w, seal: seal(f.bank.BIC), temps: map[string]string{}}
-		s.link = w.rnd.IntN(2) == 0
+		s := &simBank{fakeBank: f, w: w, seal: seal(f.bank.BIC)}
 		s.bank.Limits.Parallel = 1
-		if !s.link && w.rnd.IntN(2) == 0 {
+		switch w.rnd.IntN(4) {
+		case 0:
 			s.bank.Delivery.UnknownOutcome = rule.Reissue
+		case 1:
+			s.link = true
+		case 2:
+			s.bank.Delivery.Mode = "marker"
 		}
+		if w.rnd.IntN(4) == 0 {
+			s.bank.Pickup.Mode = rule.Leave
+		}
+		w.note("bank %s: delivery %q, link and unlink %v, unknown outcome %s, pickup %s",
+			s.bank.BIC, s.bank.Delivery.Mode, s.link, s.bank.Delivery.UnknownOutcome, s.bank.Pickup.Mode)
 		w.banks = append(w.banks, s)
 		for _, sample := range sampler.Next(f.sample, documents) {
 			key := sample.Document.Key()
@@ -518,7 +552,7 @@ func (w *simulation) check() {
 				}
 			}
 		}
-		if len(list) == 0 || len(s.claimed) > 0 || len(s.from) > 0 {
+		if len(list) == 0 || len(s.claimed) > 0 || len(s.from) > 0 && s.bank.Pickup.Mode != rule.Leave {
 			w.accuse("bank %s: %d documents in the journal, %d files left claimed and %d unclaimed", s.bank.BIC, len(list), len(s.claimed), len(s.from))
 		}
 	}
@@ -585,7 +619,7 @@ func TestSimulation(t *testing.T) {
 func TestSimulationSeesADouble(t *testing.T) {
 	w := newSimulation(t, 1, 4)
 	for _, s := range w.banks {
-		s.link, s.bank.Delivery.UnknownOutcome = true, rule.Reissue
+		s.bank.Delivery.Mode, s.link, s.bank.Delivery.UnknownOutcome = "", true, rule.Reissue
 	}
 	for key := range w.plan {
 		w.plan[key] = []string{"publish: " + cutHalf, takesAtOnce}
