@@ -334,7 +334,7 @@ func BenchmarkIdle(b *testing.B) {
 		if err := run.Start(); err != nil {
 			b.Fatal(err)
 		}
-		warm, window := pick(2*time.Second, 75*time.Second), pick(3*time.Second, 60*time.Second)
+		warm, window := pick(time.Second, 75*time.Second), pick(time.Second, 60*time.Second)
 		time.Sleep(warm)
 		before, _, _ := look(b, run.Process.Pid)
 		time.Sleep(window)

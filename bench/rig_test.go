@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,8 +33,13 @@ func pick[T any](inShort, inFull T) T {
 	return inFull
 }
 
-// rounds is how often each figure is taken.
-func rounds() int { return pick(1, 3) }
+// rounds is how often each figure is taken: BENCH_ROUNDS, or three.
+func rounds() int {
+	if n, err := strconv.Atoi(os.Getenv("BENCH_ROUNDS")); err == nil && n > 0 {
+		return n
+	}
+	return pick(1, 3)
+}
 
 func median(list []float64) float64 {
 	if len(list) == 0 {
@@ -123,7 +129,7 @@ func conditions(b *testing.B) string {
 		}
 		release = append(release, byte(c))
 	}
-	return fmt.Sprintf("%s; %d processors (%s), Linux %s, %s; load at the end %s; medians of %d rounds.\n",
+	return fmt.Sprintf("%s; %d processors (%s), Linux %s, %s; load at the end %s; rounds: %d, medians.\n",
 		time.Now().Format("2006-01-02 15:04"), runtime.NumCPU(), model(), release, runtime.Version(),
 		strings.Join(strings.Fields(string(load))[:3], " "), rounds())
 }

@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -42,26 +44,50 @@ func init() {
 }
 `
 
-// program builds the program with the profiler in it.
+// program is the program with the profiler in it, built once.
 func program(b *testing.B) string {
 	b.Helper()
-	dir := b.TempDir()
-	root, err := filepath.Abs("..")
+	path, err := built()
 	if err != nil {
 		b.Fatal(err)
 	}
-	source, overlay, out := filepath.Join(dir, "profiler.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "bankconnector")
+	return path
+}
+
+var workshop string // where the program was built
+
+// built builds once for all benchmarks; TestMain removes it.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "bench-program-")
+	if err != nil {
+		return "", err
+	}
+	workshop = dir
+	out := filepath.Join(dir, "bankconnector")
+	root, err := filepath.Abs("..")
+	if err != nil {
+		return out, err
+	}
+	source, overlay := filepath.Join(dir, "profiler.go"), filepath.Join(dir, "overlay.json")
 	text := fmt.Sprintf(`{"Replace": {%q: %q}}`, filepath.Join(root, "connector", "profiler.go"), source)
-	if err := os.WriteFile(source, []byte(profiler), 0o600); err != nil {
-		b.Fatal(err)
+	err = errors.Join(os.WriteFile(source, []byte(profiler), 0o600), os.WriteFile(overlay, []byte(text), 0o600))
+	if err != nil {
+		return out, err
 	}
-	if err := os.WriteFile(overlay, []byte(text), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	c := exec.CommandContext(b.Context(), "go", "build", "-tags", "timetzdata,sqlite_omit_load_extension", "-overlay", overlay, "-o", out, "./connector")
+	c := exec.Command("go", "build", "-tags", "timetzdata,sqlite_omit_load_extension", "-overlay", overlay, "-o", out, "./connector")
 	c.Dir = root
-	run(b, c)
-	return out
+	if text, err := c.CombinedOutput(); err != nil {
+		return out, fmt.Errorf("build the program: %w\n%s", err, text)
+	}
+	return out, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if workshop != "" {
+		_ = os.RemoveAll(workshop)
+	}
+	os.Exit(code)
 }
 
 // stageOf says where a frame of the program belongs; the innermost frame that is listed decides.

@@ -69,7 +69,7 @@ type client struct {
 // few is for a client that waits so many round trips for each file.
 func few(trips float64) func(time.Duration) int {
 	return func(rtt time.Duration) int {
-		whole := pick(30, 1000)
+		whole := pick(12, 1000)
 		if rtt == 0 {
 			return whole
 		}
@@ -77,7 +77,7 @@ func few(trips float64) func(time.Duration) int {
 	}
 }
 
-func all(time.Duration) int { return pick(30, 1000) }
+func all(time.Duration) int { return pick(12, 1000) }
 
 // profile is a bank whose server is the shore.
 func (l load) profile(parallel int) *banks.Bank {
