@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
@@ -25,11 +23,6 @@ func View(ctx context.Context, path string) (*Book, error) {
 	var err error
 	if b.read, err = sqlite.Pool(path, readers); err != nil {
 		return nil, fmt.Errorf("open journal for reading: %w", err)
-	}
-	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
-		// A connection opened beside a journal that has no -wal yet (a copy, or a daemon killed
-		// while it made the file) would read the bare file for ever: each query gets its own.
-		b.read.SetMaxIdleConns(0)
 	}
 	if _, _, err := b.Head(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())

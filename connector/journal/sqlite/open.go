@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -141,14 +143,25 @@ func Scratch(path string) (*Conn, error) {
 
 // Pool is a read-only pool of connections to the file, beside a writer, or to a copy.
 func Pool(path string, connections int) (*sql.DB, error) {
-	db, err := sql.Open("sqlite3", address(path, readOf(path)))
-	if err != nil {
-		return nil, err
-	}
+	db := sql.OpenDB(reader{path})
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
+	if alone(path) {
+		// What is a copy now may be the live file at the next query (a daemon killed while it
+		// made the journal is started again): each query gets a connection of its own.
+		db.SetMaxIdleConns(0)
+	}
 	return db, nil
 }
+
+// reader opens each connection as the file is at that moment, live or a copy.
+type reader struct{ path string }
+
+func (r reader) Connect(context.Context) (driver.Conn, error) {
+	return r.Driver().Open(address(r.path, readOf(r.path)))
+}
+
+func (r reader) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 // harden sets what the address cannot.
 func (c *Conn) harden() error {
