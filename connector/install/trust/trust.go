@@ -233,7 +233,8 @@ func (t *Trust) keep() {
 
 func (t *Trust) readFloors() error {
 	data, err := os.ReadFile(t.opts.Floors)
-	if errors.Is(err, fs.ErrNotExist) {
+	// Who only looks need not be of the group that may read the state folder.
+	if errors.Is(err, fs.ErrNotExist) || !t.opts.Keep && errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
 	if err != nil {
