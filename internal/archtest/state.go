@@ -66,9 +66,9 @@ func (h *house) checkVariables(s *source, d *ast.GenDecl, changed map[token.Pos]
 }
 
 // variableFault says what is wrong with a package-level variable, "" if nothing is.
-func (s *source) variableFault(name *ast.Ident, typ, value ast.Expr, written bool) string {
+func (s *source) variableFault(name *ast.Ident, typ, value ast.Expr, changed bool) string {
 	switch {
-	case written:
+	case changed:
 		return "is written: keep it in a value that somebody owns"
 	case guarded(typ) || guarded(value):
 		return "is shared state: keep it in a value that somebody owns"
