@@ -60,6 +60,7 @@ type judgement struct {
 	state    int // StateId of our receipt; 0: none is sent
 	faults   formats.Faults
 	alarm    string
+	held     bool  // nobody can tell now whether the signer is revoked: the file waits, unsettled
 	err      error // our own disk or journal failed: nothing is judged
 }
 
@@ -75,6 +76,10 @@ func (v *visit) judge(ctx context.Context, in journal.Incoming, data []byte) (j 
 	}
 	proven, refused := p.Verify(v.bank, v.Verifier(v.bank), in.ReceivedAt)
 	j.Verdict, j.Code, j.Signer = string(proven.Verdict.Status), proven.Verdict.Code, signerText(proven.Verdict)
+	if proven.Verdict.Status == cms.Unchecked {
+		j.held, j.Reason = true, proven.Verdict.Text("en")
+		return j
+	}
 	if refused != nil {
 		j.setAside(refused)
 		v.strayed(&j, p, in.ReceivedAt)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"bankconnector/connector/flow/fate"
@@ -64,14 +65,7 @@ func (v *visit) observe(f File) found {
 }
 
 // bankName is the bank's own name within a claimed one: the unique part has no mark.
-func bankName(claimed string) string {
-	for i := range claimed {
-		if claimed[i:i+1] == claimMark {
-			return claimed[i+1:]
-		}
-	}
-	return claimed
-}
+func bankName(claimed string) string { return claimed[strings.Index(claimed, claimMark)+1:] }
 
 // take claims one file, keeps its bytes durably, judges them, hands the result to the
 // office and removes the claimed file last. A crash after the claim leaves a name of ours
@@ -201,6 +195,10 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 	j := v.judge(ctx, in, data)
 	if j.err != nil {
 		return v.disk("judge", j.err)
+	}
+	if j.held { // unsettled, it is found again by resume on every visit, until a fresh CRL decides
+		v.Log.WarnContext(ctx, "reply held: the signer's revocation cannot be told", slog.Any("bank", in.Bank), slog.Any("file", in.Name), slog.String("reason", j.Reason))
+		return nil
 	}
 	if j.Outcome == outcomeIncomplete {
 		earlier, err := v.Book.IncomingClaimed(ctx, in.Bank, in.Claimed)
