@@ -123,3 +123,43 @@ func onlyFirstBank(t *testing.T, dir string) string {
 	must(t, err)
 	return strings.TrimSuffix(filepath.Base(files[0]), ".yaml")
 }
+
+// TestQueryCannotWrite: what a person types is read by a connection that may do nothing
+// but read, also where SQL could switch a setting off or open another file.
+func TestQueryCannotWrite(t *testing.T) {
+	dir := t.TempDir()
+	done(t, "demo", "--dir", dir, "--banks", "1", "--documents", "1", "--json")
+	config, path := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "state", "journal.db")
+	other := filepath.Join(dir, "other.db")
+	for _, text := range []string{
+		"PRAGMA query_only=0; ATTACH '" + path + "' AS w; UPDATE w.exchange SET state='Accepted'; SELECT 2",
+		"ATTACH '" + other + "' AS x",
+		"VACUUM INTO '" + other + "'",
+		"DELETE FROM visit",
+		"INSERT INTO event DEFAULT VALUES",
+		"DROP TRIGGER event_no_update",
+		"PRAGMA journal_mode=DELETE",
+		"SELECT load_extension('x')",
+	} {
+		if code, out, _ := run(t, "journal", "query", text, "-c", config); code != exitData {
+			t.Errorf("%s: exit %d\n%s", text, code, out)
+		}
+	}
+	if _, err := os.Stat(other); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a query made a file: %v", err)
+	}
+	done(t, "journal", "verify", "-c", config)
+	done(t, "journal", "query", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 3) SELECT i, (SELECT count(*) FROM exchanges) FROM n", "-c", config)
+}
+
+// TestReadingMakesNothing: a command that only reads leaves a new installation new.
+func TestReadingMakesNothing(t *testing.T) {
+	dir, config := stage(t, 1)
+	for _, args := range [][]string{{"journal", "verify"}, {"journal", "query", "exchanges"}, {"documents", "list"}, {"bank", "list"}, {"config", "check"}} {
+		run(t, append(args, "-c", config)...)
+		if _, err := os.Stat(filepath.Join(dir, "state")); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("%v made the state folder: %v", args, err)
+		}
+	}
+	done(t, "exchange", "-c", config)
+}

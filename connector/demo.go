@@ -82,6 +82,9 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		return err
 	}
 	result, err := a.demoExchange(ctx, o)
+	if err == nil {
+		err = bank.Idle(ctx) // the banks still write our last receipts into their ledgers
+	}
 	if err := errors.Join(err, bank.Close()); err != nil {
 		return err
 	}
@@ -113,7 +116,7 @@ func (a *app) demoExchange(ctx context.Context, o demoOptions) (demoResult, erro
 	}
 	submitted, err := practice.Samples{Documents: o.documents, Seed: o.seed, Official: official, Now: a.now}.Put(ctx, in.Office, plan.Registry.All())
 	if err == nil {
-		r := rounds.Rounds{Installation: in, List: plan.Registry.All(), Until: true, Seen: func(v flow.Outcome) {
+		r := rounds.Rounds{Installation: in, Now: a.now, List: plan.Registry.All(), Until: true, Seen: func(v flow.Outcome) {
 			if v.Sent+v.Taken > 0 || v.Err != nil {
 				bars.visited(v)
 			}

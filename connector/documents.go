@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +24,11 @@ func (a *app) view(ctx context.Context) (*journal.Book, error) {
 	if err != nil {
 		return nil, err
 	}
-	return journal.View(ctx, plan.JournalPath())
+	book, err := journal.View(ctx, plan.JournalPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, withCode(exitData, errors.New(a.say("there is no journal yet: start bankconnector exchange or run first", "журнала ещё нет: сначала запустите bankconnector exchange или run")))
+	}
+	return book, err
 }
 
 // documentsFilter are the flags of documents list.

@@ -56,7 +56,7 @@ func (a *app) exchange(ctx context.Context, o exchangeOptions) error {
 	if err != nil {
 		return err
 	}
-	r := rounds.Rounds{Installation: in, List: list, Until: o.until == "answered", Seen: bars.visited}
+	r := rounds.Rounds{Installation: in, Now: a.now, List: list, Until: o.until == "answered", Seen: bars.visited}
 	result, err := r.Run(ctx, work)
 	bars.close()
 	if err := errors.Join(err, in.Close()); err != nil {
@@ -102,6 +102,8 @@ func (a *app) exchangeReport(r rounds.Result, until bool) error {
 		return fmt.Errorf("every visit failed: %w", failed)
 	case bad > 0:
 		return withCode(exitPartly, fmt.Errorf("%d of %d visits failed; the last: %w", bad, len(r.Visits), failed))
+	case r.Refused > 0:
+		return withCode(exitPartly, fmt.Errorf("%d documents of the office were refused; see: bankconnector documents list --state Refused", r.Refused))
 	case until && r.Open > 0:
 		return withCode(exitPartly, fmt.Errorf("%d documents are still open; see: bankconnector documents list --open", r.Open))
 	}

@@ -20,8 +20,7 @@ func (a *app) runCommand() *cobra.Command {
 	})
 }
 
-// run is the life of the daemon. The first SIGTERM ends ctx: nothing new is begun, what is
-// under way has the grace time. SIGHUP loads the configuration anew.
+// run is the daemon. The first SIGTERM ends ctx: what is under way has the grace time.
 func (a *app) run(ctx context.Context) error {
 	plan, err := install.Read(a.config)
 	if err != nil {

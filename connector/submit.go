@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -61,7 +60,7 @@ func (a *app) submit(paths []string, bic string) error {
 
 func (a *app) submitOne(plan *install.Plan, office *spool.Office, path, bic string) submitted {
 	s := submitted{File: path, Bank: bic}
-	data, err := os.ReadFile(path)
+	data, err := spool.ReadFile(path, spool.Largest)
 	if err != nil {
 		s.Error = err.Error()
 		return s
@@ -183,7 +182,7 @@ func (a *app) documentCheck(paths []string, bic string) error {
 	var list []submitted
 	for _, path := range paths {
 		s := submitted{File: path, Bank: bic}
-		data, err := os.ReadFile(path)
+		data, err := spool.ReadFile(path, spool.Largest)
 		if err == nil {
 			var doc formats.Document
 			doc, s.Faults, err = reading.Examine(path, data, rules)

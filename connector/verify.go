@@ -53,9 +53,7 @@ func (o verifyOptions) inquiry(config string) (q evidence.Inquiry, err error) {
 	}
 	q.Checkpoints = append(q.Checkpoints, o.checkpoints...)
 	if o.store != "" {
-		if q.Store, err = spool.OpenStore(o.store); err != nil {
-			return q, err
-		}
+		q.Store = spool.ReadStore(o.store)
 	}
 	err = eachFile(o.keys, func(_ string, data []byte) error {
 		key, err := note.ReadPublic(data)

@@ -127,7 +127,12 @@ func Start(ctx context.Context, c Config, banks []Bank) (*Rehearsal, error) {
 	for _, s := range r.servers {
 		s.Serve()
 	}
-	r.unhook = context.AfterFunc(parent, func() { _ = r.Close() })
+	started := make(chan struct{}) // the hook may fire at once, and Close reads unhook
+	defer close(started)
+	r.unhook = context.AfterFunc(parent, func() {
+		<-started
+		_ = r.Close()
+	})
 	return r, nil
 }
 

@@ -27,9 +27,7 @@ func (p *Plan) Inquiry() (q evidence.Inquiry, err error) {
 	if q.Certificates, err = p.Certificates(); err != nil {
 		return q, err
 	}
-	if q.Store, err = spool.OpenStore(p.StorePath()); err != nil {
-		return q, err
-	}
+	q.Store = spool.ReadStore(p.StorePath())
 	key, err := p.checkpointPublic()
 	if errors.Is(err, fs.ErrNotExist) {
 		return q, nil

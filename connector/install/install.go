@@ -108,8 +108,8 @@ func openBook(ctx context.Context, p *Plan, now func() time.Time) (*journal.Book
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	if _, err := os.Stat(p.StorePath()); err == nil {
-		return nil, fmt.Errorf("open journal: %w", ErrNoJournal)
+	if empty, err := spool.ReadStore(p.StorePath()).Empty(); err != nil || !empty {
+		return nil, fmt.Errorf("open journal: %w", errors.Join(ErrNoJournal, err))
 	}
 	return journal.Create(ctx, path, o)
 }

@@ -20,10 +20,7 @@ func View(ctx context.Context, path string) (*Book, error) {
 	readOnly := errReadOnly
 	b.broken.Store(&readOnly)
 	close(b.finished)
-	var err error
-	if b.read, err = sqlite.Pool(path, readers); err != nil {
-		return nil, fmt.Errorf("open journal for reading: %w", err)
-	}
+	b.read = sqlite.Reports(path, readers)
 	if _, _, err := b.Head(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}

@@ -11,11 +11,13 @@ import (
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
+	"bankconnector/connector/journal"
 )
 
 // Rounds are visits to a list of banks, once or until nothing is open.
 type Rounds struct {
 	*install.Installation
+	Now   func() time.Time
 	List  []*banks.Bank
 	Until bool               // repeat until nothing is open; false: once
 	Seen  func(flow.Outcome) // told of every visit that ended
@@ -26,6 +28,8 @@ type Result struct {
 	Visits []Visit `json:"visits"` // the last visit to each bank
 	Open   int     `json:"open"`   // documents without their reply
 	Rounds int     `json:"rounds"`
+	// Refused documents of the office, each told why in its outbox.
+	Refused int `json:"refused"`
 }
 
 // Visit is the sum of a bank's visits.
@@ -41,7 +45,7 @@ type Visit struct {
 // begun is finished.
 func (r *Rounds) Run(ctx, work context.Context) (Result, error) {
 	total := make(map[banks.ID]*Visit)
-	result := Result{Visits: []Visit{}}
+	result, began := Result{Visits: []Visit{}}, r.Now()
 	todo := r.List
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		moved := false
@@ -65,6 +69,11 @@ func (r *Rounds) Run(ctx, work context.Context) (Result, error) {
 		}
 		Wait(ctx, pause)
 	}
+	refused, err := r.Book.Find(work, journal.Filter{States: []journal.State{journal.Refused}, Since: began})
+	if err != nil {
+		return result, fmt.Errorf("count refused documents: %w", err)
+	}
+	result.Refused = len(refused)
 	for _, b := range r.List {
 		if v := total[b.BIC]; v != nil {
 			result.Visits = append(result.Visits, *v)

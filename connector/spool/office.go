@@ -101,7 +101,7 @@ func (o *Office) Take(ctx context.Context, item Item, id string) (Item, []byte, 
 		}
 		item.path = target
 	}
-	data, err := readRegular(item.path, o.limit)
+	data, err := ReadFile(item.path, o.limit)
 	if err != nil {
 		return item, nil, fmt.Errorf("take %s: %w", item.Name, err)
 	}
@@ -244,9 +244,12 @@ func finished(dir string, limit int) (names, strange []string, err error) {
 	return names[:min(len(names), limit)], strange, nil
 }
 
-// readRegular reads a regular file of at most limit bytes. O_NOFOLLOW and O_NONBLOCK
+// Largest bounds a file that is only looked at, in octets.
+const Largest = 64 << 20
+
+// ReadFile reads a regular file of at most limit bytes. O_NOFOLLOW and O_NONBLOCK
 // keep a link from leading elsewhere and a pipe from holding us.
-func readRegular(path string, limit int64) ([]byte, error) {
+func ReadFile(path string, limit int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,18 @@ func OpenStore(dir string) (*Store, error) {
 	return &Store{dir: dir}, nil
 }
 
+// ReadStore is a store that is only read; nothing is made.
+func ReadStore(dir string) *Store { return &Store{dir: dir} }
+
+// Empty tells whether the store holds nothing, or is not there.
+func (s *Store) Empty() (bool, error) {
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return len(entries) == 0, err
+}
+
 // Digest returns the name under which the store keeps data.
 func Digest(data []byte) string {
 	sum := sha256.Sum256(data)

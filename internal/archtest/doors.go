@@ -19,7 +19,7 @@ var doors = map[string][]string{
 	"connector/install":  {anyRoom},
 	"connector/daemon":   {"connector/install", "connector/flow", "connector/flow/fate", "banks", "schedule"},
 	"connector/practice": {anyRoom, "connector/install"},
-	"connector/rounds":   {"connector/install", "connector/flow", "connector/flow/fate", "banks"},
+	"connector/rounds":   {"connector/install", "connector/flow", "connector/flow/fate", "connector/journal", "banks"},
 	"connector/story":    {"connector/journal"},
 	"connector/keys":     {"crypto/pki", "internal/durable"},
 	"connector/flow": {

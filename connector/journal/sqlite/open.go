@@ -143,22 +143,57 @@ func Scratch(path string) (*Conn, error) {
 
 // Pool is a read-only pool of connections to the file, beside a writer, or to a copy.
 func Pool(path string, connections int) (*sql.DB, error) {
-	db := sql.OpenDB(reader{path})
+	return pool(reader{path: path}, connections), nil
+}
+
+// Reports is a pool for queries that people type: each connection may read the file and
+// nothing else. Neither another file nor a setting can be reached from SQL, so nothing can
+// be written, whatever the query says.
+func Reports(path string, connections int) *sql.DB {
+	return pool(reader{path: path, fenced: true}, connections)
+}
+
+func pool(r reader, connections int) *sql.DB {
+	db := sql.OpenDB(r)
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	if alone(path) {
+	if alone(r.path) {
 		// What is a copy now may be the live file at the next query (a daemon killed while it
 		// made the journal is started again): each query gets a connection of its own.
 		db.SetMaxIdleConns(0)
 	}
-	return db, nil
+	return db
 }
 
 // reader opens each connection as the file is at that moment, live or a copy.
-type reader struct{ path string }
+type reader struct {
+	path   string
+	fenced bool // only reading is authorized
+}
 
 func (r reader) Connect(context.Context) (driver.Conn, error) {
-	return r.Driver().Open(address(r.path, readOf(r.path)))
+	c, err := r.Driver().Open(address(r.path, readOf(r.path)))
+	if raw, ok := c.(*sqlite3.SQLiteConn); ok && err == nil && r.fenced {
+		raw.RegisterAuthorizer(onlyReading)
+	}
+	return c, err
+}
+
+// recursive is SQLITE_RECURSIVE, which the driver does not name.
+const recursive = 33
+
+// onlyReading authorizes what a SELECT is made of. query_only and mode=ro are not enough:
+// SQL can switch the one off, and the other does not hold for an attached file.
+func onlyReading(op int, _, function, _ string) int {
+	switch op {
+	case sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, recursive:
+		return sqlite3.SQLITE_OK
+	case sqlite3.SQLITE_FUNCTION:
+		if function != "load_extension" {
+			return sqlite3.SQLITE_OK
+		}
+	}
+	return sqlite3.SQLITE_DENY
 }
 
 func (r reader) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
