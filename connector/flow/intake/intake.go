@@ -157,7 +157,7 @@ func (d desk) enter(ctx context.Context, sub reading.Submission, doc formats.Doc
 		case errors.Is(err, journal.ErrConflict):
 			refused = &reading.Refusal{
 				Code: "conflict", State: formats.StateDuplicate,
-				Reason: fmt.Sprintf("key %s was taken already with other content or for another bank (exchange %d)", a.InternalKey, id),
+				Reason: "this key was taken before, with other content or for another bank: " + err.Error(),
 			}
 			return tx.Note("alarm.office.conflict", a.Bank, id, stray{Key: a.InternalKey, SHA256: a.SourceSHA256})
 		}

@@ -184,12 +184,16 @@ const recursive = 33
 
 // onlyReading authorizes what a SELECT is made of. query_only and mode=ro are not enough:
 // SQL can switch the one off, and the other does not hold for an attached file.
-func onlyReading(op int, _, function, _ string) int {
+func onlyReading(op int, pragma, function, _ string) int {
 	switch op {
 	case sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, recursive:
 		return sqlite3.SQLITE_OK
 	case sqlite3.SQLITE_FUNCTION:
 		if function != "load_extension" {
+			return sqlite3.SQLITE_OK
+		}
+	case sqlite3.SQLITE_PRAGMA: // those that only describe tables
+		if pragma == "table_info" || pragma == "table_xinfo" || pragma == "table_list" {
 			return sqlite3.SQLITE_OK
 		}
 	}
