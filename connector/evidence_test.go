@@ -121,7 +121,11 @@ func TestEvidenceIsCheckedWithoutUs(t *testing.T) {
 		"SourceChanged":   {func(c court) { c.edit("office/*", last); c.sum() }, "another digest"},
 		"EventChanged":    {func(c court) { c.sql(`UPDATE event SET actor = 'x' WHERE seq = (SELECT min(seq) FROM event)`); c.sum() }, "octets that are not their columns"},
 		"HashChanged": {func(c court) {
-			c.sql(`UPDATE event SET hash = replace(hash, substr(hash, 1, 3), '000') WHERE seq = (SELECT min(seq) FROM event)`)
+			c.sql(`UPDATE event SET hash = (CASE substr(hash, 1, 1) WHEN '0' THEN '1' ELSE '0' END) || substr(hash, 2) WHERE seq = (SELECT min(seq) FROM event)`)
+			c.sum()
+		}, "does not have its hash"},
+		"HashIsNone": {func(c court) { // a line that sha256sum would pass over
+			c.sql(`UPDATE event SET hash = 'none' WHERE seq = (SELECT min(seq) FROM event)`)
 			c.sum()
 		}, "does not have its hash"},
 		"EventTaken":        {func(c court) { c.sql(`DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)`); c.sum() }, "is not signed"},

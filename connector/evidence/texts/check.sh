@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # 1. No file of the archive was changed since it was packed.
-sha256sum --quiet -c SHA256SUMS || wrong "a file is not what SHA256SUMS says"
+sha256sum --strict --quiet -c SHA256SUMS || wrong "a file is not what SHA256SUMS says"
 echo "files: whole"
 
 # 2. Every event has its hash: octets are the columns, hash is the SHA-256 of the octets.
@@ -24,7 +24,7 @@ bad=$(ask "SELECT count(*) FROM event WHERE hex(octets) IS NOT hex('bankconnecto
   || printf('%016X', length(CAST(body AS BLOB))) || hex(body)")
 [ "$bad" = 0 ] || wrong "$bad events have octets that are not their columns"
 sqlite3 -bail events.db "SELECT writefile('$work/' || seq, octets) FROM event" >/dev/null
-ask "SELECT hash || '  $work/' || seq FROM event" | sha256sum --quiet -c - || wrong "an event does not have its hash"
+ask "SELECT hash || '  $work/' || seq FROM event" | sha256sum --strict --quiet -c - || wrong "an event does not have its hash"
 echo "events: $(ask 'SELECT count(*) FROM event'), each has its hash"
 
 # 3. Each event is bound to the one before it, up to a head that was signed.
