@@ -20,6 +20,7 @@ import (
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/screen"
 	"bankconnector/connector/spool"
 )
 
@@ -174,6 +175,14 @@ func (a *app) report(v any) error {
 func (a *app) terminal() bool {
 	f, ok := a.out.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// bars shows visits to a person, and nothing with --json.
+func (a *app) bars(list []*banks.Bank) *screen.Bars {
+	if a.json {
+		return screen.NewBars(io.Discard, false, list, a.say)
+	}
+	return screen.NewBars(a.out, a.terminal(), list, a.say)
 }
 
 // logger writes to stderr, JSON for journald, text for a person.

@@ -49,16 +49,16 @@ func (a *app) exchange(ctx context.Context, o exchangeOptions) error {
 	if err != nil {
 		return usage("%w", err)
 	}
-	bars := a.newBars(list)
+	bars := a.bars(list)
 	work, stop := grace(ctx)
 	defer stop()
-	in, err := install.Open(work, plan, install.Options{Now: a.now, Log: a.logger(), Watch: bars.step, Halt: ctx.Done()})
+	in, err := install.Open(work, plan, install.Options{Now: a.now, Log: a.logger(), Watch: bars.Step, Halt: ctx.Done()})
 	if err != nil {
 		return err
 	}
-	r := rounds.Rounds{Installation: in, Now: a.now, List: list, Until: o.until == "answered", Seen: bars.visited}
+	r := rounds.Rounds{Installation: in, Now: a.now, List: list, Until: o.until == "answered", Seen: bars.Visited}
 	result, err := r.Run(ctx, work)
-	bars.close()
+	bars.Close()
 	if err := errors.Join(err, in.Close()); err != nil {
 		return err
 	}

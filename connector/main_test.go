@@ -139,12 +139,12 @@ func TestDemo(t *testing.T) {
 	dir := t.TempDir()
 	out := done(t, "demo", "--dir", dir, "--banks", "3", "--documents", "17", "--json")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	var r demoResult
+	var r practice.Result
 	must(t, json.Unmarshal([]byte(lines[len(lines)-1]), &r))
 	if r.Journal != filepath.Join(dir, "state", "journal.db") || r.Seconds <= 0 {
 		t.Errorf("journal %q, %v seconds", r.Journal, r.Seconds)
 	}
-	want := demoResult{Banks: 3, Documents: 51, Delivered: 51, Confirmed: 51, Answered: 51, Seconds: r.Seconds, Journal: r.Journal}
+	want := practice.Result{Banks: 3, Documents: 51, Delivered: 51, Confirmed: 51, Answered: 51, Seconds: r.Seconds, Journal: r.Journal}
 	if r != want {
 		t.Errorf("got  %+v\nwant %+v", r, want)
 	}

@@ -86,7 +86,7 @@ func load(fsys fs.FS) (*house, error) {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() {
+		if !d.Type().IsRegular() || p == ".git" { // a file in a linked work tree
 			return nil
 		}
 		h.files = append(h.files, p)

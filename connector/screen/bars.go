@@ -1,7 +1,10 @@
-package main
+// Package screen shows a person how visits go: bars on a terminal, plain lines elsewhere.
+// It may call flow and banks, whose words it prints.
+package screen
 
 import (
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
@@ -10,10 +13,11 @@ import (
 	"bankconnector/connector/flow"
 )
 
-// bars shows a visit's progress: a bar for each bank on a terminal, a plain line for
-// each visit otherwise, nothing with --json.
-type bars struct {
-	app   *app
+// Bars shows the progress of visits: a bar for each bank on a terminal, a plain line for
+// each visit otherwise.
+type Bars struct {
+	out   io.Writer
+	say   func(en, ru string) string
 	names map[banks.ID]string
 
 	mu       sync.Mutex
@@ -26,16 +30,18 @@ type bars struct {
 // maxBars is how many banks fit a screen; more of them share one bar.
 const maxBars = 30
 
-func (a *app) newBars(list []*banks.Bank) *bars {
-	b := &bars{app: a, names: make(map[banks.ID]string), trackers: make(map[banks.ID]*progress.Tracker), earlier: make(map[banks.ID]int)}
+// NewBars shows visits to the banks of list on out; say picks the person's language. A
+// program that reads the output (--json) gives [io.Discard].
+func NewBars(out io.Writer, terminal bool, list []*banks.Bank, say func(en, ru string) string) *Bars {
+	b := &Bars{out: out, say: say, names: make(map[banks.ID]string), trackers: make(map[banks.ID]*progress.Tracker), earlier: make(map[banks.ID]int)}
 	for _, bank := range list {
 		b.names[bank.BIC] = bank.Name
 	}
-	if a.json || !a.terminal() {
+	if !terminal {
 		return b
 	}
 	b.writer = progress.NewWriter()
-	b.writer.SetOutputWriter(a.out)
+	b.writer.SetOutputWriter(out)
 	b.writer.SetStyle(progress.StyleBlocks)
 	b.writer.Style().Visibility.Percentage = false
 	b.writer.SetTrackerPosition(progress.PositionRight)
@@ -48,8 +54,8 @@ func (a *app) newBars(list []*banks.Bank) *bars {
 	return b
 }
 
-// step is called from many visits at once.
-func (b *bars) step(p flow.Progress) {
+// Step moves a bank's bar; it is called from many visits at once.
+func (b *Bars) Step(p flow.Progress) {
 	if b.writer == nil {
 		return
 	}
@@ -58,10 +64,10 @@ func (b *bars) step(p flow.Progress) {
 	b.tracker(p.Bank).SetValue(int64(b.earlier[p.Bank] + p.Sent + p.Taken))
 }
 
-func (b *bars) tracker(id banks.ID) *progress.Tracker {
+func (b *Bars) tracker(id banks.ID) *progress.Tracker {
 	name := string(id) + " " + b.names[id]
 	if len(b.names) > maxBars {
-		id, name = "", b.app.say("all banks", "все банки")
+		id, name = "", b.say("all banks", "все банки")
 	}
 	t := b.trackers[id]
 	if t == nil {
@@ -72,18 +78,15 @@ func (b *bars) tracker(id banks.ID) *progress.Tracker {
 	return t
 }
 
-// visited prints the line of a visit that is over.
-func (b *bars) visited(o flow.Outcome) {
-	if b.app.json {
-		return
-	}
+// Visited prints the line of a visit that is over.
+func (b *Bars) Visited(o flow.Outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.earlier[o.Bank] += o.Sent + o.Taken
 	if b.writer != nil && o.Err == nil {
 		return
 	}
-	line := fmt.Sprintf(b.app.say("%s %s: sent %d, taken %d", "%s %s: отправлено %d, принято %d"), o.Bank, b.names[o.Bank], o.Sent, o.Taken)
+	line := fmt.Sprintf(b.say("%s %s: sent %d, taken %d", "%s %s: отправлено %d, принято %d"), o.Bank, b.names[o.Bank], o.Sent, o.Taken)
 	if o.Err != nil {
 		line += ": " + o.Err.Error()
 	}
@@ -91,10 +94,11 @@ func (b *bars) visited(o flow.Outcome) {
 		b.writer.Log(line)
 		return
 	}
-	b.app.printf("%s\n", line)
+	fmt.Fprintln(b.out, line)
 }
 
-func (b *bars) close() {
+// Close completes the bars and leaves the screen to others.
+func (b *Bars) Close() {
 	if b.writer == nil {
 		return
 	}
