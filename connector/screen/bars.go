@@ -94,7 +94,7 @@ func (b *Bars) Visited(o flow.Outcome) {
 		b.writer.Log(line)
 		return
 	}
-	fmt.Fprintln(b.out, line)
+	_, _ = fmt.Fprintln(b.out, line) // a line of progress that is lost stops nothing
 }
 
 // Close completes the bars and leaves the screen to others.
