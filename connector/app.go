@@ -30,7 +30,8 @@ const (
 	exitFailed      = 1
 	exitPartly      = 2  // some banks or documents failed
 	exitUsage       = 64 // wrong command line
-	exitData        = 65 // bad input data
+	exitData        = 65 // bad input data; of signature verify: not valid
+	exitInput       = 66 // an input file is not there
 	exitUnreachable = 69 // bank unreachable
 	exitInstance    = 73 // another instance runs
 	exitRetry       = 75 // journal or disk: try again
@@ -65,6 +66,17 @@ func withCode(code int, err error) error {
 		return nil
 	}
 	return &coded{code, err}
+}
+
+// unread gives the exit code of an input file that could not be read or is not what it should be.
+func unread(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return withCode(exitInput, err)
+	case errors.Is(err, fs.ErrPermission):
+		return withCode(exitPermission, err)
+	}
+	return withCode(exitData, err)
 }
 
 // usage is a mistake on the command line.

@@ -64,6 +64,8 @@ func (a *app) keysNew(kind string, o keysOptions) error {
 	switch {
 	case o.out == "":
 		return usage("keys new needs --out FILE")
+	case o.days < 1 || o.days > 15*366:
+		return usage("--days %d: a certificate holds 1 day to 15 years", o.days)
 	case kind == "ssh":
 		return a.announce(keys.NewSSH(o.out, o.subject.CommonName))
 	case kind == "signing":
@@ -75,6 +77,10 @@ func (a *app) keysNew(kind string, o keysOptions) error {
 
 func (a *app) announce(m keys.Pair, err error) error {
 	switch {
+	case errors.Is(err, keys.ErrWrong):
+		return usage("%w", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return unread(err)
 	case errors.Is(err, keys.ErrExists) || errors.Is(err, fs.ErrInvalid):
 		return withCode(exitData, err)
 	case err != nil:

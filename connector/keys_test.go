@@ -56,7 +56,6 @@ func TestKeysRequestAndImport(t *testing.T) {
 		want string
 	}{
 		{"RequestNeverReplaces", []string{"request", "--key", in("own.key")}, "own.csr is there already"},
-		{"RequestWithoutKey", []string{"request"}, "no key file"},
 		{"LooseKey", []string{"request", "--key", loose, "--out", in("x.csr")}, "chmod 600 " + loose},
 		{"AnotherKey", []string{"import", issued, "--key", in("other.key")}, "belongs to the key"},
 		{"Ended", []string{"import", ended, "--key", in("own.key")}, "ended at"},
@@ -77,6 +76,41 @@ func TestKeysRequestAndImport(t *testing.T) {
 	must(t, os.WriteFile(in("doc.xml"), []byte("<a/>"), 0o600))
 	done(t, "signature", "sign", "--file", in("doc.xml"), "--key", in("own.key"), "--cert", in("own.pem"))
 	done(t, "signature", "verify", "--file", in("doc.xml"), "--signer", in("own.pem"))
+}
+
+// TestKeysWrongUsage asks for keys that cannot be; nothing is made.
+func TestKeysWrongUsage(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "a.key")
+	done(t, "keys", "new", "signing", "--algorithm", "ecdsa-p256", "--out", filepath.Join(dir, "own.key"))
+	for name, args := range map[string][]string{
+		"NoKind":           {"new", "--out", out},
+		"AnotherKind":      {"new", "rsa", "--out", out},
+		"NoFile":           {"new", "signing"},
+		"AnotherAlgorithm": {"new", "signing", "--algorithm", "gost2001", "--out", out},
+		"NoDays":           {"new", "signing", "--days", "0", "--out", out},
+		"DaysBackwards":    {"new", "signing", "--days", "-1", "--out", out},
+		"DaysWithoutEnd":   {"new", "signing", "--days", "1000000000", "--out", out},
+		"DaysAreNoNumber":  {"new", "signing", "--days", "year", "--out", out},
+		"ShortINN":         {"new", "signing", "--inn", "123", "--out", out},
+		"LettersInOGRN":    {"new", "signing", "--ogrn", "10477968597ab", "--out", out},
+		"NoName":           {"new", "signing", "--name", "", "--out", out},
+		"EndlessName":      {"new", "signing", "--name", strings.Repeat("Ф", 300), "--out", out},
+		"NameOfTwoLines":   {"new", "ssh", "--name", "a\nssh-ed25519 AAAA", "--out", out},
+		"KeyNamedPem":      {"new", "signing", "--out", filepath.Join(dir, "a.pem")},
+		"RequestNoKey":     {"request"},
+		"RequestShortINN":  {"request", "--key", filepath.Join(dir, "own.key"), "--inn", "123"},
+		"ImportNoKey":      {"import", filepath.Join(dir, "own.pem")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if code, out, errs := run(t, append([]string{"keys"}, args...)...); code != exitUsage {
+				t.Errorf("exit %d, want %d: %s%s", code, exitUsage, out, errs)
+			}
+		})
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) != 2 {
+		t.Errorf("%v in the folder (%v), want the first pair alone", list, err)
+	}
 }
 
 // TestKeysStayPrivate breaks a configuration in every way that involves a secret, and looks for the secret in whatever

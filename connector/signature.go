@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"bankconnector/connector/install"
 	"bankconnector/crypto/cms"
 	"bankconnector/crypto/pki"
+	"bankconnector/internal/durable"
 )
 
 // signatureOptions are the flags of signature sign and verify.
@@ -41,9 +43,9 @@ func (a *app) signatureCommand() *cobra.Command {
 	sign.Flags().StringVar(&o.file, "file", "", "file to sign")
 	sign.Flags().StringVar(&o.key, "key", "", "private key (PKCS#8)")
 	sign.Flags().StringVar(&o.certificate, "cert", "", "its certificate")
-	sign.Flags().StringVar(&o.out, "out", "", "signature to write; FILE.sig by default")
+	sign.Flags().StringVar(&o.out, "out", "", "signature to write; FILE.sig by default; an existing file is not replaced")
 	verify := &cobra.Command{
-		Use: "verify", Short: a.say("Verify a signature; exit 0 only for a valid one, 65 otherwise", "Проверить подпись; код 0 только для верной, иначе 65"), Args: cobra.NoArgs,
+		Use: "verify", Short: a.say("Verify a signature; exit 0 only for a valid one, 65 for any other, 66 when a file is missing", "Проверить подпись; код 0 только для верной, 65 для любой другой, 66 если файла нет"), Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.signatureVerify(o) },
 	}
 	flags := verify.Flags()
@@ -76,11 +78,11 @@ func (a *app) signatureSign(ctx context.Context, o signatureOptions) error {
 	}
 	content, err := os.ReadFile(o.file)
 	if err != nil {
-		return withCode(exitData, err)
+		return unread(err)
 	}
 	key, err := pki.ReadKeyFile(o.key)
 	if err != nil {
-		return err
+		return unread(err)
 	}
 	certs, err := certificates([]string{o.certificate})
 	if err != nil {
@@ -97,7 +99,9 @@ func (a *app) signatureSign(ctx context.Context, o signatureOptions) error {
 	if o.out == "" {
 		o.out = o.file + ".sig"
 	}
-	if err := os.WriteFile(o.out, sig, 0o644); err != nil { //nolint:gosec // a signature is public
+	if err := durable.Create(o.out, sig, 0o644); errors.Is(err, fs.ErrExist) {
+		return withCode(exitData, fmt.Errorf(a.say("%s is there already and is not replaced: remove it, or name another file with --out", "%s уже есть и не заменяется: удалите его или укажите другой файл в --out"), o.out))
+	} else if err != nil {
 		return fmt.Errorf("write signature: %w", err)
 	}
 	if a.json {
@@ -138,7 +142,7 @@ func eachFile(paths []string, read func(path string, data []byte) error) error {
 			err = read(path, data)
 		}
 		if err != nil {
-			return withCode(exitData, fmt.Errorf("read %s: %w", path, err))
+			return unread(fmt.Errorf("read %s: %w", path, err))
 		}
 	}
 	return nil
@@ -178,11 +182,11 @@ func (a *app) signatureVerify(o signatureOptions) error {
 	}
 	content, err := os.ReadFile(o.file)
 	if err != nil {
-		return withCode(exitData, err)
+		return unread(err)
 	}
 	sig, err := os.ReadFile(o.signature)
 	if err != nil {
-		return withCode(exitData, err)
+		return unread(err)
 	}
 	return a.verdict(policy.Verify(content, sig, at))
 }
@@ -272,7 +276,7 @@ func (a *app) printVerdict(v cms.Verdict) error {
 func (a *app) signatureInspect(path string) error {
 	sig, err := os.ReadFile(path)
 	if err != nil {
-		return withCode(exitData, err)
+		return unread(err)
 	}
 	info, err := cms.Inspect(sig)
 	if err != nil {

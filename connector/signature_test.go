@@ -49,6 +49,38 @@ func TestSignature(t *testing.T) {
 			t.Errorf("exit %d %s, want a refusal with the command that mends it", code, errs)
 		}
 	})
+	t.Run("NothingIsReplaced", func(t *testing.T) {
+		before, err := os.ReadFile(in("gost256.sig"))
+		must(t, err)
+		code, _, errs := run(t, "signature", "sign", "--file", in("other.xml"), "--key", in("gost256.key"), "--cert", in("gost256.pem"), "--out", in("gost256.sig"))
+		after, err := os.ReadFile(in("gost256.sig"))
+		must(t, err)
+		if code != exitData || !strings.Contains(errs, "--out") || string(before) != string(after) {
+			t.Errorf("exit %d: %s", code, errs)
+		}
+	})
+	t.Run("MissingFiles", func(t *testing.T) {
+		args := []string{"signature", "verify", "--file", in("doc.xml"), "--signature", in("gost256.sig"), "--signer", in("gost256.pem"), "--trust", in("gost256.pem"), "--crl", in("none")}
+		for i := 3; i < len(args); i += 2 {
+			wrong := slices.Clone(args)
+			wrong[i] = in("missing")
+			if code, out, errs := run(t, wrong...); code != exitInput || !strings.Contains(errs, "missing") && !strings.Contains(errs, "none") {
+				t.Errorf("%s: exit %d, want %d: %s%s", wrong[i-1], code, exitInput, out, errs)
+			}
+		}
+		for _, args := range [][]string{
+			{"signature", "sign", "--file", in("missing"), "--key", in("gost256.key"), "--cert", in("gost256.pem")},
+			{"signature", "sign", "--file", in("doc.xml"), "--key", in("missing"), "--cert", in("gost256.pem")},
+			{"signature", "sign", "--file", in("doc.xml"), "--key", in("gost256.key"), "--cert", in("missing")},
+			{"signature", "inspect", in("missing")},
+			{"keys", "request", "--key", in("missing")},
+			{"keys", "import", in("missing"), "--key", in("gost256.key")},
+		} {
+			if code, out, errs := run(t, args...); code != exitInput {
+				t.Errorf("%v: exit %d, want %d: %s%s", args, code, exitInput, out, errs)
+			}
+		}
+	})
 	t.Run("NobodyTrusted", func(t *testing.T) {
 		if code, _, _ := run(t, "signature", "verify", "--file", in("doc.xml"), "--signature", in("rsa.sig")); code != exitUsage {
 			t.Errorf("exit %d, want %d", code, exitUsage)

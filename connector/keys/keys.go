@@ -10,11 +10,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/crypto/ssh"
 
@@ -25,6 +25,9 @@ import (
 // ErrExists reports that the file of the private key is there already.
 var ErrExists = errors.New("keys are never replaced")
 
+// ErrWrong reports that what was asked for cannot be: an unknown algorithm, a number of the wrong length.
+var ErrWrong = errors.New("nothing was made")
+
 // Pair is a key pair that was written.
 type Pair struct {
 	Private     string `json:"private"`     // file, mode 0600
@@ -34,6 +37,9 @@ type Pair struct {
 
 // NewSSH makes an Ed25519 key: OpenSSH PEM in path, the public line in path.pub.
 func NewSSH(path, comment string) (Pair, error) {
+	if strings.ContainsFunc(comment, unicode.IsControl) { // a second line would be a second key
+		return Pair{}, fmt.Errorf("comment %q has a control character: %w", comment, ErrWrong)
+	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return Pair{}, fmt.Errorf("make SSH key: %w", err)
@@ -58,6 +64,16 @@ type Validity struct{ From, Until time.Time }
 // and rehearsals. Qualified signatures need a certificate of an accredited authority
 // (63-ФЗ); for one, make a request.
 func NewSigning(path string, algorithm pki.Algorithm, subject pki.Subject, v Validity) (Pair, error) {
+	public := path[:len(path)-len(filepath.Ext(path))] + ".pem"
+	if public == path {
+		return Pair{}, fmt.Errorf("%s: a private key cannot end in .pem, where its certificate goes: %w", path, ErrWrong)
+	}
+	if algorithm.Digest() == "" {
+		return Pair{}, fmt.Errorf("no keys of algorithm %q; write gost256, gost512, rsa, ecdsa-p256 or ecdsa-p384: %w", algorithm, ErrWrong)
+	}
+	if err := subject.Check(); err != nil {
+		return Pair{}, fmt.Errorf("%w: %w", err, ErrWrong)
+	}
 	key, err := pki.GenerateKey(algorithm, rand.Reader)
 	if err != nil {
 		return Pair{}, fmt.Errorf("make signing key: %w", err)
@@ -70,10 +86,6 @@ func NewSigning(path string, algorithm pki.Algorithm, subject pki.Subject, v Val
 	text, err := pki.MarshalPrivateKey(key)
 	if err != nil {
 		return Pair{}, fmt.Errorf("make signing key: %w", err)
-	}
-	public := path[:len(path)-len(filepath.Ext(path))] + ".pem"
-	if public == path {
-		return Pair{}, fmt.Errorf("%s: a private key cannot end in .pem, where its certificate goes: %w", path, fs.ErrInvalid)
 	}
 	m := Pair{Private: path, Public: public, Fingerprint: cert.Fingerprint()}
 	return m, writePair(m, text, pki.MarshalCertificate(cert))

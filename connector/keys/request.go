@@ -23,7 +23,7 @@ func (f File) read() (pki.PrivateKey, error) {
 	var err error
 	switch {
 	case f.Path == "":
-		err = errors.New("no key file is named")
+		return nil, fmt.Errorf("no key file is named: %w", ErrWrong)
 	case f.Password == "":
 		key, err = pki.ReadKeyFile(f.Path)
 	default:
@@ -50,9 +50,12 @@ func Request(f File, subject pki.Subject, path string) (Pair, error) {
 	if path == "" {
 		path = f.beside(".csr")
 	}
+	if err := subject.Check(); err != nil {
+		return Pair{}, fmt.Errorf("%w: %w", err, ErrWrong)
+	}
 	text, err := pki.NewRequest(subject, key, rand.Reader)
 	if err != nil {
-		return Pair{}, fmt.Errorf("%w: %w", err, fs.ErrInvalid)
+		return Pair{}, err
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return Pair{}, fmt.Errorf("%s is there already: %w", path, ErrExists)

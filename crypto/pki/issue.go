@@ -10,6 +10,8 @@ import (
 	"math/big"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
@@ -205,6 +207,16 @@ func keyID(k PublicKey) []byte {
 	return bytes.Clone(sum[:20])
 }
 
+// maxText bounds a name, in characters. X.520 had 64 once; names of banks are longer.
+const maxText = 255
+
+// Check tells what of a subject cannot stand in a certificate: the common name must be there, texts must be printable
+// UTF-8, numbers must have as many digits as the order of the FSB No. 795 says.
+func (s Subject) Check() error {
+	_, err := buildName(s)
+	return err
+}
+
 // buildName writes a distinguished name in DER; numbers are NumericString as Russian certificates have them.
 func buildName(s Subject) ([]byte, error) {
 	if s.CommonName == "" {
@@ -233,6 +245,9 @@ func buildName(s Subject) ([]byte, error) {
 			}
 			if p.digits > 0 && (len(p.value) != p.digits || strings.Trim(p.value, "0123456789") != "") {
 				wrong = fmt.Errorf("subject attribute %s is %q, want %d digits", p.id, p.value, p.digits)
+			}
+			if !utf8.ValidString(p.value) || utf8.RuneCountInString(p.value) > maxText || strings.ContainsFunc(p.value, unicode.IsControl) {
+				wrong = fmt.Errorf("subject attribute %s is %q, want at most %d printable characters", p.id, p.value, maxText)
 			}
 			b.AddASN1(der.SET, func(b *cryptobyte.Builder) {
 				b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
