@@ -35,7 +35,7 @@ func (b *Book) Hash(ctx context.Context, seq int64) (string, error) {
 // IncomingClaimed lists the files of a bank that were taken under one name of
 // ours, oldest first: a file that was cut short is read under it several times.
 func (b *Book) IncomingClaimed(ctx context.Context, bank, claimed string) ([]Incoming, error) {
-	return rows(ctx, b, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ? AND claimed = ? AND claimed <> '' ORDER BY id`,
+	return standing.Rows(ctx, b.read, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ? AND claimed = ? AND claimed <> '' ORDER BY id`,
 		bank, claimed)
 }
 
@@ -45,7 +45,7 @@ func (b *Book) Last(ctx context.Context, bank, stream string) (seq int64, previo
 	last, err := first(ctx, b, func(f sqlite.Fields) (Source, error) {
 		seq = f.Num(0)
 		return Source{SHA256: f.Str(1)}, nil
-	}, `SELECT seq, sha256 FROM stream WHERE bank = ? AND stream = ?`, bank, stream)
+	}, lastOf, bank, stream)
 	if errors.Is(err, ErrNotFound) {
 		return 0, "", nil
 	}

@@ -12,40 +12,9 @@ import (
 	"bankconnector/connector/journal/state"
 )
 
-// rows reads a whole result from the read pool.
-func rows[T any](ctx context.Context, b *Book, from func(sqlite.Fields) (T, error), query string, args ...any) (out []T, err error) {
-	r, err := b.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
-	}
-	defer r.Close()
-	columns, err := r.Columns()
-	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
-	}
-	f, into := make(sqlite.Fields, len(columns)), make([]any, len(columns))
-	for i := range f {
-		into[i] = &f[i]
-	}
-	for r.Next() {
-		if err := r.Scan(into...); err != nil {
-			return nil, fmt.Errorf("read journal: %w", err)
-		}
-		row, err := from(f)
-		if err != nil {
-			return nil, fmt.Errorf("read journal: %w", err)
-		}
-		out = append(out, row)
-	}
-	if err := r.Err(); err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
-	}
-	return out, nil
-}
-
-// first is rows for one row; none gives ErrNotFound.
+// first reads one row; none gives ErrNotFound.
 func first[T any](ctx context.Context, b *Book, from func(sqlite.Fields) (T, error), query string, args ...any) (T, error) {
-	all, err := rows(ctx, b, from, query, args...)
+	all, err := standing.Rows(ctx, b.read, from, query, args...)
 	if err != nil || len(all) == 0 {
 		var none T
 		if err == nil {
@@ -110,7 +79,7 @@ func (b *Book) Find(ctx context.Context, f Filter) ([]Exchange, error) {
 	if limit <= 0 {
 		limit = -1
 	}
-	return rows(ctx, b, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange WHERE `+strings.Join(where, " AND ")+
+	return standing.Rows(ctx, b.read, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange WHERE `+strings.Join(where, " AND ")+
 		` ORDER BY id LIMIT ?`, append(args, limit)...)
 }
 
@@ -128,7 +97,7 @@ func values[T ~string](list []T) []any {
 
 // Sources lists the files of a document, in the order they were accepted.
 func (b *Book) Sources(ctx context.Context, id int64) ([]Source, error) {
-	return rows(ctx, b, func(f sqlite.Fields) (Source, error) { return Source{Name: f.Str(0), SHA256: f.Str(1)}, nil },
+	return standing.Rows(ctx, b.read, func(f sqlite.Fields) (Source, error) { return Source{Name: f.Str(0), SHA256: f.Str(1)}, nil },
 		`SELECT name, sha256 FROM source WHERE exchange = ? ORDER BY place`, id)
 }
 
@@ -141,7 +110,7 @@ func (b *Book) Incoming(ctx context.Context, id int64) (Incoming, error) {
 // but not settled, matched but not handed over, settled but not cleaned.
 // Incomplete ones are not listed: their file is fetched again.
 func (b *Book) IncomingOpen(ctx context.Context, bank string) ([]Incoming, error) {
-	return rows(ctx, b, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
+	return standing.Rows(ctx, b.read, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
 		AND outcome <> 'incomplete' AND (cleaned_at IS NULL OR outcome = '' OR (outcome = 'matched' AND handed_at IS NULL))
 		ORDER BY id`, bank)
 }
@@ -165,7 +134,7 @@ func (b *Book) ReceiptFor(ctx context.Context, incomingID int64) (Exchange, erro
 
 // LastSlot is the latest slot of a bank in the run ledger.
 func (b *Book) LastSlot(ctx context.Context, bank string) (name string, at time.Time, ok bool, err error) {
-	all, err := rows(ctx, b, func(f sqlite.Fields) (sqlite.Fields, error) { return append(sqlite.Fields(nil), f...), nil },
+	all, err := standing.Rows(ctx, b.read, func(f sqlite.Fields) (sqlite.Fields, error) { return append(sqlite.Fields(nil), f...), nil },
 		`SELECT slot, at FROM slot WHERE bank = ? ORDER BY at DESC, slot DESC LIMIT 1`, bank)
 	if err != nil || len(all) == 0 {
 		return "", time.Time{}, false, err
@@ -188,11 +157,11 @@ func (b *Book) OpenDocuments(ctx context.Context, banks []string) (int, error) {
 // Overdue lists the open documents whose deadline is not after now, the
 // oldest deadline first.
 func (b *Book) Overdue(ctx context.Context, now time.Time) ([]Exchange, error) {
-	return rows(ctx, b, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange
+	return standing.Rows(ctx, b.read, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange
 		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?1 AND due_at <= ?1 ORDER BY due_at, id`, sqlite.Stamp(now))
 }
 
 // Events lists all that the book says about an exchange, in order.
 func (b *Book) Events(ctx context.Context, exchange int64) ([]Event, error) {
-	return rows(ctx, b, record.Read, `SELECT `+record.Columns+` FROM event WHERE exchange = ? AND exchange <> 0 ORDER BY seq`, exchange)
+	return standing.Rows(ctx, b.read, record.Read, `SELECT `+record.Columns+` FROM event WHERE exchange = ? AND exchange <> 0 ORDER BY seq`, exchange)
 }

@@ -168,7 +168,11 @@ func (t *Tx) Advance(id int64, from, to State, c Change) error {
 		if c.Reason == "" {
 			err = errors.New("a reason is required")
 		}
-	case Accepted, Ambiguous, Delivered, Confirmed, Answered, Closed, Rejected:
+	case Ambiguous:
+		if x.TempName == "" {
+			err = errors.New("no intent was ever written: there is nothing to look for")
+		}
+	case Accepted, Delivered, Confirmed, Answered, Closed, Rejected:
 	}
 	if err != nil {
 		return fmt.Errorf("advance exchange %d from %s to %s: %w", id, from, to, err)
@@ -216,6 +220,9 @@ func (t *Tx) checkSealed(x Exchange, c Change) error {
 		if c.Reason == "" {
 			return errors.New("sending once more needs a reason")
 		}
+		if x.SealedAt == nil {
+			return errors.New("it was never sealed: there are no bytes to send")
+		}
 		return nil
 	}
 	if c.FileName == "" || !record.IsDigest(c.FileSHA256) {
@@ -245,10 +252,15 @@ func checkSending(x Exchange, c Change) error {
 	return nil
 }
 
+// lastOf is a stream's row; one that has none begins where an adoption, the row
+// without a bank, says that it may.
+const lastOf = `SELECT seq, sha256 FROM stream WHERE bank = ? AND stream = ? OR bank = '' ORDER BY bank DESC LIMIT 1`
+
 // Last is the last sealed number of a bank's stream and the SHA-256 of its
-// envelope; 0 and "" before the first.
+// envelope; 0 and "" before the first. After an adoption the number is the last
+// one that is left out.
 func (t *Tx) Last(bank, stream string) (seq int64, previous string, err error) {
-	row, err := t.one(`SELECT seq, sha256 FROM stream WHERE bank = ? AND stream = ?`, bank, stream)
+	row, err := t.one(lastOf, bank, stream)
 	if err != nil || row == nil {
 		return 0, "", err
 	}

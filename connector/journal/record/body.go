@@ -180,3 +180,16 @@ type Listed struct {
 	Keys  []Key     `json:"keys,omitempty"`
 	Banks []BankRow `json:"banks,omitempty"`
 }
+
+// Adoption is the body of "book.adopted": a person took a journal that was restored from
+// a copy for the one to go on with.
+type Adoption struct {
+	Reason string `json:"reason"`
+	// Lost are the newest points known outside, number and hash, that this journal does not pass through.
+	Lost map[int64]string `json:"lost,omitempty"`
+	// Skip is how many numbers of envelopes every stream leaves out: those that the lost part of the journal may
+	// have used. No number is ever used twice.
+	Skip int64 `json:"skip"`
+	// Suspects counts the documents whose fate is unknown since: they were not yet delivered in this journal.
+	Suspects int64 `json:"suspects"`
+}

@@ -60,7 +60,9 @@ func apply(c *sqlite.Conn, e *Event) (string, error) {
 		return projectIncoming(c, e, verb)
 	case "visit", "slot", "operator", "keys", "banks":
 		return "", projectLedger(c, e)
-	case "book", "note", "alarm", "config":
+	case "book":
+		return "", projectBook(c, e)
+	case "note", "alarm", "config":
 		return "", nil
 	default:
 		return "", fmt.Errorf("event kind %q is unknown", e.Kind)
@@ -313,13 +315,37 @@ func projectLedger(c *sqlite.Conn, e *Event) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.Exec(`INSERT INTO act (seq, at, actor, act, exchange, bank, reason) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			e.Seq, sqlite.Stamp(e.At), e.Actor, a.Act, a.Exchange, a.Bank, a.Reason)
-		return err
+		return projectAct(c, e, a)
 	case "keys.listed", "banks.listed":
 		return projectListed(c, e)
 	}
 	return fmt.Errorf("event kind %q is unknown", e.Kind)
+}
+
+// projectBook moves every stream on over the numbers that an adoption leaves out, also
+// those streams that begin later: the row without a bank is where they begin. An adoption
+// is what a person did.
+func projectBook(c *sqlite.Conn, e *Event) error {
+	if e.Kind != "book.adopted" {
+		return nil
+	}
+	a, err := body[Adoption](e)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Exec(`INSERT INTO stream (bank, stream, seq, sha256) VALUES ('', '', 0, '') ON CONFLICT DO NOTHING`); err != nil {
+		return err
+	}
+	if _, err := c.Exec(`UPDATE stream SET seq = seq + ?`, a.Skip); err != nil {
+		return err
+	}
+	return projectAct(c, e, Act{Act: "adopt", Reason: a.Reason})
+}
+
+func projectAct(c *sqlite.Conn, e *Event, a Act) error {
+	_, err := c.Exec(`INSERT INTO act (seq, at, actor, act, exchange, bank, reason) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		e.Seq, sqlite.Stamp(e.At), e.Actor, a.Act, a.Exchange, a.Bank, a.Reason)
+	return err
 }
 
 func projectVisit(c *sqlite.Conn, e *Event) error {

@@ -38,12 +38,17 @@ const Receipt = "receipt"
 //	  └──────────┴────────────┴─> Cancelled  │         │             │
 //	                                   └─────┴─────────┴─────────────┴──> Suspect
 //
+// When a person adopts a journal restored from a copy, Accepted, Held, Sealed,
+// Sending and Ambiguous go to Suspect as well: what the lost part did with them
+// is not known.
+//
 // The bank's signed word is proof that the file arrived, whatever we knew:
 // Sending, Ambiguous, Delivered, Confirmed and Suspect go to Confirmed,
 // Answered or Rejected by it. From Suspect a person (or late evidence) goes
 // to Ambiguous (resolve again), Delivered, Confirmed, Answered, Rejected,
 // Closed, Cancelled, or Sealed (the same bytes are sent once more under the
-// same number). A number once given stays with its document, also when that is
+// same number); one that was never sealed has neither bytes nor an intent, so
+// that it can only be cancelled, and handed in again, or wait for the bank. A number once given stays with its document, also when that is
 // cancelled: numbers are not used twice, and the gap that the bank then sees is
 // a row of the journal. Closed, Refused, Rejected and Cancelled are the end.
 func Allowed(from, to State, kind string) bool {
@@ -53,11 +58,11 @@ func Allowed(from, to State, kind string) bool {
 func arrows(from State, receipt bool) []State {
 	switch from {
 	case Accepted:
-		return []State{Held, Sealed, Refused, Cancelled}
+		return []State{Held, Sealed, Refused, Suspect, Cancelled}
 	case Held:
-		return []State{Accepted, Refused, Cancelled}
+		return []State{Accepted, Refused, Suspect, Cancelled}
 	case Sealed:
-		return []State{Sending, Cancelled}
+		return []State{Sending, Suspect, Cancelled}
 	case Sending:
 		return withWord(receipt, Delivered, Ambiguous, Suspect)
 	case Ambiguous:

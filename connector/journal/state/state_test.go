@@ -10,9 +10,9 @@ import (
 // queries only, r = our receipts only, . = never.
 const table = `
             Accepted Held Sealed Sending Ambiguous Delivered Confirmed Answered Closed Suspect Refused Rejected Cancelled
-Accepted    .        y    y      .       .         .         .         .        .      .       y       .        y
-Held        y        .    .      .       .         .         .         .        .      .       y       .        y
-Sealed      .        .    .      y       .         .         .         .        .      .       .       .        y
+Accepted    .        y    y      .       .         .         .         .        .      y       y       .        y
+Held        y        .    .      .       .         .         .         .        .      y       y       .        y
+Sealed      .        .    .      y       .         .         .         .        .      y       .       .        y
 Sending     .        .    .      .       y         y         o         o        .      y       .       o        .
 Ambiguous   .        .    .      y       .         y         o         o        .      y       .       o        .
 Delivered   .        .    .      .       .         .         o         o        r      y       .       o        .
