@@ -157,9 +157,11 @@ type Pickup struct {
 	DoneMarker string        `yaml:"done_marker,omitempty" jsonschema:"maxLength=16"`
 }
 
-// Deadlines are the terms watched for this bank. Receipt runs by the clock from delivery; ReportDays and AnswerDays
-// are working days (229-ФЗ ст. 15, ст. 69, ст. 70); Warn is how long before a term the operator is told.
+// Deadlines are the terms watched for this bank. SendDays is within how many working days a document of the office must
+// be on its way; Receipt runs by the clock from delivery; ReportDays and AnswerDays are working days (229-ФЗ ст. 15,
+// ст. 69, ст. 70); Warn is how long before a term the operator is told.
 type Deadlines struct {
+	SendDays   int           `yaml:"send_days,omitempty" jsonschema:"default=1,minimum=1,maximum=30"`
 	Receipt    time.Duration `yaml:"receipt,omitempty" jsonschema:"default=24h,minimum=1m,maximum=720h"`
 	ReportDays int           `yaml:"report_days,omitempty" jsonschema:"default=3,minimum=1,maximum=30"`
 	AnswerDays int           `yaml:"answer_days,omitempty" jsonschema:"default=7,minimum=1,maximum=30"`

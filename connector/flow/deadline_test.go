@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bankconnector/connector/flow/rule"
+	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 )
@@ -71,6 +72,22 @@ func TestSilenceIsAlarmedOnce(t *testing.T) {
 		bring func(t *testing.T, o *office, f *fakeBank) // the only document to that state
 		then  journal.State
 	}{
+		{"NeverSealed", journal.Accepted, func(t *testing.T, o *office, f *fakeBank) {
+			t.Helper()
+			o.submit(t, f, 1)
+			must(t, o.Accept(t.Context(), f.bank))
+		}, journal.Accepted},
+		{"NeverUploaded", journal.Sealed, func(t *testing.T, o *office, f *fakeBank) {
+			t.Helper()
+			o.submit(t, f, 1)
+			f.fault = func(op string) (bool, error) { return op != "upload", map[bool]error{true: errCut}[op == "upload"] }
+			o.Visit(t.Context(), f.bank, Slot{})
+		}, journal.Sealed},
+		{"BaseNeverCame", journal.Held, func(t *testing.T, o *office, f *fakeBank) {
+			t.Helper()
+			o.submitLift(t, f)
+			o.visit(t, f)
+		}, journal.Held},
 		{"BankGoneSinceTheIntent", journal.Sending, func(t *testing.T, o *office, f *fakeBank) {
 			t.Helper()
 			o.submit(t, f, 1)
@@ -101,7 +118,7 @@ func TestSilenceIsAlarmedOnce(t *testing.T) {
 				must(t, o.Sweep(t.Context()))
 			}
 			must(t, o.Book.Close()) // a restart must not repeat it either
-			o.visits.told.Clear()
+			o.visits.memory = waiting.Memory{}
 			o.open(t, false)
 			must(t, o.Sweep(t.Context()))
 			if n := countEvents(t, o, x.ID, "alarm.overdue"); n != 1 {
@@ -113,4 +130,62 @@ func TestSilenceIsAlarmedOnce(t *testing.T) {
 			o.checkBooks(t)
 		})
 	}
+}
+
+// submitLift leaves a lifting whose arrest is nowhere.
+func (o *office) submitLift(t *testing.T, f *fakeBank) *formats.Order {
+	t.Helper()
+	for _, s := range formats.NewSampler(7, startTime).Next(f.sample, 32) {
+		if d, ok := s.Document.(*formats.Order); ok && d.DocCode == "O_IP_ACT_ENDARREST" {
+			must(t, o.Office.Submit(string(f.bank.BIC), "piev_"+d.Key()+".xml", s.XML))
+			return d
+		}
+	}
+	t.Fatal("no lifting among the samples")
+	return nil
+}
+
+// A lifting whose arrest the bank refused can never leave by itself: somebody hears of it
+// at once, and once only.
+func TestLiftOfAnEndedArrestIsAlarmed(t *testing.T) {
+	o := newOffice(t)
+	f := o.banks[0]
+	o.submit(t, f, 16)
+	o.visit(t, f)
+	for _, a := range f.collect() {
+		f.leave(t, f.receipt(f.open(t, a).Key(), a, formats.StateBadLogic))
+	}
+	for range 3 {
+		o.visit(t, f)
+	}
+	must(t, o.Book.Close()) // a restart must not repeat it either
+	o.visits.memory = waiting.Memory{}
+	o.open(t, false)
+	o.visit(t, f)
+	for _, x := range mustFind(t, o, journal.Filter{States: []journal.State{journal.Held}}) {
+		if n := countEvents(t, o, x.ID, "alarm.held"); n != 1 {
+			t.Errorf("%s: %d alarms, want 1", x.InternalKey, n)
+		}
+	}
+	o.checkBooks(t)
+}
+
+// A lifting that its arrest's receipt let go has a term of its own from then on.
+func TestReleasedLiftHasANewTerm(t *testing.T) {
+	o := newOffice(t)
+	f := o.banks[0]
+	o.submit(t, f, 16)
+	o.visit(t, f)
+	x := mustFind(t, o, journal.Filter{States: []journal.State{journal.Held}})[0]
+	for _, a := range f.collect() {
+		f.leave(t, f.receipt(f.open(t, a).Key(), a, formats.StateAccepted))
+	}
+	o.pass(time.Hour)
+	f.fault = func(op string) (bool, error) { return op != "upload", map[bool]error{true: errCut}[op == "upload"] }
+	o.Visit(t.Context(), f.bank, Slot{})
+	now := o.find(t, x.InternalKey)
+	if now.State != journal.Sealed || !now.DueAt.Equal(x.DueAt.Add(time.Hour)) {
+		t.Errorf("%s, due %v, want Sealed with the term of its release, an hour after %v", now.State, now.DueAt, x.DueAt)
+	}
+	o.checkBooks(t)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"bankconnector/connector/flow/fate"
-	"bankconnector/connector/flow/intake"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/flow/sealing"
 	"bankconnector/connector/journal"
@@ -89,17 +88,7 @@ func (v *visit) release(ctx context.Context) error {
 		}
 		for _, x := range held {
 			after = x.ID
-			reason, wait, err := intake.Gate(ctx, v.Book, v.bank, x.BaseKey)
-			if err != nil {
-				return err
-			}
-			if wait || x.BaseKey == "" { // a person held it: a person releases it
-				continue
-			}
-			err = v.write(ctx, "release", func(tx *journal.Tx) error {
-				return tx.Advance(x.ID, journal.Held, journal.Accepted, journal.Change{Reason: reason})
-			})
-			if err != nil {
+			if err := v.watch().Release(ctx, v.bank, x); err != nil {
 				return err
 			}
 		}

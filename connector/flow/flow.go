@@ -4,8 +4,8 @@
 //
 // It decides; it does not dial, parse bytes on the wire or keep files itself. Its inner
 // rooms are intake (the office's documents come in), sealing (envelopes are made),
-// reading (files are understood), rule (what happens next) and fate (what becomes of a
-// failure). It may call them, journal, spool, banks, formats, envelope and cms. Where our world ends (the
+// waiting (documents that wait for something), reading (files are understood), rule (what
+// happens next) and fate (what becomes of a failure). It may call them, journal, spool, banks, formats, envelope and cms. Where our world ends (the
 // bank's server, the signing key, trust in a signature) it declares an interface, and
 // main brings the thing.
 package flow
@@ -20,6 +20,7 @@ import (
 	"bankconnector/connector/flow/intake"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/flow/sealing"
+	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 )
@@ -78,17 +79,9 @@ type Listing struct {
 	Truncated bool     // more than the limit: the rest comes next visit
 }
 
-// Deadline says until when a document in this state must have come further, and by which
-// rule of law; from is the moment the term starts.
-type Deadline func(b *banks.Bank, state journal.State, kind string, from time.Time) (due time.Time, rule string)
-
-// term puts the deadline of a document that enters a state into a change, with the time
-// from which people are warned.
+// term puts the deadline of a document that enters a state into a change.
 func (v *visit) term(c journal.Change, state journal.State, kind string) journal.Change {
-	due, rule := v.Deadline(v.bank, state, kind, v.Now())
-	warn := due.Add(-v.bank.Deadlines.Warn)
-	c.DueAt, c.WarnAt, c.Rule = &due, &warn, rule
-	return c
+	return v.Deadline.Term(v.bank, state, kind, v.Now(), c)
 }
 
 // Courier carries documents between the office and the banks. Its fields are set once,
@@ -105,7 +98,7 @@ type Courier struct {
 	Verifier  func(b *banks.Bank) reading.Verifier // what a bank's signature is held against
 	Officials reading.Verifier                     // the bailiffs' signatures; nil: originals are carried unverified
 	Others    func(b *banks.Bank) []*banks.Bank    // every bank but b, to name whose reply strayed
-	Deadline  Deadline
+	Deadline  waiting.Deadline
 
 	Now    func() time.Time
 	Unique func() string // fresh name part, never repeated: a UUID
@@ -138,9 +131,16 @@ func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
 func (c *Courier) intake() *intake.Intake {
 	return &intake.Intake{
 		Book: c.Book, Store: c.Store, Office: c.Office, Quarantine: c.Quarantine, Officials: c.Officials,
-		Now: c.Now, Unique: c.Unique, Log: c.Log, Halt: c.Halt,
+		Deadline: c.Deadline, Now: c.Now, Unique: c.Unique, Log: c.Log, Halt: c.Halt,
 	}
 }
+
+func (c *Courier) watch() *waiting.Watch {
+	return &waiting.Watch{Book: c.Book, Deadline: c.Deadline, Now: c.Now, Log: c.Log, Memory: &c.visits.memory}
+}
+
+// Sweep raises the alarm for documents whose deadline has passed.
+func (c *Courier) Sweep(ctx context.Context) error { return c.watch().Sweep(ctx) }
 
 func (c *Courier) sealer() *sealing.Sealer {
 	return &sealing.Sealer{Book: c.Book, Store: c.Store, Signer: c.Signer, SignedBy: c.SignedBy, Now: c.Now}

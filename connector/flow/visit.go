@@ -10,15 +10,16 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 )
 
 // visits holds which banks are being visited: one visit a bank at a time, for the order
 // of effects within a bank is what the state table is about.
 type visits struct {
-	mu   sync.Mutex
-	busy map[banks.ID]bool
-	told sync.Map // by id of a document: the deadline whose alarm is known to stand in the journal
+	mu     sync.Mutex
+	busy   map[banks.ID]bool
+	memory waiting.Memory
 }
 
 func (v *visits) enter(id banks.ID) bool {
@@ -167,10 +168,7 @@ func (v *visit) exchange(ctx context.Context) error {
 }
 
 // alarm is the body of an alarm event.
-type alarm struct {
-	Reason string `json:"reason"`
-	Name   string `json:"name,omitempty"`
-}
+type alarm = waiting.Alarm
 
 // each does the work for every item side by side, within the bank's limit. Failures of
 // single documents are noted, and the others go on.

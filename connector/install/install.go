@@ -180,11 +180,13 @@ func others(r *banks.Registry, b *banks.Bank, trusted *trust.Trust) []*banks.Ban
 // unique is a fresh name part: 128 random bits, letters and digits only.
 func unique() string { return rand.Text() }
 
-// deadline gives the term in which a document must come further. A receipt is due by
-// the agreement with the bank; a report three working days from execution (229-ФЗ ст. 70
+// deadline gives the term in which a document must come further. It must be on its way by
+// the end of a working day that the profile says; a receipt is due by the agreement with the bank; a report three working days from execution (229-ФЗ ст. 70
 // ч. 5, ст. 81 ч. 3), an answer to a query seven from its receipt (ст. 69 ч. 10).
 func (p *Plan) deadline(b *banks.Bank, state journal.State, kind string, from time.Time) (time.Time, string) {
 	switch {
+	case state == journal.Accepted:
+		return p.Calendar.AddWorkingDays(from, b.Deadlines.SendDays).UTC(), "on its way by agreement"
 	case state == journal.Delivered:
 		return from.Add(b.Deadlines.Receipt).UTC(), "receipt by agreement"
 	case kind == string(formats.KindQuery):

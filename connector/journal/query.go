@@ -154,11 +154,12 @@ func (b *Book) OpenDocuments(ctx context.Context, banks []string) (int, error) {
 	return int(n), err
 }
 
-// Overdue lists the open documents whose deadline is not after now, the
-// oldest deadline first.
-func (b *Book) Overdue(ctx context.Context, now time.Time) ([]Exchange, error) {
+// Overdue lists the open documents whose deadline is after since and not after
+// now, the oldest deadline first.
+func (b *Book) Overdue(ctx context.Context, since, now time.Time) ([]Exchange, error) {
 	return standing.Rows(ctx, b.read, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange
-		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?1 AND due_at <= ?1 ORDER BY due_at, id`, sqlite.Stamp(now))
+		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?2 AND due_at <= ?2 AND due_at > ?1 ORDER BY due_at, id`,
+		sqlite.Stamp(since), sqlite.Stamp(now))
 }
 
 // Events lists all that the book says about an exchange, in order.

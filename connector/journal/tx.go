@@ -90,7 +90,10 @@ func (t *Tx) Accept(a Acceptance) (id int64, err error) {
 		return 0, fmt.Errorf("accept %s: amount is negative", a.InternalKey)
 	case a.Held && a.Reason == "":
 		return 0, fmt.Errorf("accept %s: held without a reason", a.InternalKey)
+	case a.DueAt != nil && a.WarnAt != nil && a.WarnAt.After(*a.DueAt):
+		return 0, fmt.Errorf("accept %s: warning time is after the deadline", a.InternalKey)
 	}
+	a.DueAt, a.WarnAt = level(a.DueAt), level(a.WarnAt)
 	if a.Stream == "" {
 		a.Stream = streamOf(a.Kind)
 	}

@@ -1,7 +1,7 @@
 // Package intake takes in what the office left for a bank: claims the file, reads it,
 // opens its exchange in the journal, and answers "not sent, because" for what cannot go.
 //
-// It meets no bank. It may call fate, reading, rule, journal, spool, banks, formats and
+// It meets no bank. It may call fate, reading, waiting, journal, spool, banks, formats and
 // envelope.
 package intake
 
@@ -16,7 +16,7 @@ import (
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/reading"
-	"bankconnector/connector/flow/rule"
+	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
@@ -30,6 +30,7 @@ type Intake struct {
 	Office     *spool.Office
 	Quarantine *spool.Quarantine
 	Officials  reading.Verifier // the bailiffs' signatures; nil: originals are carried unverified
+	Deadline   waiting.Deadline
 	Now        func() time.Time
 	Unique     func() string // fresh name part, never repeated
 	Log        *slog.Logger
@@ -144,10 +145,13 @@ func (d desk) enter(ctx context.Context, sub reading.Submission, doc formats.Doc
 	if err != nil {
 		return nil, err
 	}
-	a.Reason, a.Held, err = Gate(ctx, d.Book, d.bank, a.BaseKey)
+	gate, err := waiting.Base(ctx, d.Book, d.bank, a.BaseKey)
 	if err != nil {
 		return nil, err
 	}
+	a.Reason, a.Held = gate.Reason, gate.Held
+	term := d.Deadline.Term(d.bank, journal.Accepted, a.Kind, d.Now(), journal.Change{})
+	a.DueAt, a.WarnAt, a.Rule = term.DueAt, term.WarnAt, term.Rule
 	var refused *reading.Refusal
 	err = d.write(ctx, "accept", func(tx *journal.Tx) error {
 		id, err := tx.Accept(a)
@@ -205,26 +209,6 @@ func (d desk) acceptance(ctx context.Context, sub reading.Submission, doc format
 		a.Sources = append(a.Sources, journal.Source{Name: part.Name, SHA256: digest})
 	}
 	return a, nil
-}
-
-// Gate decides whether a document must wait for its base document, by rule.Released.
-func Gate(ctx context.Context, book *journal.Book, b *banks.Bank, base string) (reason string, held bool, err error) {
-	if base == "" {
-		return "", false, nil
-	}
-	x, err := book.ByKey(ctx, "office", base)
-	switch {
-	case errors.Is(err, journal.ErrNotFound):
-		return fmt.Sprintf("base document %s is not in the journal: it goes when the base is confirmed", base), true, nil
-	case err != nil:
-		return "", false, fate.Disk(b.BIC, "find base document", err)
-	case x.Bank != string(b.BIC):
-		return fmt.Sprintf("base document %s went to bank %s", base, x.Bank), true, nil
-	case !rule.Released(x.State):
-		return fmt.Sprintf("waits until bank %s confirms base document %s (now %s)", x.Bank, base, x.State), true, nil
-	default:
-		return "", false, nil
-	}
 }
 
 // refuse answers "not sent, because" and keeps the bytes in quarantine.

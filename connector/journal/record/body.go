@@ -39,6 +39,10 @@ type Acceptance struct {
 	Parent       int64    `json:"parent,omitempty"`   // exchange that a receipt of ours belongs to
 	Incoming     int64    `json:"incoming,omitempty"` // incoming file that a receipt of ours answers
 	Stream       string   `json:"stream,omitempty"`   // "" = by kind
+
+	DueAt  *time.Time `json:"due_at,omitempty"`  // until when it must be on its way
+	WarnAt *time.Time `json:"warn_at,omitempty"` // from when on view overdue shows it; nil = DueAt
+	Rule   string     `json:"rule,omitempty"`    // what DueAt comes from
 }
 
 // Refusal is an office document that cannot go; known as far as it could be read.

@@ -109,8 +109,8 @@ func projectExchange(c *sqlite.Conn, e *Event, verb string) (string, error) {
 
 const insertExchange = `INSERT INTO exchange (id, class, bank, kind, code, internal_key, doc_num, doc_date, ip_num,
 	amount, state, open, live, reason, stream, seq, base_key, source_sha256, file_name, file_sha256, file_size, previous,
-	signer, temp_name, evidence, answer_code, attempts, resends, parent, incoming, accepted_at, closed_at, rule, last_event)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '', '', 0, '', '', '', '', '', 0, 0, ?, ?, ?, ?, '', ?)`
+	signer, temp_name, evidence, answer_code, attempts, resends, parent, incoming, accepted_at, closed_at, due_at, warn_at, rule, last_event)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '', '', 0, '', '', '', '', '', 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 func projectOpened(c *sqlite.Conn, e *Event) (string, error) {
 	o, err := body[Opened](e)
@@ -126,7 +126,7 @@ func projectOpened(c *sqlite.Conn, e *Event) (string, error) {
 	}
 	_, err = c.Exec(insertExchange, e.Exchange, o.Class, e.Bank, o.Kind, o.Code, o.InternalKey, o.DocNum, o.DocDate,
 		o.IPNum, amount, string(o.State), bit(o.Class == "office" && o.State.Open()), bit(o.State != state.Refused), o.Reason, o.Stream, o.BaseKey,
-		o.SourceSHA256, o.Parent, o.Incoming, sqlite.Stamp(e.At), closed, e.Seq)
+		o.SourceSHA256, o.Parent, o.Incoming, sqlite.Stamp(e.At), closed, moment(o.DueAt), moment(warned(o.DueAt, o.WarnAt)), o.Rule, e.Seq)
 	if err != nil {
 		return "", err
 	}
@@ -205,10 +205,8 @@ func moving(e *Event, m Moved) *update {
 		u.set("attempts = attempts + 1")
 	}
 	switch {
-	case m.DueAt != nil && m.WarnAt == nil:
-		u.set("due_at = ?, warn_at = ?", moment(m.DueAt), moment(m.DueAt))
 	case m.DueAt != nil:
-		u.set("due_at = ?, warn_at = ?", moment(m.DueAt), moment(m.WarnAt))
+		u.set("due_at = ?, warn_at = ?", moment(m.DueAt), moment(warned(m.DueAt, m.WarnAt)))
 	case m.WarnAt != nil:
 		u.set("warn_at = ?", moment(m.WarnAt))
 	}
@@ -414,4 +412,12 @@ func moment(at *time.Time) driver.Value {
 		return nil
 	}
 	return sqlite.Stamp(*at)
+}
+
+// warned is the time from which people are warned: the deadline itself, unless one was said.
+func warned(due, warn *time.Time) *time.Time {
+	if warn == nil {
+		return due
+	}
+	return warn
 }

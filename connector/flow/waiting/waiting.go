@@ -1,0 +1,206 @@
+// Package waiting looks after the documents that wait for something: a base document that
+// the bank must confirm first, or a deadline. None of them may fall silent, so each is
+// either let go or somebody is told.
+//
+// It meets no bank. It may call fate, rule, journal and banks.
+package waiting
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"bankconnector/banks"
+	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/rule"
+	"bankconnector/connector/journal"
+)
+
+// Deadline says until when a document in this state must have come further, and by which
+// rule of law; from is the moment the term starts.
+type Deadline func(b *banks.Bank, state journal.State, kind string, from time.Time) (due time.Time, rule string)
+
+// Term puts the deadline of a document that enters a state into a change, with the time
+// from which people are warned.
+func (d Deadline) Term(b *banks.Bank, state journal.State, kind string, from time.Time, c journal.Change) journal.Change {
+	due, law := d(b, state, kind, from)
+	warn := due.Add(-b.Deadlines.Warn)
+	c.DueAt, c.WarnAt, c.Rule = &due, &warn, law
+	return c
+}
+
+// Alarm is the body of an alarm event.
+type Alarm struct {
+	Reason string `json:"reason"`
+	Name   string `json:"name,omitempty"`
+}
+
+// Memory is what one process knows to stand in the journal already, so that it is not
+// looked up at every sweep. Its zero value knows nothing.
+type Memory struct {
+	told  sync.Map // by id of a document: the text of its last alarm
+	mu    sync.Mutex
+	swept time.Time // deadlines up to here were looked at
+	full  time.Time // when every deadline was looked at
+}
+
+// Watch raises alarms.
+type Watch struct {
+	Book     *journal.Book
+	Deadline Deadline
+	Now      func() time.Time
+	Log      *slog.Logger
+	Memory   *Memory
+}
+
+// Gate decides whether a document must wait for its base document, by rule.Released.
+// Stuck tells that it will wait for ever, for the base has ended without being confirmed.
+type Gate struct {
+	Reason      string
+	Held, Stuck bool
+}
+
+// Base looks at the base document of one that goes to bank b; base is "" for none.
+func Base(ctx context.Context, book *journal.Book, b *banks.Bank, base string) (Gate, error) {
+	if base == "" {
+		return Gate{}, nil
+	}
+	x, err := book.ByKey(ctx, "office", base)
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+		return Gate{Held: true, Reason: fmt.Sprintf("base document %s is not in the journal: it goes when the base is confirmed", base)}, nil
+	case err != nil:
+		return Gate{}, fate.Disk(b.BIC, "find base document", err)
+	case x.Bank != string(b.BIC):
+		return Gate{Held: true, Stuck: true, Reason: fmt.Sprintf("base document %s went to bank %s", base, x.Bank)}, nil
+	case rule.Stuck(x.State):
+		return Gate{Held: true, Stuck: true, Reason: fmt.Sprintf("base document %s is %s: it will never be confirmed, a person releases, rejects or cancels this one", base, x.State)}, nil
+	case !rule.Released(x.State):
+		return Gate{Held: true, Reason: fmt.Sprintf("waits until bank %s confirms base document %s (now %s)", x.Bank, base, x.State)}, nil
+	default:
+		return Gate{}, nil
+	}
+}
+
+// Release lets a held document go, once the bank has confirmed its base, with a new term
+// to be sent in. One that can never go by itself is alarmed, once.
+func (w *Watch) Release(ctx context.Context, b *banks.Bank, x journal.Exchange) error {
+	if x.BaseKey == "" { // a person or an adopted journal held it: a person releases it
+		return nil
+	}
+	gate, err := Base(ctx, w.Book, b, x.BaseKey)
+	switch {
+	case err != nil:
+		return err
+	case gate.Stuck:
+		return w.once(ctx, x, "alarm.held", gate.Reason, time.Time{})
+	case gate.Held:
+		return nil
+	}
+	change := w.Deadline.Term(b, journal.Accepted, x.Kind, w.Now(), journal.Change{})
+	err = fate.Write(ctx, w.Book, b.BIC, "release", func(tx *journal.Tx) error {
+		return tx.Advance(x.ID, journal.Held, journal.Accepted, change)
+	})
+	if errors.Is(err, journal.ErrStale) {
+		return nil // a person was faster
+	}
+	return err
+}
+
+// again is how often every deadline that has passed is looked at: between, only those that
+// passed since the last look. A bank that is down for days leaves very many behind.
+const again = time.Minute
+
+// Sweep raises the alarm for documents that should have come further: no document may
+// fall silent. One that a visit moves at the same moment keeps its newer state.
+func (w *Watch) Sweep(ctx context.Context) error {
+	m, now := w.Memory, w.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	since := m.swept
+	if since.After(now) || now.Sub(m.full) >= again {
+		since = time.Time{}
+	}
+	late, err := w.Book.Overdue(ctx, since, now)
+	if err != nil {
+		return &fate.Failure{Op: "find overdue", Kind: fate.Broken, Err: err}
+	}
+	for _, x := range late {
+		if err := w.overdue(ctx, x); err != nil {
+			return err
+		}
+	}
+	if m.swept = now; since.IsZero() {
+		m.full = now
+	}
+	return nil
+}
+
+// overdue writes one alarm, and the state that comes with it.
+func (w *Watch) overdue(ctx context.Context, x journal.Exchange) error {
+	to, raise := rule.Overdue(x.State)
+	if !raise {
+		return nil
+	}
+	reason := rule.Missing(x.State) + x.DueAt.UTC().Format(time.RFC3339)
+	if to == x.State {
+		return w.once(ctx, x, "alarm.overdue", reason, *x.DueAt)
+	}
+	err := fate.Write(ctx, w.Book, banks.ID(x.Bank), "overdue", func(tx *journal.Tx) error {
+		if err := tx.Advance(x.ID, x.State, to, journal.Change{Reason: reason}); err != nil {
+			return err
+		}
+		return tx.Note("alarm.overdue", x.Bank, x.ID, Alarm{Reason: reason})
+	})
+	if errors.Is(err, journal.ErrStale) {
+		return nil
+	}
+	if err == nil {
+		w.cry(ctx, x, to, reason)
+	}
+	return err
+}
+
+// once raises an alarm unless it stands in the journal already: of that kind, and not of
+// before since, or, where since says nothing, with the same words.
+func (w *Watch) once(ctx context.Context, x journal.Exchange, kind, reason string, since time.Time) error {
+	if known, ok := w.Memory.told.Load(x.ID); ok && known == kind+reason {
+		return nil
+	}
+	events, err := w.Book.Events(ctx, x.ID)
+	if err != nil {
+		return &fate.Failure{Op: "find alarm", Bank: banks.ID(x.Bank), Kind: fate.Broken, Err: err}
+	}
+	for _, e := range events {
+		told := e.Kind == kind && !e.At.Before(since)
+		if since.IsZero() {
+			told = told && says(e, reason)
+		}
+		if told {
+			w.Memory.told.Store(x.ID, kind+reason)
+			return nil
+		}
+	}
+	err = fate.Write(ctx, w.Book, banks.ID(x.Bank), "alarm", func(tx *journal.Tx) error {
+		return tx.Note(kind, x.Bank, x.ID, Alarm{Reason: reason})
+	})
+	if err == nil {
+		w.Memory.told.Store(x.ID, kind+reason)
+		w.cry(ctx, x, x.State, reason)
+	}
+	return err
+}
+
+func says(e journal.Event, reason string) bool {
+	var a Alarm
+	return json.Unmarshal(e.Body, &a) == nil && a.Reason == reason
+}
+
+func (w *Watch) cry(ctx context.Context, x journal.Exchange, to journal.State, reason string) {
+	w.Log.ErrorContext(ctx, "a person must look", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey),
+		slog.Any("exchange", x.ID), slog.Any("state", string(to)), slog.Any("err", reason))
+}
