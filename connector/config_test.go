@@ -65,7 +65,7 @@ func TestExampleEndsWithTheBank(t *testing.T) {
 		bank.WriteString(strings.TrimSuffix("# "+line, " ") + "\n")
 	}
 	if !strings.HasSuffix(string(data), bank.String()) {
-		t.Errorf("%s does not end with banks/example.yaml as comments (each line after "# ")", exampleFile)
+		t.Errorf("%s does not end with banks/example.yaml, each line as a comment", exampleFile)
 	}
 }
 
