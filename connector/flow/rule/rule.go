@@ -68,12 +68,6 @@ func Final(kind, answerCode string) bool {
 // any order, so the bank must have acknowledged the base first: delivered is not enough.
 func Released(base journal.State) bool { return reached(base) }
 
-// Stuck tells whether a document whose base is in this state will never be released by
-// itself: the bank or we have ended the base, and nobody will confirm it any more.
-func Stuck(base journal.State) bool {
-	return base == journal.Rejected || base == journal.Refused || base == journal.Cancelled
-}
-
 // Overdue is the state of a document whose deadline passed, and whether people must hear
 // of it. One that was never sent stays where it is, for it may still go. One in Sending
 // stays there, because nobody has looked yet and the next connection will; one that the
@@ -87,19 +81,4 @@ func Overdue(s journal.State) (to journal.State, alarm bool) {
 	case journal.Answered, journal.Closed, journal.Suspect, journal.Refused, journal.Rejected, journal.Cancelled:
 	}
 	return s, false
-}
-
-// Missing says what did not happen to a document in this state by its deadline.
-func Missing(s journal.State) string {
-	switch s {
-	case journal.Accepted, journal.Sealed:
-		return "not sent by "
-	case journal.Held:
-		return "still held at "
-	case journal.Confirmed:
-		return "no reply of the bank by "
-	case journal.Sending, journal.Ambiguous, journal.Delivered, journal.Answered, journal.Closed,
-		journal.Suspect, journal.Refused, journal.Rejected, journal.Cancelled:
-	}
-	return "no receipt of the bank by "
 }

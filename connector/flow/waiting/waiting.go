@@ -77,7 +77,7 @@ func Base(ctx context.Context, book *journal.Book, b *banks.Bank, base string) (
 		return Gate{}, fate.Disk(b.BIC, "find base document", err)
 	case x.Bank != string(b.BIC):
 		return Gate{Held: true, Stuck: true, Reason: fmt.Sprintf("base document %s went to bank %s", base, x.Bank)}, nil
-	case rule.Stuck(x.State):
+	case stuck(x.State):
 		return Gate{Held: true, Stuck: true, Reason: fmt.Sprintf("base document %s is %s: it will never be confirmed, a person releases, rejects or cancels this one", base, x.State)}, nil
 	case !rule.Released(x.State):
 		return Gate{Held: true, Reason: fmt.Sprintf("waits until bank %s confirms base document %s (now %s)", x.Bank, base, x.State)}, nil
@@ -146,7 +146,7 @@ func (w *Watch) overdue(ctx context.Context, x journal.Exchange) error {
 	if !raise {
 		return nil
 	}
-	reason := rule.Missing(x.State) + x.DueAt.UTC().Format(time.RFC3339)
+	reason := missing(x.State) + x.DueAt.UTC().Format(time.RFC3339)
 	if to == x.State {
 		return w.once(ctx, x, "alarm.overdue", reason, *x.DueAt)
 	}
@@ -203,4 +203,25 @@ func says(e journal.Event, reason string) bool {
 func (w *Watch) cry(ctx context.Context, x journal.Exchange, to journal.State, reason string) {
 	w.Log.ErrorContext(ctx, "a person must look", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey),
 		slog.Any("exchange", x.ID), slog.Any("state", string(to)), slog.Any("err", reason))
+}
+
+// stuck tells whether a document whose base is in this state will never be released by
+// itself: the bank or we have ended the base, and nobody will confirm it any more.
+func stuck(base journal.State) bool {
+	return base == journal.Rejected || base == journal.Refused || base == journal.Cancelled
+}
+
+// missing says what did not happen to a document in this state by its deadline.
+func missing(s journal.State) string {
+	switch s {
+	case journal.Accepted, journal.Sealed:
+		return "not sent by "
+	case journal.Held:
+		return "still held at "
+	case journal.Confirmed:
+		return "no reply of the bank by "
+	case journal.Sending, journal.Ambiguous, journal.Delivered, journal.Answered, journal.Closed,
+		journal.Suspect, journal.Refused, journal.Rejected, journal.Cancelled:
+	}
+	return "no receipt of the bank by "
 }
