@@ -30,9 +30,7 @@ func (t *Tx) Receive(i Incoming) (id int64, known bool, err error) {
 		r.ID = row.Num(0)
 		return r.ID, true, t.append("incoming.repeated", i.Bank, row.Num(1), r)
 	}
-	if r.ID, err = t.next("arrival"); err != nil {
-		return 0, false, err
-	}
+	r.ID = next(&t.b.end.arrival)
 	return r.ID, false, t.append("incoming.received", i.Bank, 0, r)
 }
 

@@ -11,7 +11,7 @@
 // The package does not know what a document means, does not keep its bytes,
 // persons' names or addresses, does not sign checkpoints and does not stop a
 // second daemon: the lock on the state directory does. It opens its own rooms
-// sqlite, state, record and proof, and no other.
+// sqlite, state, record, standing, group and proof, and no other.
 //
 // # Writing
 //
@@ -42,7 +42,6 @@
 package journal
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -51,6 +50,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"bankconnector/connector/journal/group"
 	"bankconnector/connector/journal/proof"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
@@ -88,11 +88,13 @@ func (o Options) check() error {
 	return nil
 }
 
-// position is the end of the chain.
+// position is the end of the chain, and of the numbers given to rows.
 type position struct {
 	seq  int64
 	hash string
 	at   time.Time
+
+	exchange, arrival, visit int64 // the last id of each table
 }
 
 // Book is an open journal. Its methods are safe for concurrent callers.
@@ -102,17 +104,16 @@ type Book struct {
 	now      func() time.Time
 	instance string
 
-	queue    chan *job
-	closing  chan struct{}
-	finished chan struct{}
+	queue    *group.Queue[job] // nil: open for reading only
 	once     sync.Once
 	closeErr error
 	broken   atomic.Pointer[error]
+	stands   atomic.Pointer[position] // as the last commit left it
 
 	// Owned by the writing goroutine.
 	w    *sqlite.Conn
-	head position
-	buf  bytes.Buffer
+	end  position // as the transaction under way sees it
+	page record.Page
 }
 
 // Create makes a new journal and opens it. The file must not exist: a wrong
@@ -160,14 +161,15 @@ func note(c *sqlite.Conn, o Options, kind string) error {
 	if err != nil {
 		return err
 	}
-	j := &job{actor: "journal", fn: func(t *Tx) error {
+	j := job{actor: "journal", fn: func(t *Tx) error {
 		return t.append(kind, "", 0, struct {
 			Format string `json:"format"`
 			Schema int64  `json:"schema"`
 		}{"bankconnector/journal/v1", version})
 	}}
 	var results [1]error
-	return errors.Join(b.transact([]*job{j}, results[:]), results[0])
+	_, err = b.transact([]job{j}, results[:])
+	return errors.Join(err, results[0])
 }
 
 // Open opens an existing journal for writing. It refuses a file that is not a
@@ -185,10 +187,7 @@ func Open(ctx context.Context, path string, o Options) (*Book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	b := &Book{
-		path: path, w: c, now: o.Now, instance: o.Instance,
-		queue: make(chan *job), closing: make(chan struct{}), finished: make(chan struct{}),
-	}
+	b := &Book{path: path, w: c, now: o.Now, instance: o.Instance}
 	if err := b.ready(o); err != nil {
 		return nil, fmt.Errorf("open journal: %w", errors.Join(err, c.Close()))
 	}
@@ -198,7 +197,7 @@ func Open(ctx context.Context, path string, o Options) (*Book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal for reading: %w", errors.Join(err, c.Close()))
 	}
-	go b.run()
+	b.queue = group.New(b.commit)
 	return b, nil
 }
 
@@ -228,16 +227,21 @@ func (b *Book) ready(o Options) error {
 }
 
 func (b *Book) readHead() error {
-	b.head = position{hash: record.NoHash}
-	row, err := b.w.One(`SELECT seq, hash, at FROM event ORDER BY seq DESC LIMIT 1`)
-	if err != nil || row == nil {
+	b.end = position{hash: record.NoHash}
+	row, err := b.w.One(`SELECT seq, hash, at, (SELECT max(id) FROM exchange), (SELECT max(id) FROM arrival), (SELECT max(id) FROM visit)
+		FROM event ORDER BY seq DESC LIMIT 1`)
+	if err != nil {
 		return err
 	}
-	at, err := sqlite.Time(row.Str(2))
-	if err != nil {
-		return fmt.Errorf("read last event: %w", err)
+	if row != nil {
+		at, err := sqlite.Time(row.Str(2))
+		if err != nil {
+			return fmt.Errorf("read last event: %w", err)
+		}
+		b.end = position{row.Num(0), row.Str(1), at, row.Num(3), row.Num(4), row.Num(5)}
 	}
-	b.head = position{seq: row.Num(0), hash: row.Str(1), at: at}
+	stands := b.end
+	b.stands.Store(&stands)
 	return nil
 }
 
@@ -245,8 +249,9 @@ func (b *Book) readHead() error {
 // file. The second and later calls return what the first one did.
 func (b *Book) Close() error {
 	b.once.Do(func() {
-		close(b.closing)
-		<-b.finished
+		if b.queue != nil {
+			b.queue.Close()
+		}
 		// Readers first: the last connection to leave writes the WAL back.
 		b.closeErr = errors.Join(b.read.Close(), b.w.Close())
 	})

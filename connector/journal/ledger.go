@@ -15,10 +15,7 @@ func (t *Tx) BeginVisit(bank, slot string) (int64, error) {
 	if bank == "" {
 		return 0, errors.New("begin visit: bank is required")
 	}
-	id, err := t.next("visit")
-	if err != nil {
-		return 0, err
-	}
+	id := next(&t.b.end.visit)
 	return id, t.append("visit.begun", bank, 0, record.Visited{ID: id, Slot: slot})
 }
 

@@ -16,10 +16,7 @@ func View(ctx context.Context, path string) (*Book, error) {
 	if err := sqlite.Check(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	b := &Book{path: path, closing: make(chan struct{}), finished: make(chan struct{})}
-	readOnly := errReadOnly
-	b.broken.Store(&readOnly)
-	close(b.finished)
+	b := &Book{path: path}
 	b.read = sqlite.Reports(path, readers)
 	if _, _, err := b.Head(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())

@@ -43,13 +43,13 @@ func (t *Tx) append(kind, bank string, exchange int64, body any) error {
 
 func (t *Tx) add(kind, bank string, exchange int64, body any) error {
 	e := Event{
-		Seq: t.b.head.seq + 1, At: t.at, Instance: t.b.instance, Actor: t.actor, Kind: kind,
-		Bank: bank, Exchange: exchange, Prev: t.b.head.hash,
+		Seq: t.b.end.seq + 1, At: t.at, Instance: t.b.instance, Actor: t.actor, Kind: kind,
+		Bank: bank, Exchange: exchange, Prev: t.b.end.hash,
 	}
-	if err := e.Append(t.c, &t.b.buf, body); err != nil {
+	if err := t.b.page.Append(t.c, &e, body); err != nil {
 		return err
 	}
-	t.b.head = position{seq: e.Seq, hash: e.Hash, at: e.At}
+	t.b.end.seq, t.b.end.hash, t.b.end.at = e.Seq, e.Hash, e.At
 	return nil
 }
 
@@ -68,12 +68,10 @@ func (t *Tx) one(query string, args ...driver.Value) (sqlite.Fields, error) {
 	return row, t.err
 }
 
-func (t *Tx) next(table string) (int64, error) {
-	row, err := t.one(`SELECT coalesce(max(id), 0) + 1 FROM ` + table)
-	if err != nil {
-		return 0, err
-	}
-	return row.Num(0), nil
+// next gives the next id after the last one of a table; a closure that fails gives it back.
+func next(last *int64) int64 {
+	*last++
+	return *last
 }
 
 // Accept opens an exchange in state Accepted, or Held. The key is unique among
@@ -130,10 +128,7 @@ func (t *Tx) Refuse(r Refusal) (id int64, err error) {
 }
 
 func (t *Tx) open(o record.Opened) (int64, error) {
-	id, err := t.next("exchange")
-	if err != nil {
-		return 0, err
-	}
+	id := next(&t.b.end.exchange)
 	return id, t.append("exchange.opened", o.Bank, id, o)
 }
 

@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
+	"bankconnector/connector/journal/group"
 	"bankconnector/connector/journal/sqlite"
 )
-
-// maxBatch bounds one commit, so that the first caller in it is not kept
-// waiting without end. The batch is whatever waits; there is no timer.
-const maxBatch = 1024
 
 // backStep is how far the clock may go back without stopping the book.
 const backStep = 2 * time.Second
@@ -20,7 +16,6 @@ const backStep = 2 * time.Second
 type job struct {
 	actor string
 	fn    func(*Tx) error
-	done  chan error
 }
 
 // Write runs fn in the next commit and returns when that commit is on the
@@ -35,85 +30,22 @@ func (b *Book) Write(ctx context.Context, actor string, fn func(*Tx) error) erro
 	if actor == "" {
 		return errors.New("write journal: no actor")
 	}
-	j := &job{actor: actor, fn: fn, done: make(chan error, 1)}
-	select {
-	case <-b.closing:
-		return errClosed
-	default:
+	if b.queue == nil {
+		return errReadOnly
 	}
-	select {
-	case b.queue <- j:
-	case <-ctx.Done():
-		return fmt.Errorf("write journal: %w", ctx.Err())
-	case <-b.closing:
-		return errClosed
-	case <-b.finished:
-		return b.brokenBy()
-	}
-	select {
-	case err := <-j.done:
+	err, had := b.queue.Do(ctx, job{actor: actor, fn: fn})
+	switch {
+	case had:
 		return err
-	case <-b.finished:
+	case errors.Is(err, group.ErrClosed):
+		return errClosed
+	case err != nil:
+		return fmt.Errorf("write journal: %w", err)
 	}
-	select {
-	case err := <-j.done:
+	if err := b.brokenErr(); err != nil {
 		return err
-	default:
-		return b.brokenBy()
-	}
-}
-
-func (b *Book) brokenBy() error {
-	if e := b.broken.Load(); e != nil {
-		return *e
 	}
 	return fmt.Errorf("%w: the writer has ended", ErrBroken)
-}
-
-func (b *Book) run() {
-	defer close(b.finished)
-	for {
-		select {
-		case j := <-b.queue:
-			b.commit(b.gather(j))
-		case <-b.closing:
-			return
-		}
-	}
-}
-
-// gather takes whoever waits. The callers of the last commit have just been
-// woken; yielding once lets those who have more to say say it now.
-func (b *Book) gather(first *job) []*job {
-	batch := []*job{first}
-	runtime.Gosched()
-	for len(batch) < maxBatch {
-		select {
-		case j := <-b.queue:
-			batch = append(batch, j)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-func (b *Book) commit(batch []*job) {
-	results := make([]error, len(batch))
-	err := b.brokenErr()
-	if err == nil {
-		if err = b.transact(batch, results); err != nil {
-			err = fmt.Errorf("%w: %w", ErrBroken, err)
-			b.broken.Store(&err)
-		}
-	}
-	for i, j := range batch {
-		if err != nil {
-			j.done <- err
-		} else {
-			j.done <- results[i]
-		}
-	}
 }
 
 func (b *Book) brokenErr() error {
@@ -123,11 +55,33 @@ func (b *Book) brokenErr() error {
 	return nil
 }
 
-// transact runs the batch in one transaction. Its error means that the book
-// is broken: the outcome of the commit, or the state of the engine, is not
-// known. A crash before COMMIT returns leaves none of the batch or all of it.
-func (b *Book) transact(batch []*job, results []error) (err error) {
-	done := false
+// commit writes a batch of jobs and sets what each caller hears. One transaction takes
+// them all, unless a job has to be taken back: that ends it, and the next one goes on.
+func (b *Book) commit(batch []job, results []error) {
+	for done := 0; done < len(batch); {
+		err := b.brokenErr()
+		n := 0
+		if err == nil {
+			if n, err = b.transact(batch[done:], results[done:]); err != nil {
+				err = fmt.Errorf("%w: %w", ErrBroken, err)
+				b.broken.Store(&err)
+			}
+		}
+		if err != nil {
+			for i := range batch[done:] {
+				results[done+i] = err
+			}
+			return
+		}
+		done += n
+	}
+}
+
+// transact runs jobs in one transaction and tells how many it took. Its error means that
+// the book is broken: the outcome of the commit, or the state of the engine, is not
+// known. A crash before COMMIT returns leaves none of them or all of them.
+func (b *Book) transact(batch []job, results []error) (n int, err error) {
+	done, start := false, b.end
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in a write: %v", p)
@@ -136,38 +90,45 @@ func (b *Book) transact(batch []*job, results []error) (err error) {
 			gone := err // nobody is left to return it to
 			b.broken.Store(&gone)
 		}
+		b.page.Clear()
 		if err != nil {
+			b.end = start
 			err = errors.Join(err, b.w.Rollback())
 		}
 	}()
-	if _, err := b.w.Exec("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", err)
+	if err := b.w.Put("BEGIN IMMEDIATE"); err != nil {
+		return 0, fmt.Errorf("begin: %w", err)
 	}
-	start := b.head
-	for i, j := range batch {
-		if results[i], err = b.step(j); err != nil {
-			return err
+	for whole := true; n < len(batch) && whole; n++ {
+		if results[n], whole, err = b.step(batch[n]); err != nil {
+			return n, err
 		}
 	}
-	if b.head != start {
+	if b.end != start {
+		if err := b.w.Began(); err != nil { // else each statement would be a commit of its own
+			return n, err
+		}
+		if err := b.page.Flush(b.w); err != nil {
+			return n, err
+		}
 		if err := b.mark(); err != nil {
-			return fmt.Errorf("mark head: %w", err)
+			return n, fmt.Errorf("mark head: %w", err)
 		}
 	}
-	if _, err := b.w.Exec("COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	if err := b.w.Put("COMMIT"); err != nil {
+		return n, fmt.Errorf("commit: %w", err)
 	}
+	stands := b.end
+	b.stands.Store(&stands)
 	done = true
-	return nil
+	return n, nil
 }
 
-// step runs one closure in its savepoint: result is the caller's, broken ends
-// the book.
-func (b *Book) step(j *job) (result, broken error) {
-	start := b.head
-	if _, err := b.w.Exec("SAVEPOINT step"); err != nil {
-		return nil, fmt.Errorf("savepoint: %w", err)
-	}
+// step runs one closure: result is the caller's, broken ends the book. A closure that
+// fails after it has written something is taken back: the transaction begins anew, with
+// what the others before it have said; whole is false then.
+func (b *Book) step(j job) (result error, whole bool, broken error) {
+	start, mark := b.end, b.page.Len()
 	t, err := b.newTx(j.actor)
 	if err == nil {
 		err = j.fn(t)
@@ -176,36 +137,42 @@ func (b *Book) step(j *job) (result, broken error) {
 			err = t.err
 		}
 	}
-	if err != nil {
-		if sqlite.Fatal(err) || t != nil && sqlite.Fatal(t.err) {
-			return nil, err
-		}
-		b.head = start
-		if _, e := b.w.Exec("ROLLBACK TO step"); e != nil {
-			return nil, fmt.Errorf("roll back after %w: %w", err, e)
-		}
+	if err == nil {
+		return nil, true, nil
 	}
-	if _, e := b.w.Exec("RELEASE step"); e != nil {
-		return nil, fmt.Errorf("release: %w", e)
+	if sqlite.Fatal(err) || t != nil && sqlite.Fatal(t.err) {
+		return nil, false, err
 	}
-	return err, nil
+	b.end = start
+	if b.page.Len() == mark {
+		return err, true, nil
+	}
+	if e := b.w.Put("ROLLBACK"); e != nil {
+		return nil, false, fmt.Errorf("roll back after %w: %w", err, e)
+	}
+	if e := b.w.Put("BEGIN IMMEDIATE"); e != nil {
+		return nil, false, fmt.Errorf("begin after %w: %w", err, e)
+	}
+	if e := b.page.Undo(b.w, mark); e != nil {
+		return nil, false, fmt.Errorf("begin after %w: %w", err, e)
+	}
+	return err, false, nil
 }
 
 // newTx fixes the time of all events of one closure. A small step back of the
 // clock is levelled, a large one is an error: time in evidence must not lie.
 func (b *Book) newTx(actor string) (*Tx, error) {
 	at := b.now().UTC().Truncate(time.Millisecond)
-	if at.Before(b.head.at) {
-		if b.head.at.Sub(at) > backStep {
-			return nil, fmt.Errorf("%w: it says %s, the last event was at %s: set the clock", ErrClock, sqlite.Stamp(at), sqlite.Stamp(b.head.at))
+	if at.Before(b.end.at) {
+		if b.end.at.Sub(at) > backStep {
+			return nil, fmt.Errorf("%w: it says %s, the last event was at %s: set the clock", ErrClock, sqlite.Stamp(at), sqlite.Stamp(b.end.at))
 		}
-		at = b.head.at
+		at = b.end.at
 	}
 	return &Tx{b: b, c: b.w, at: at, actor: actor}, nil
 }
 
 func (b *Book) mark() error {
-	_, err := b.w.Exec(`INSERT INTO head (one, seq, hash, at) VALUES (1, ?1, ?2, ?3)
-		ON CONFLICT (one) DO UPDATE SET seq = ?1, hash = ?2, at = ?3`, b.head.seq, b.head.hash, sqlite.Stamp(b.head.at))
-	return err
+	return b.w.Put(`INSERT INTO head (one, seq, hash, at) VALUES (1, ?1, ?2, ?3)
+		ON CONFLICT (one) DO UPDATE SET seq = ?1, hash = ?2, at = ?3`, b.end.seq, b.end.hash, sqlite.Stamp(b.end.at))
 }

@@ -45,6 +45,8 @@ type Event struct {
 	Body     json.RawMessage `json:"body"`
 	Prev     string          `json:"prev"`
 	Hash     string          `json:"hash"`
+
+	said any // what Body was made from, where both are sure to mean the same; nil: only Body
 }
 
 // NoHash is prev of the first event.
@@ -77,28 +79,6 @@ func Chain(buf *bytes.Buffer, seq int64, prev string, texts ...string) (string, 
 func (e *Event) Digest(buf *bytes.Buffer) (string, error) {
 	return Chain(buf, e.Seq, e.Prev, sqlite.Stamp(e.At), e.Instance, e.Actor, e.Kind, e.Bank,
 		strconv.FormatInt(e.Exchange, 10), string(e.Body))
-}
-
-// Append gives a new event its body and hash, writes it and projects it. Body
-// is one line of JSON, keys in the order of the struct, letters as they are,
-// so that an auditor can read it without the program.
-func (e *Event) Append(c *sqlite.Conn, buf *bytes.Buffer, body any) (err error) {
-	var b bytes.Buffer
-	j := json.NewEncoder(&b)
-	j.SetEscapeHTML(false)
-	if err := j.Encode(body); err != nil {
-		return fmt.Errorf("encode body: %w", err)
-	}
-	e.Body = bytes.TrimRight(b.Bytes(), "\n")
-	if e.Hash, err = e.Digest(buf); err != nil {
-		return err
-	}
-	_, err = c.Exec(`INSERT INTO event (`+Columns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.Seq, sqlite.Stamp(e.At), e.Instance, e.Actor, e.Kind, e.Bank, e.Exchange, string(e.Body), e.Prev, e.Hash)
-	if err != nil {
-		return err
-	}
-	return Project(c, e)
 }
 
 // Read takes a row of Columns.

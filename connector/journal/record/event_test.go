@@ -116,15 +116,18 @@ func tables(t *testing.T) (*sqlite.Conn, string) {
 	if _, _, err := sqlite.Migrate(c, Migrations()); err != nil {
 		t.Fatal(err)
 	}
-	var buf bytes.Buffer
+	var page Page
 	prev := NoHash
 	for seq := int64(1); seq <= 3; seq++ {
 		e := sample()
 		e.Seq, e.Prev, e.Kind, e.Exchange = seq, prev, "note.x", 0
-		if err := e.Append(c, &buf, struct{}{}); err != nil {
+		if err := page.Append(c, &e, struct{}{}); err != nil {
 			t.Fatal(err)
 		}
 		prev = e.Hash
+	}
+	if err := page.Flush(c); err != nil {
+		t.Fatal(err)
 	}
 	return c, path
 }

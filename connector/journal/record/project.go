@@ -44,10 +44,9 @@ func Project(c *sqlite.Conn, e *Event) error {
 	if err != nil {
 		return err
 	}
-	if e.Bank == "" {
-		return nil
-	}
-	return projectDay(c, e, column)
+	var t tally
+	t.add(e, column)
+	return t.write(c)
 }
 
 // apply returns the column of the bank's day that the event counts in, or "".
@@ -70,6 +69,9 @@ func apply(c *sqlite.Conn, e *Event) (string, error) {
 }
 
 func body[T any](e *Event) (T, error) {
+	if b, ok := e.said.(T); ok {
+		return b, nil
+	}
 	var b T
 	if err := json.Unmarshal(e.Body, &b); err != nil {
 		return b, fmt.Errorf("read body of event %d: %w", e.Seq, err)
@@ -124,22 +126,30 @@ func projectOpened(c *sqlite.Conn, e *Event) (string, error) {
 	if o.State == state.Refused {
 		closed = sqlite.Stamp(e.At)
 	}
-	_, err = c.Exec(insertExchange, e.Exchange, o.Class, e.Bank, o.Kind, o.Code, o.InternalKey, o.DocNum, o.DocDate,
+	err = c.Put(insertExchange, e.Exchange, o.Class, e.Bank, o.Kind, o.Code, o.InternalKey, o.DocNum, o.DocDate,
 		o.IPNum, amount, string(o.State), bit(o.Class == "office" && o.State.Open()), bit(o.State != state.Refused), o.Reason, o.Stream, o.BaseKey,
 		o.SourceSHA256, o.Parent, o.Incoming, sqlite.Stamp(e.At), closed, moment(o.DueAt), moment(warned(o.DueAt, o.WarnAt)), o.Rule, e.Seq)
 	if err != nil {
 		return "", err
 	}
-	for place, s := range o.Sources {
-		if _, err := c.Exec(`INSERT INTO source (exchange, place, name, sha256) VALUES (?, ?, ?, ?)`,
-			e.Exchange, int64(place), s.Name, s.SHA256); err != nil {
-			return "", err
-		}
+	if err := projectSources(c, e.Exchange, o.Sources); err != nil {
+		return "", err
 	}
 	if o.Class != "office" {
 		return "", nil
 	}
 	return column(o.State), nil
+}
+
+func projectSources(c *sqlite.Conn, exchange int64, list []Source) error {
+	if len(list) == 0 {
+		return nil
+	}
+	args := make([]driver.Value, 0, 4*len(list))
+	for place, s := range list {
+		args = append(args, exchange, int64(place), s.Name, s.SHA256)
+	}
+	return c.PutRows(`INSERT INTO source (exchange, place, name, sha256) VALUES `, "(?, ?, ?, ?)", len(list), args)
 }
 
 // update collects the columns that a step changes. Only those are named,
@@ -167,7 +177,7 @@ func projectMoved(c *sqlite.Conn, e *Event, m Moved) (string, error) {
 		return "", err
 	}
 	if m.From == state.Accepted && m.To == state.Sealed {
-		if _, err := c.Exec(`INSERT INTO stream (bank, stream, seq, sha256)
+		if err := c.Put(`INSERT INTO stream (bank, stream, seq, sha256)
 			SELECT bank, stream, seq, file_sha256 FROM exchange WHERE id = ?
 			ON CONFLICT (bank, stream) DO UPDATE SET seq = excluded.seq, sha256 = excluded.sha256`, e.Exchange); err != nil {
 			return "", err
@@ -257,7 +267,7 @@ func projectIncoming(c *sqlite.Conn, e *Event, verb string) (string, error) {
 		if verb == "repeated" {
 			return "", only(c.Exec(`UPDATE arrival SET repeats = repeats + 1, last_event = ?2 WHERE id = ?1`, r.ID, e.Seq))
 		}
-		_, err = c.Exec(`INSERT INTO arrival (id, bank, name, claimed, sha256, size, received_at, repeats, verdict, code,
+		err = c.Put(`INSERT INTO arrival (id, bank, name, claimed, sha256, size, received_at, repeats, verdict, code,
 			signer, kind, external_key, content_sha256, outcome, reason, exchange, state_id, last_event)
 			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', '', '', '', '', '', '', '', 0, 0, ?)`,
 			r.ID, e.Bank, r.Name, r.Claimed, r.SHA256, r.Size, sqlite.Stamp(e.At), e.Seq)
@@ -383,20 +393,6 @@ func projectListed(c *sqlite.Conn, e *Event) error {
 		_, e := c.Exec(`INSERT INTO bank (bic, name, state) VALUES (?, ?, ?)`, b.BIC, b.Name, b.State)
 		err = errors.Join(err, e)
 	}
-	return err
-}
-
-// projectDay counts the event in its bank's day (UTC).
-func projectDay(c *sqlite.Conn, e *Event, column string) error {
-	insert, update := "", ""
-	if column != "" {
-		insert, update = ", "+column, ", "+column+" = "+column+" + 1"
-	}
-	query := `INSERT INTO day (bank, day, first_seq, last_seq, first_event, last_event` + insert + `)
-		VALUES (?1, ?2, ?3, ?3, ?4, ?4` + strings.Repeat(", 1", min(len(column), 1)) + `)
-		ON CONFLICT (bank, day) DO UPDATE SET last_seq = ?3, last_event = ?4` + update
-	at := sqlite.Stamp(e.At)
-	_, err := c.Exec(query, e.Bank, at[:len("2006-01-02")], e.Seq, at)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -84,6 +85,34 @@ func (c *Conn) Exec(query string, args ...driver.Value) (int64, error) {
 	return r.RowsAffected()
 }
 
+// Put runs a statement whose count of changed rows nobody needs. Its arguments are bound
+// and it is stepped in one call of the engine, where Exec needs one for each argument.
+func (c *Conn) Put(query string, args ...driver.Value) error {
+	s, err := c.prepare(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.Query(args) // runs it: the driver steps once before it returns
+	if err != nil {
+		return err
+	}
+	return rows.Close()
+}
+
+// PutRows is Put for n rows at once: head ends with VALUES, row holds the marks of one.
+func (c *Conn) PutRows(head, row string, n int, args []driver.Value) error {
+	return c.Put(head+row+strings.Repeat(", "+row, n-1), args...)
+}
+
+// Began is an error unless a transaction is open: the engine ends one by itself after
+// some errors.
+func (c *Conn) Began() error {
+	if c.raw.AutoCommit() {
+		return errors.New("the transaction has ended underneath")
+	}
+	return nil
+}
+
 // Rollback takes back the open transaction; SQLite may have done so itself.
 func (c *Conn) Rollback() error {
 	if c.raw.AutoCommit() {
@@ -94,10 +123,9 @@ func (c *Conn) Rollback() error {
 
 // Cursor is a result being read row by row.
 type Cursor struct {
-	rows  driver.Rows
-	names []string
-	raw   []driver.Value
-	row   Fields
+	rows driver.Rows
+	raw  []driver.Value
+	row  Fields
 }
 
 // Query starts reading a result; one at a time for each query text.
@@ -110,12 +138,12 @@ func (c *Conn) Query(query string, args ...driver.Value) (*Cursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := rows.Columns()
-	return &Cursor{rows: rows, names: names, raw: make([]driver.Value, len(names)), row: make(Fields, len(names))}, nil
+	n := len(rows.Columns())
+	return &Cursor{rows: rows, raw: make([]driver.Value, n), row: make(Fields, n)}, nil
 }
 
 // Names are the names of the columns.
-func (r *Cursor) Names() []string { return r.names }
+func (r *Cursor) Names() []string { return r.rows.Columns() }
 
 // Next returns the next row, valid until the one after it, or nil at the end.
 func (r *Cursor) Next() (Fields, error) {
@@ -153,14 +181,12 @@ func (c *Conn) Each(query string, fn func(Fields) error, args ...driver.Value) (
 
 // One returns the first row, or nil when there is none.
 func (c *Conn) One(query string, args ...driver.Value) (Fields, error) {
-	var found Fields
-	err := c.Each(query, func(f Fields) error {
-		if found == nil {
-			found = append(Fields(nil), f...)
-		}
-		return nil
-	}, args...)
-	return found, err
+	r, err := c.Query(query, args...)
+	if err != nil {
+		return nil, err
+	}
+	row, err := r.Next() // its own: the cursor makes no further one
+	return row, errors.Join(err, r.Close())
 }
 
 // Number returns the first column of the first row, 0 when there is none.

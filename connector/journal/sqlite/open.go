@@ -48,9 +48,14 @@ func address(path, query string) string {
 
 const (
 	writeQuery = "mode=rw&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000" +
-		"&_foreign_keys=1&_recursive_triggers=1&_locking_mode=NORMAL"
+		"&_foreign_keys=1&_recursive_triggers=1&_locking_mode=NORMAL&_mutex=no"
 	readQuery = "mode=ro&_query_only=1&_busy_timeout=5000&_synchronous=FULL"
 )
+
+// writerPace: the log is written back every 4,096 pages (16 MiB) instead of 1,000, for the
+// pages that every commit touches are then written once instead of four times; up to
+// 16 MiB of pages are kept, which only this connection changes.
+const writerPace = "PRAGMA wal_autocheckpoint=4096; PRAGMA cache_size=-16384"
 
 // Write opens an existing file for writing. The -wal and -shm files stay when
 // the connection closes and get the group of the file, so that readers who may
@@ -62,6 +67,9 @@ func Write(path string) (*Conn, error) {
 		return nil, err
 	}
 	err = c.harden()
+	if err == nil {
+		err = c.Script(writerPace)
+	}
 	if err == nil {
 		err = c.raw.SetFileControlInt("main", sqlite3.SQLITE_FCNTL_PERSIST_WAL, 1)
 	}

@@ -1,0 +1,170 @@
+package record
+
+import (
+	"bytes"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/state"
+)
+
+// Page is what one transaction of the journal has said so far: events that are chained
+// and projected, but not yet inserted. They go into the file together, and a day of a bank
+// is counted once for all of them.
+type Page struct {
+	events []Event
+	counts []string // the column of the bank's day that each event counts in, or ""
+	digest bytes.Buffer
+	text   bytes.Buffer
+}
+
+// Len is how many events stand on the page.
+func (p *Page) Len() int { return len(p.events) }
+
+// Append gives a new event its body and hash and projects it. Body is one line of JSON,
+// keys in the order of the struct, letters as they are, so that an auditor can read it
+// without the program. An error leaves the tables half changed: only Undo mends them.
+func (p *Page) Append(c *sqlite.Conn, e *Event, body any) (err error) {
+	p.text.Reset()
+	j := json.NewEncoder(&p.text)
+	j.SetEscapeHTML(false)
+	if err := j.Encode(body); err != nil {
+		return fmt.Errorf("encode body: %w", err)
+	}
+	e.Body = bytes.Clone(bytes.TrimRight(p.text.Bytes(), "\n"))
+	if e.Hash, err = e.Digest(&p.digest); err != nil {
+		return err
+	}
+	// The projection means what the text says. It may read the value that the text was
+	// made from, unless the text says it otherwise: what is no UTF-8 became a mark.
+	if !bytes.Contains(e.Body, []byte(`\ufffd`)) {
+		e.said = body
+	}
+	count, err := apply(c, e)
+	p.events, p.counts = append(p.events, *e), append(p.counts, count)
+	return err
+}
+
+// Undo forgets what was appended from a mark on, after the transaction was rolled back
+// whole, and projects the events before it once more.
+func (p *Page) Undo(c *sqlite.Conn, mark int) error {
+	p.events, p.counts = p.events[:mark], p.counts[:mark]
+	for i := range p.events {
+		if _, err := apply(c, &p.events[i]); err != nil {
+			return fmt.Errorf("project event %d again: %w", p.events[i].Seq, err)
+		}
+	}
+	return nil
+}
+
+// Flush inserts the events and counts them in their banks' days. After it, or after a
+// rollback without Undo, the page must be cleared.
+func (p *Page) Flush(c *sqlite.Conn) error {
+	for rest := p.events; len(rest) > 0; {
+		n := portion(len(rest))
+		if err := insert(c, rest[:n]); err != nil {
+			return fmt.Errorf("insert event %d: %w", rest[0].Seq, err)
+		}
+		rest = rest[n:]
+	}
+	var t tally
+	for i := range p.events {
+		t.add(&p.events[i], p.counts[i])
+	}
+	return t.write(c)
+}
+
+// Clear empties the page.
+func (p *Page) Clear() {
+	clear(p.events)
+	p.events, p.counts = p.events[:0], p.counts[:0]
+}
+
+// portion is how many of n events one statement takes: few sizes, for each is prepared once.
+func portion(n int) int {
+	switch {
+	case n >= 32:
+		return 32
+	case n >= 8:
+		return 8
+	default:
+		return 1
+	}
+}
+
+func insert(c *sqlite.Conn, events []Event) error {
+	args := make([]driver.Value, 0, 10*len(events))
+	for i := range events {
+		e := &events[i]
+		args = append(args, e.Seq, sqlite.Stamp(e.At), e.Instance, e.Actor, e.Kind, e.Bank, e.Exchange, string(e.Body), e.Prev, e.Hash)
+	}
+	return c.PutRows(`INSERT INTO event (`+Columns+`) VALUES `, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", len(events), args)
+}
+
+// tally counts events in the days of their banks (UTC).
+type tally struct {
+	days map[[2]string]*day
+}
+
+type day struct {
+	first, last         int64 // numbers of events
+	firstEvent, lastEvt string
+	counts              map[string]int64
+}
+
+func (t *tally) add(e *Event, column string) {
+	if e.Bank == "" {
+		return
+	}
+	at := sqlite.Stamp(e.At)
+	key := [2]string{e.Bank, at[:len("2006-01-02")]}
+	d := t.days[key]
+	if d == nil {
+		if t.days == nil {
+			t.days = make(map[[2]string]*day)
+		}
+		d = &day{first: e.Seq, firstEvent: at, counts: map[string]int64{}}
+		t.days[key] = d
+	}
+	d.last, d.lastEvt = e.Seq, at
+	if column != "" {
+		d.counts[column]++
+	}
+}
+
+// dayColumns are the counts of table day.
+func dayColumns() []string {
+	var out []string
+	for _, s := range state.All() {
+		out = append(out, column(s))
+	}
+	return append(out, "received", "quarantined")
+}
+
+func (t *tally) write(c *sqlite.Conn) error {
+	if len(t.days) == 0 {
+		return nil
+	}
+	columns := dayColumns()
+	names := strings.Join(columns, ", ")
+	sums := make([]string, len(columns))
+	for i, name := range columns {
+		sums[i] = name + " = " + name + " + excluded." + name
+	}
+	query := `INSERT INTO day (bank, day, first_seq, last_seq, first_event, last_event, ` + names + `)
+		VALUES (?, ?, ?, ?, ?, ?` + strings.Repeat(", ?", len(columns)) + `)
+		ON CONFLICT (bank, day) DO UPDATE SET last_seq = excluded.last_seq, last_event = excluded.last_event, ` + strings.Join(sums, ", ")
+	for key, d := range t.days {
+		args := []driver.Value{key[0], key[1], d.first, d.last, d.firstEvent, d.lastEvt}
+		for _, name := range columns {
+			args = append(args, d.counts[name])
+		}
+		if err := c.Put(query, args...); err != nil {
+			return fmt.Errorf("count the day of bank %s: %w", key[0], err)
+		}
+	}
+	return nil
+}
