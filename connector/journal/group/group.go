@@ -15,7 +15,7 @@ import (
 // Limit bounds one batch, so that the first caller in it is not kept waiting without end.
 const Limit = 1024
 
-// ErrClosed: the queue takes nothing more.
+// ErrClosed means that the queue takes nothing more.
 var ErrClosed = errors.New("the queue is closed")
 
 // call is one caller's place in a batch.
@@ -60,7 +60,7 @@ func New[T any](do func(works []T, results []error)) *Queue[T] {
 // Do hands a call in and returns its result. taken tells whether the worker had it: a
 // context that ends before that takes it back, and nothing of it happened. False with no
 // error means that the worker is gone, and nobody knows what became of the call.
-func (q *Queue[T]) Do(ctx context.Context, work T) (result error, had bool) { //nolint:revive // the result is the call's, not ours
+func (q *Queue[T]) Do(ctx context.Context, work T) (result error, had bool) {
 	c := &call[T]{work: work}
 	b, err := q.join(c)
 	if err != nil {
