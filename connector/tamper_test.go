@@ -145,13 +145,14 @@ func (c *crime) rewrite(s *scene, events []record.Event) {
 	_, _, err = sqlite.Migrate(db, record.Migrations())
 	must(c.t, err)
 	must(c.t, db.Script("BEGIN"))
-	var buf bytes.Buffer
+	var page record.Page
 	prev := record.NoHash
 	for i, e := range events {
 		e.Seq, e.Prev = int64(i+1), prev
-		_ = e.Append(db, &buf, e.Body) // what cannot be projected stands in the chain all the same
+		_ = page.Append(db, &e, e.Body) // what cannot be projected stands in the chain all the same
 		prev = e.Hash
 	}
+	must(c.t, page.Flush(db))
 	last := events[len(events)-1]
 	_, err = db.Exec(`INSERT INTO head (one, seq, hash, at) VALUES (1, ?, ?, ?)`, int64(len(events)), prev, sqlite.Stamp(last.At))
 	must(c.t, err)
