@@ -171,6 +171,7 @@ func (v *verification) replay(ctx context.Context) error {
 		return nil
 	}
 	seq := int64(0)
+	var page record.Page
 	err := v.c.Each(`SELECT `+record.Columns+` FROM event ORDER BY seq`, func(f sqlite.Fields) error {
 		seq = f.Num(0)
 		if seq%1024 == 0 && ctx.Err() != nil {
@@ -180,8 +181,11 @@ func (v *verification) replay(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return record.Project(v.rebuilt, &e)
+		return page.Replay(v.rebuilt, &e)
 	})
+	if err == nil {
+		err = page.Tally(v.rebuilt)
+	}
 	if err != nil && ctx.Err() == nil {
 		v.r.bad(seq, "cannot be replayed: %v", err)
 		v.rebuilt = nil

@@ -207,7 +207,7 @@ func TestProjectRefusesWhatItDoesNotKnow(t *testing.T) {
 		"exchange.answered": `{}`,
 	} {
 		e := Event{Seq: 4, At: time.Unix(0, 0), Kind: kind, Bank: "044525225", Exchange: 1, Body: json.RawMessage(body)}
-		if err := Project(c, &e); err == nil {
+		if err := new(Page).Replay(c, &e); err == nil {
 			t.Errorf("%s was projected", kind)
 		}
 	}

@@ -37,7 +37,7 @@ func FuzzProject(f *testing.F) {
 		}
 		for seq := int64(4); seq < 6; seq++ { // twice, so that the second meets what the first made
 			e := Event{Seq: seq, At: time.Unix(0, 0), Kind: kind, Bank: bank, Exchange: exchange, Body: json.RawMessage(body)}
-			err := Project(c, &e)
+			err := new(Page).Replay(c, &e)
 			var fault sqlite3.Error
 			if errors.As(err, &fault) && fault.Code == sqlite3.ErrError {
 				t.Fatalf("the statement itself is wrong: %v", err)

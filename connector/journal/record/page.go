@@ -17,6 +17,7 @@ import (
 type Page struct {
 	events []Event
 	counts []string // the column of the bank's day that each event counts in, or ""
+	days   tally
 	digest bytes.Buffer
 	text   bytes.Buffer
 }
@@ -70,17 +71,34 @@ func (p *Page) Flush(c *sqlite.Conn) error {
 		}
 		rest = rest[n:]
 	}
-	var t tally
 	for i := range p.events {
-		t.add(&p.events[i], p.counts[i])
+		p.days.add(&p.events[i], p.counts[i])
 	}
-	return t.write(c)
+	return p.Tally(c)
+}
+
+// Replay projects an event of the chain anew; Tally, once or now and then, brings the days
+// up to it.
+func (p *Page) Replay(c *sqlite.Conn, e *Event) error {
+	count, err := apply(c, e)
+	if err == nil {
+		p.days.add(e, count)
+	}
+	return err
+}
+
+// Tally writes into the days of the banks what was counted since the last time.
+func (p *Page) Tally(c *sqlite.Conn) error {
+	err := p.days.write(c)
+	clear(p.days)
+	return err
 }
 
 // Clear empties the page.
 func (p *Page) Clear() {
 	clear(p.events)
 	p.events, p.counts = p.events[:0], p.counts[:0]
+	clear(p.days)
 }
 
 // portion is how many of n events one statement takes: few sizes, for each is prepared once.
@@ -105,9 +123,7 @@ func insert(c *sqlite.Conn, events []Event) error {
 }
 
 // tally counts events in the days of their banks (UTC).
-type tally struct {
-	days map[[2]string]*day
-}
+type tally map[[2]string]*day
 
 type day struct {
 	first, last         int64 // numbers of events
@@ -121,13 +137,13 @@ func (t *tally) add(e *Event, column string) {
 	}
 	at := sqlite.Stamp(e.At)
 	key := [2]string{e.Bank, at[:len("2006-01-02")]}
-	d := t.days[key]
+	d := (*t)[key]
 	if d == nil {
-		if t.days == nil {
-			t.days = make(map[[2]string]*day)
+		if *t == nil {
+			*t = make(tally)
 		}
 		d = &day{first: e.Seq, firstEvent: at, counts: map[string]int64{}}
-		t.days[key] = d
+		(*t)[key] = d
 	}
 	d.last, d.lastEvt = e.Seq, at
 	if column != "" {
@@ -144,8 +160,8 @@ func dayColumns() []string {
 	return append(out, "received", "quarantined")
 }
 
-func (t *tally) write(c *sqlite.Conn) error {
-	if len(t.days) == 0 {
+func (t tally) write(c *sqlite.Conn) error {
+	if len(t) == 0 {
 		return nil
 	}
 	columns := dayColumns()
@@ -157,7 +173,7 @@ func (t *tally) write(c *sqlite.Conn) error {
 	query := `INSERT INTO day (bank, day, first_seq, last_seq, first_event, last_event, ` + names + `)
 		VALUES (?, ?, ?, ?, ?, ?` + strings.Repeat(", ?", len(columns)) + `)
 		ON CONFLICT (bank, day) DO UPDATE SET last_seq = excluded.last_seq, last_event = excluded.last_event, ` + strings.Join(sums, ", ")
-	for key, d := range t.days {
+	for key, d := range t {
 		args := []driver.Value{key[0], key[1], d.first, d.last, d.firstEvent, d.lastEvt}
 		for _, name := range columns {
 			args = append(args, d.counts[name])

@@ -36,20 +36,10 @@ func Tables() [][2]string {
 	}
 }
 
-// Project writes what one event means into the state tables. It is the only
-// function that does, reads nothing but the event and those tables, and is
-// used alike by the daemon and by the proof's rebuilding.
-func Project(c *sqlite.Conn, e *Event) error {
-	column, err := apply(c, e)
-	if err != nil {
-		return err
-	}
-	var t tally
-	t.add(e, column)
-	return t.write(c)
-}
-
-// apply returns the column of the bank's day that the event counts in, or "".
+// apply writes what one event means into the state tables, but the bank's day, and
+// returns the column that the event counts in there, or "". It is the only function that
+// does, reads nothing but the event and those tables, and is used alike by the daemon and
+// by the proof's rebuilding.
 func apply(c *sqlite.Conn, e *Event) (string, error) {
 	room, verb, _ := strings.Cut(e.Kind, ".")
 	switch room {
