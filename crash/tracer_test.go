@@ -39,8 +39,8 @@ type report struct {
 	Exit   int      // exit code; -1: killed
 	Signal int      // by which it ended
 	Calls  []string `json:",omitempty"`
-	// After lists what was done, after the first error injected into a flush, with the files that
-	// it concerned: flushes and writes.
+	// After lists what was done to files whose flush had failed, as if the failure were mended: any
+	// further write or flush of a log, a flush of another file that was not written anew.
 	After []string `json:",omitempty"`
 }
 
@@ -230,8 +230,8 @@ func (t *tracer) strike(tid int, c call) {
 		if c.name != "close" { // the kernel closes in any case, whatever it says
 			t.dropCall(tid)
 		}
-		if c.name == "fsync" || c.name == "fdatasync" {
-			t.flushed[c.target] = true
+		if info, err := os.Stat(c.target); strings.Contains(c.name, "sync") && t.Errno != int(unix.EINTR) && err == nil && info.Mode().IsRegular() {
+			t.flushed[c.target] = true // a folder's names are the file system's log: it stops when that fails
 		}
 	}
 }
@@ -255,8 +255,14 @@ func (t *tracer) setResult(tid, errno int) {
 
 // watchFlushed notes flushes and writes of a file whose flush has failed.
 func (t *tracer) watchFlushed(c call) {
-	if t.flushed[c.target] && (strings.Contains(c.name, "sync") || strings.Contains(c.name, "write")) {
+	flush, write := strings.Contains(c.name, "sync"), strings.Contains(c.name, "write")
+	log := strings.HasSuffix(c.target, "-wal") && !strings.Contains(c.target, ".new") // one that is thrown away is none
+	switch {
+	case !t.flushed[c.target]:
+	case flush || write && log:
 		t.After = append(t.After, c.String())
+	case write: // the pages are dirty again, and the next flush is about them
+		delete(t.flushed, c.target)
 	}
 }
 

@@ -141,14 +141,17 @@ func fill(path string, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.Close()) }()
+	defer func() { err = errors.Join(err, c.Leave(err)) }()
 	if err := c.Script(fmt.Sprintf("PRAGMA application_id=%d", sqlite.ApplicationID)); err != nil {
 		return err
 	}
 	if _, _, err := sqlite.Migrate(c, record.Migrations()); err != nil {
 		return err
 	}
-	return note(c, o, "book.created")
+	if err := note(c, o, "book.created"); err != nil {
+		return err
+	}
+	return c.WriteBack()
 }
 
 // note appends one event about the book itself, outside the queue.
@@ -189,13 +192,13 @@ func Open(ctx context.Context, path string, o Options) (*Book, error) {
 	}
 	b := &Book{path: path, w: c, now: o.Now, instance: o.Instance}
 	if err := b.ready(o); err != nil {
-		return nil, fmt.Errorf("open journal: %w", errors.Join(err, c.Close()))
+		return nil, fmt.Errorf("open journal: %w", errors.Join(err, c.Leave(err)))
 	}
 	if b.read, err = sqlite.Pool(path, readers); err == nil {
 		err = b.read.PingContext(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open journal for reading: %w", errors.Join(err, c.Close()))
+		return nil, fmt.Errorf("open journal for reading: %w", errors.Join(err, c.Leave(err)))
 	}
 	b.queue = group.New(b.commit)
 	return b, nil
@@ -252,8 +255,8 @@ func (b *Book) Close() error {
 		if b.queue != nil {
 			b.queue.Close()
 		}
-		// Readers first: the last connection to leave writes the WAL back.
-		b.closeErr = errors.Join(b.read.Close(), b.w.Close())
+		// Readers first: the last connection to leave writes the WAL back, but for a broken book.
+		b.closeErr = errors.Join(b.read.Close(), b.w.Leave(b.brokenErr()))
 	})
 	return b.closeErr
 }

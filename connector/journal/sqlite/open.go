@@ -80,7 +80,7 @@ func Write(path string) (*Conn, error) {
 		err = shareGroup(path)
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.Close())
+		return nil, errors.Join(err, c.Leave(err))
 	}
 	return c, nil
 }

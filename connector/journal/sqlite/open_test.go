@@ -1,12 +1,16 @@
 package sqlite
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/mattn/go-sqlite3"
 	"golang.org/x/sys/unix"
 )
 
@@ -274,6 +278,68 @@ func TestPrepareClearsWhatACrashLeft(t *testing.T) {
 	}
 	if err := Publish(path); err == nil {
 		t.Error("an existing journal was replaced")
+	}
+}
+
+// A disk that fails while the log is written back must not publish a file without what the log held.
+func TestPublishRefusesAFileThatIsNotWrittenBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	if err := Prepare(path); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Write(NewName(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if err := c.Script("CREATE TABLE a (x INTEGER) STRICT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := Publish(path); err == nil {
+		t.Fatal("published, and the table stands in the log alone")
+	}
+	if err := c.WriteBack(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Publish(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// After a failure of the disk the log stays as it is; after anything else it is written back.
+func TestLeaveWritesNothingBackAfterTheDiskFailed(t *testing.T) {
+	for name, v := range map[string]struct {
+		cause error
+		back  bool
+	}{
+		"Nothing":       {nil, true},
+		"AWrongCaller":  {errors.New("no such order"), true},
+		"TheDiskFailed": {fmt.Errorf("commit: %w", sqlite3.Error{Code: sqlite3.ErrIoErr}), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "journal.db")
+			if err := errors.Join(Prepare(path), Publish(path)); err != nil {
+				t.Fatal(err)
+			}
+			c, err := Write(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Script("CREATE TABLE a (x INTEGER) STRICT"); err != nil {
+				t.Fatal(err)
+			}
+			before, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Leave(v.cause); err != nil {
+				t.Fatal(err)
+			}
+			after, err := os.ReadFile(path)
+			if err != nil || bytes.Equal(before, after) == v.back {
+				t.Errorf("the file changed: %v, want %v; %v", !bytes.Equal(before, after), v.back, err)
+			}
+		})
 	}
 }
 

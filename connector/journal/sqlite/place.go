@@ -95,8 +95,12 @@ func inGroupOf(owner, path string) error {
 }
 
 // Publish gives the finished file its name. A crash before leaves no journal,
-// a crash after leaves a whole one.
+// a crash after leaves a whole one. What is still in a write-ahead log would be
+// lost with it: that is an error.
 func Publish(path string) error {
+	if wal, err := os.Stat(NewName(path) + "-wal"); err == nil && wal.Size() > 0 {
+		return fmt.Errorf("%s: not everything was written back from the log beside it", NewName(path))
+	}
 	for _, tail := range []string{"-wal", "-shm"} {
 		if err := os.Remove(NewName(path) + tail); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
