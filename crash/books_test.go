@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -240,8 +239,6 @@ func same(what string, a, b []string) error {
 	}
 	return fmt.Errorf("%s:\n%s\n%s", what, strings.Join(a, "\n"), strings.Join(b, "\n"))
 }
-
-var _ = maps.Keys[map[string]int]
 
 // everythingDone: a visit that ended with exit 0 left nothing that it could have done.
 func (w *world) everythingDone() error {

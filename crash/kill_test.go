@@ -93,7 +93,7 @@ func seed(t *testing.T) uint64 {
 // length counts the calls of a journey without a stroke.
 func (s *stage) length(t *testing.T, j journey, which string) int {
 	t.Helper()
-	w, err := s.world(t, j, "count-"+string(j)+"-"+which)
+	w, err := s.world(j, "count-"+string(j)+"-"+which)
 	must(t, err)
 	defer w.remove()
 	r, said, err := w.traced(order{Which: which}, nil)
@@ -218,8 +218,8 @@ func (s *stage) pick(t *testing.T, strokes []stroke, variable string, sample int
 }
 
 // killed strikes with SIGKILL and lets the world go on.
-func (s *stage) killed(t *testing.T, p point) (report, error) {
-	w, err := s.world(t, p.journey, strings.ReplaceAll(p.String(), "/", "-"))
+func (s *stage) killed(p point) (report, error) {
+	w, err := s.world(p.journey, strings.ReplaceAll(p.String(), "/", "-"))
 	if err != nil {
 		return report{}, err
 	}
@@ -243,8 +243,8 @@ func (s *stage) killed(t *testing.T, p point) (report, error) {
 }
 
 // failed strikes with an error of the disk. The program may stop or go on; it may not lie.
-func (s *stage) failed(t *testing.T, p point) (report, error) {
-	w, err := s.world(t, p.journey, strings.ReplaceAll(p.String(), "/", "-"))
+func (s *stage) failed(p point) (report, error) {
+	w, err := s.world(p.journey, strings.ReplaceAll(p.String(), "/", "-"))
 	if err != nil {
 		return report{}, err
 	}
@@ -290,9 +290,9 @@ func honest(r report, said string) error {
 func TestStruck(t *testing.T) {
 	s := newStage(t)
 	t.Run("KilledAtEveryCall", func(t *testing.T) {
-		strikeAll(t, s.pick(t, kills, "CRASH_KILLS", 24), func(p point) (report, error) { return s.killed(t, p) })
+		strikeAll(t, s.pick(t, kills, "CRASH_KILLS", 12), s.killed)
 	})
 	t.Run("DiskFailsAtEveryCall", func(t *testing.T) {
-		strikeAll(t, s.pick(t, faults, "CRASH_FAULTS", 12), func(p point) (report, error) { return s.failed(t, p) })
+		strikeAll(t, s.pick(t, faults, "CRASH_FAULTS", 8), s.failed)
 	})
 }

@@ -5,7 +5,7 @@
 //
 // A sample runs with the plain tests; `make crash` runs everything. A point that failed replays alone:
 //
-//	CRASH_POINT=order-out/kill/137 go test -count=1 -run TestKilledAtEveryCall ./crash
+//	CRASH_POINT=order-out/kill/137 go test -count=1 -v ./crash
 package crash_test
 
 import (

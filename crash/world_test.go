@@ -14,11 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"bankconnector/banks"
 	"bankconnector/banks/rehearsal"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/practice"
-	"bankconnector/connector/spool"
 	"bankconnector/internal/testkit"
 )
 
@@ -46,7 +44,6 @@ type stage struct {
 type world struct {
 	*stage
 	dir string
-	say func(format string, args ...any)
 }
 
 // newStage plays the journeys through once without faults and keeps a copy before each.
@@ -57,7 +54,7 @@ func newStage(t *testing.T) *stage {
 	if s.program, err = built(); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{stage: s, dir: filepath.Join(s.home, "first"), say: t.Logf}
+	w := &world{stage: s, dir: filepath.Join(s.home, "first")}
 	must(t, w.furnish())
 	for _, j := range journeys {
 		s.before[j] = filepath.Join(s.home, "before-"+string(j))
@@ -186,9 +183,9 @@ func rewrite(path string, change func(key, line string) string) error {
 	return os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o640)
 }
 
-// world copies a template; disk, if not empty, is what mounts the installation's own files.
-func (s *stage) world(t testing.TB, j journey, name string) (*world, error) {
-	w := &world{stage: s, dir: filepath.Join(s.home, name), say: t.Logf}
+// world copies a template.
+func (s *stage) world(j journey, name string) (*world, error) {
+	w := &world{stage: s, dir: filepath.Join(s.home, name)}
 	if err := copyTree(s.before[j], w.dir); err != nil {
 		return nil, err
 	}
@@ -433,6 +430,3 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
-
-var _ = banks.ID("")
-var _ = spool.Digest

@@ -50,6 +50,7 @@ var doors = map[string][]string{
 	"internal/archtest":      {},
 	"internal/archtest/gate": {"internal/archtest/list"},
 	"bench":                  {anyRoom, testkit},
+	"crash":                  {anyRoom, "connector/practice"},
 
 	"crypto/gost/internal/gen": {}, // writes the generated files of gost; no part of the program
 }
@@ -67,7 +68,7 @@ const testkit = "internal/testkit"
 
 // closed rooms are opened only by a room that names them.
 var closed = []string{
-	"connector", "connector/install", "connector/daemon", "connector/practice", "connector/rounds", testkit, "internal/archtest", "internal/archtest/gate", "bench",
+	"connector", "connector/install", "connector/daemon", "connector/practice", "connector/rounds", testkit, "internal/archtest", "internal/archtest/gate", "bench", "crash",
 	"crypto/gost/internal/gen",
 }
 
