@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -54,9 +55,14 @@ func newCrime(t *testing.T, seed uint64) *crime {
 	c.key, err = note.ReadPublic(data)
 	must(t, err)
 	c.load()
-	must(t, filepath.WalkDir(c.store(), func(path string, d os.DirEntry, err error) error {
+	must(t, os.Mkdir(c.unpacked(), 0o750))
+	text, err := exec.CommandContext(t.Context(), "tar", "-xf", filepath.Join(c.store(), "000001.tar"), "-C", c.unpacked()).CombinedOutput()
+	if err != nil {
+		t.Fatalf("tar: %v %s", err, text)
+	}
+	must(t, filepath.WalkDir(c.unpacked(), func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
-			name, _ := filepath.Rel(c.store(), path)
+			name, _ := filepath.Rel(c.unpacked(), path)
 			c.files = append(c.files, name)
 		}
 		return err
@@ -80,6 +86,9 @@ func (c *crime) load() {
 func (c *crime) journal() string { return filepath.Join(c.dir, "state", "journal.db") }
 func (c *crime) store() string   { return filepath.Join(c.dir, "state", "store") }
 
+// unpacked is the store as tar gives it back, each document a file.
+func (c *crime) unpacked() string { return filepath.Join(c.dir, "unpacked") }
+
 // copy makes a scene with the journal; the store is the demo's own until storeCopy.
 func (c *crime) copy() *scene {
 	c.t.Helper()
@@ -93,16 +102,14 @@ func (c *crime) copy() *scene {
 func (c *crime) storeCopy(s *scene) {
 	c.t.Helper()
 	s.store = filepath.Join(filepath.Dir(s.path), "store")
-	must(c.t, os.CopyFS(s.store, os.DirFS(c.store())))
+	must(c.t, os.CopyFS(s.store, os.DirFS(c.unpacked())))
 }
 
 // verify is what the auditor does, with his own checkpoints.
 func (c *crime) verify(s *scene) evidence.Findings {
 	c.t.Helper()
-	store, err := spool.OpenStore(s.store)
-	must(c.t, err)
 	f, err := evidence.Verify(c.t.Context(), evidence.Inquiry{
-		Path: s.path, Store: store, Checkpoints: append(s.forged, c.checkpoints), Keys: []ed25519.PublicKey{c.key}, Temp: filepath.Dir(s.path),
+		Path: s.path, Store: spool.ReadStore(s.store), Checkpoints: append(s.forged, c.checkpoints), Keys: []ed25519.PublicKey{c.key}, Temp: filepath.Dir(s.path),
 	})
 	if err != nil {
 		return evidence.Findings{} // a file that cannot be opened as a journal is not sound
@@ -278,6 +285,16 @@ func ways() []way {
 			data[c.rnd.IntN(len(data))] ^= 1 << c.rnd.IntN(8)
 			must(c.t, os.WriteFile(path, data, 0o640))
 		}},
+		{"SegmentEdited", func(c *crime, s *scene) {
+			document, err := os.ReadFile(filepath.Join(c.unpacked(), c.file()))
+			must(c.t, err)
+			segment, err := os.ReadFile(filepath.Join(c.store(), "000001.tar"))
+			must(c.t, err)
+			segment[bytes.Index(segment, document)+c.rnd.IntN(len(document))] ^= 1 << c.rnd.IntN(8)
+			s.store = filepath.Join(filepath.Dir(s.path), "store")
+			must(c.t, os.Mkdir(s.store, 0o750))
+			must(c.t, os.WriteFile(filepath.Join(s.store, "000001.tar"), segment, 0o640))
+		}},
 		{"StoredFilesSwapped", func(c *crime, s *scene) {
 			c.storeCopy(s)
 			a := c.file()
@@ -300,6 +317,7 @@ func ways() []way {
 			must(c.t, err)
 			forged, err := store.Put(c.t.Context(), []byte("forged "+old))
 			must(c.t, err)
+			must(c.t, store.Close())
 			events := slices.Clone(c.events)
 			for i := range events {
 				events[i].Body = bytes.ReplaceAll(events[i].Body, []byte(old), []byte(forged))

@@ -312,6 +312,9 @@ func (in *Installation) Close() error {
 	if in.keeper != nil {
 		errs = append(errs, in.keeper.Close())
 	}
+	if in.Store != nil {
+		errs = append(errs, in.Store.Close())
+	}
 	if in.Book != nil {
 		errs = append(errs, in.Book.Close())
 	}

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -23,6 +24,7 @@ func must(t *testing.T, err error) {
 func TestStore(t *testing.T) {
 	s, err := OpenStore(filepath.Join(t.TempDir(), "store"))
 	must(t, err)
+	t.Cleanup(func() { _ = s.Close() })
 	digest, err := s.Put(t.Context(), []byte("order"))
 	must(t, err)
 	again, err := s.Put(t.Context(), []byte("order"))
@@ -46,14 +48,32 @@ func TestStore(t *testing.T) {
 		}
 	})
 	t.Run("Damaged", func(t *testing.T) {
-		path := filepath.Join(s.dir, digest[:2], digest)
-		must(t, os.Remove(path))
-		must(t, os.WriteFile(path, []byte("levy"), 0o600))
+		path := filepath.Join(s.dir, "000001.tar")
+		segment, err := os.ReadFile(path)
+		must(t, err)
+		must(t, os.WriteFile(path, bytes.Replace(segment, []byte("order"), []byte("levy!"), 1), 0o640))
 		if err := s.Check(t.Context(), digest); !errors.Is(err, ErrDamaged) {
 			t.Errorf("check: %v, want ErrDamaged", err)
 		}
 		if _, err := s.Put(t.Context(), []byte("order")); !errors.Is(err, ErrDamaged) {
 			t.Errorf("put over damaged bytes: %v, want ErrDamaged", err)
+		}
+	})
+	t.Run("FileOfItsOwn", func(t *testing.T) { // as stores were kept before, and as tar unpacks a segment
+		digest := Digest([]byte("old order"))
+		dir := filepath.Join(s.dir, digest[:2])
+		must(t, os.MkdirAll(dir, 0o750))
+		must(t, os.WriteFile(filepath.Join(dir, digest), []byte("old order"), 0o440))
+		if data, err := ReadStore(s.dir).Get(t.Context(), digest); err != nil || string(data) != "old order" {
+			t.Errorf("get: %q %v", data, err)
+		}
+		if again, err := s.Put(t.Context(), []byte("old order")); err != nil || again != digest {
+			t.Errorf("put again: %s %v", again, err)
+		}
+		must(t, os.Chmod(filepath.Join(dir, digest), 0o640))
+		must(t, os.WriteFile(filepath.Join(dir, digest), []byte("levy"), 0o440))
+		if err := s.Check(t.Context(), digest); !errors.Is(err, ErrDamaged) {
+			t.Errorf("check: %v, want ErrDamaged", err)
 		}
 	})
 }

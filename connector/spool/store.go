@@ -6,6 +6,7 @@
 package spool
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,7 +16,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"bankconnector/internal/durable"
+	"bankconnector/connector/spool/pack"
 )
 
 // ErrDamaged reports bytes that are not the ones their digest names.
@@ -23,20 +24,31 @@ var ErrDamaged = errors.New("stored bytes do not match their digest")
 
 // Store is the content store: every document and envelope, named by the SHA-256 of its
 // bytes (64 hexadecimal digits), written once and never changed.
+//
+// New bytes go into the segments of room pack, which are tar archives. A document that
+// lies there as a file of its own, ab/abcd…, is found as well: so lie those that were
+// stored before there were segments, and so does tar unpack them.
 type Store struct {
-	dir string
+	dir  string
+	pack *pack.Pack
 }
 
-// OpenStore opens the store under dir and makes the folder when it is new.
+// OpenStore opens the store under dir and makes the folder when it is new. One process at
+// a time may have it open so; Close it.
 func OpenStore(dir string) (*Store, error) {
-	if err := durable.MkdirAll(dir, 0o750); err != nil {
+	p, err := pack.Open(dir)
+	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	return &Store{dir: dir}, nil
+	return &Store{dir: dir, pack: p}, nil
 }
 
-// ReadStore is a store that is only read; nothing is made.
-func ReadStore(dir string) *Store { return &Store{dir: dir} }
+// ReadStore is a store that is only read, beside the process that writes it; nothing is
+// made.
+func ReadStore(dir string) *Store { return &Store{dir: dir, pack: pack.View(dir)} }
+
+// Close ends the use of the store; what was put is on the disk already.
+func (s *Store) Close() error { return s.pack.Close() }
 
 // Empty tells whether the store holds nothing, or is not there.
 func (s *Store) Empty() (bool, error) {
@@ -53,30 +65,25 @@ func Digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Put keeps data durably and returns its digest. Bytes that are there already are
-// checked, not written again, so a repeated Put is cheap and harmless.
+// Put keeps data durably and returns its digest. All who put at one moment wait for one
+// sync together. Bytes that are there already are checked, not written again, so a
+// repeated Put is cheap and harmless.
 func (s *Store) Put(ctx context.Context, data []byte) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	digest := Digest(data)
-	path := s.path(digest)
-	if err := durable.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return "", fmt.Errorf("store: %w", err)
-	}
-	err := durable.Create(path, data, 0o440)
-	if errors.Is(err, fs.ErrExist) {
-		// A crash may have left the name before its folder was synced; Create syncs the
-		// folder only when it made the name, so the known name is checked and synced here.
-		if _, err := s.Get(ctx, digest); err != nil {
-			return "", err
-		}
-		err = durable.SyncDir(filepath.Dir(path))
+	key := pack.Key(sha256.Sum256(data))
+	known, err := s.find(key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = s.pack.Add(ctx, key, data)
+	case err == nil && !bytes.Equal(known, data):
+		err = ErrDamaged
 	}
 	if err != nil {
 		return "", fmt.Errorf("store: %w", err)
 	}
-	return digest, nil
+	return hex.EncodeToString(key[:]), nil
 }
 
 // Get returns the bytes of a digest. The error is fs.ErrNotExist when the store does not
@@ -85,14 +92,15 @@ func (s *Store) Get(ctx context.Context, digest string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if len(digest) != 2*sha256.Size {
+	key, err := hex.DecodeString(digest)
+	if err != nil || len(key) != sha256.Size {
 		return nil, fmt.Errorf("read store: %q is no digest", digest)
 	}
-	data, err := os.ReadFile(s.path(digest))
+	data, err := s.find(pack.Key(key))
 	if err != nil {
-		return nil, fmt.Errorf("read store: %w", err)
+		return nil, fmt.Errorf("read store: %s: %w", digest, err)
 	}
-	if Digest(data) != digest {
+	if sha256.Sum256(data) != [sha256.Size]byte(key) {
 		return nil, fmt.Errorf("read store: %s: %w", digest, ErrDamaged)
 	}
 	return data, nil
@@ -104,6 +112,12 @@ func (s *Store) Check(ctx context.Context, digest string) error {
 	return err
 }
 
-func (s *Store) path(digest string) string {
-	return filepath.Join(s.dir, digest[:2], digest)
+// find reads the bytes of a digest, in a segment or as a file of their own.
+func (s *Store) find(key pack.Key) ([]byte, error) {
+	data, err := s.pack.Get(key)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	digest := hex.EncodeToString(key[:])
+	return os.ReadFile(filepath.Join(s.dir, digest[:2], digest))
 }
