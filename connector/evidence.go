@@ -12,12 +12,14 @@ import (
 
 func (a *app) evidenceCommand() *cobra.Command {
 	var out string
+	var asice bool
 	c := &cobra.Command{
 		Use: "evidence ID|KEY", Args: cobra.ExactArgs(1),
 		Short: a.say("One archive that proves one document to a stranger", "Архив, который доказывает один документ постороннему"),
-		RunE:  func(c *cobra.Command, args []string) error { return a.evidence(c.Context(), args[0], out) },
+		RunE:  func(c *cobra.Command, args []string) error { return a.evidence(c.Context(), args[0], out, asice) },
 	}
-	c.Flags().StringVar(&out, "out", "", "file to write; evidence_ID.zip by default")
+	c.Flags().StringVar(&out, "out", "", "file to write; evidence_ID.zip or evidence_ID.asice by default")
+	c.Flags().BoolVar(&asice, "asice", false, "an ASiC-E container, signed with the service's signing key, instead of a plain ZIP")
 	return a.configFlag(c)
 }
 
@@ -31,8 +33,8 @@ func (a *app) openCase(ctx context.Context) (*install.Plan, evidence.Case, error
 	return plan, c, err
 }
 
-func (a *app) evidence(ctx context.Context, ref, out string) error {
-	_, c, err := a.openCase(ctx)
+func (a *app) evidence(ctx context.Context, ref, out string, asice bool) error {
+	plan, c, err := a.openCase(ctx)
 	if err != nil {
 		return err
 	}
@@ -41,8 +43,18 @@ func (a *app) evidence(ctx context.Context, ref, out string) error {
 	if err != nil {
 		return err
 	}
+	suffix := ".zip"
+	if asice {
+		suffix = ".asice"
+		own, err := plan.Sign(ctx, a.now())
+		if err != nil {
+			return err
+		}
+		defer own.Close()
+		c.Sign = func(content []byte) ([]byte, error) { return own.Sign(ctx, content, a.now()) }
+	}
 	if out == "" {
-		out = fmt.Sprintf("evidence_%d.zip", x.ID)
+		out = fmt.Sprintf("evidence_%d%s", x.ID, suffix)
 	}
 	if err := c.PackFile(ctx, x.ID, out); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"bankconnector/connector/evidence"
+	listing "bankconnector/connector/evidence/table"
 )
 
 func (a *app) journalCommand() *cobra.Command {
@@ -30,10 +30,10 @@ func (a *app) journalQuery(ctx context.Context, text string) error {
 	}
 	defer book.Close()
 	if a.json {
-		return withCode(exitData, evidence.Export(ctx, book.DB(), text, "json", a.out))
+		return withCode(exitData, listing.Export(ctx, book.DB(), text, "json", a.out))
 	}
 	t := a.table()
-	err = evidence.Ask(ctx, book.DB(), text, func(names []string) error {
+	err = listing.Ask(ctx, book.DB(), text, func(names []string) error {
 		head := make(table.Row, len(names))
 		for i, name := range names {
 			head[i] = name

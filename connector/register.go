@@ -6,7 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"bankconnector/connector/evidence"
+	"bankconnector/connector/evidence/ledger"
+	"bankconnector/connector/evidence/table"
 )
 
 func (a *app) registerCommands() []*cobra.Command {
@@ -32,7 +33,7 @@ func (a *app) registerCommands() []*cobra.Command {
 				return err
 			}
 			defer book.Close()
-			return withCode(exitData, evidence.Export(c.Context(), book.DB(), args[0], format, a.out))
+			return withCode(exitData, table.Export(c.Context(), book.DB(), args[0], format, a.out))
 		},
 	}
 	export.Flags().StringVar(&format, "format", "csv", "csv or json")
@@ -49,7 +50,7 @@ func (a *app) register(ctx context.Context, day, bank, dir string) error {
 	if err != nil {
 		return usage("--day: %w", err)
 	}
-	list, err := evidence.Registers(ctx, c.Book, of, bank)
+	list, err := ledger.Registers(ctx, c.Book, of, bank)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"bankconnector/connector/evidence"
+	"bankconnector/connector/evidence/ledger"
 )
 
 // TestRegisters holds the registers of a demo against what the banks' own ledgers say
@@ -33,12 +33,12 @@ func TestRegisters(t *testing.T) {
 	for _, path := range files {
 		bank := strings.Split(filepath.Base(path), "_")[1]
 		done(t, "signature", "verify", "--file", path, "--signature", path+".sig", "--signer", filepath.Join(dir, "keys", "signing.pem"))
-		ledger := filepath.Join(dir, "banks", bank, "received.jsonl")
-		for _, theirs := range []string{ledger, path} { // their ledger, and our own register come back
+		book := filepath.Join(dir, "banks", bank, "received.jsonl")
+		for _, theirs := range []string{book, path} { // their ledger, and our own register come back
 			done(t, "journal", "reconcile", theirs, "-c", config, "--bank", bank)
 			done(t, "journal", "reconcile", theirs, "-c", config, "--bank", bank, "--day", day)
 		}
-		reconcileSpoilt(t, config, bank, ledger)
+		reconcileSpoilt(t, config, bank, book)
 	}
 	if code, _, _ := run(t, "journal", "reconcile", files[0], "-c", config, "--bank", "044525999"); code != exitData {
 		t.Errorf("a bank that is not ours: exit %d", code)
@@ -50,9 +50,9 @@ func TestRegisters(t *testing.T) {
 
 // reconcileSpoilt takes, adds, changes and repeats a line of a bank's ledger; each is
 // found, and nothing else.
-func reconcileSpoilt(t *testing.T, config, bank, ledger string) {
+func reconcileSpoilt(t *testing.T, config, bank, book string) {
 	t.Helper()
-	data, err := os.ReadFile(ledger)
+	data, err := os.ReadFile(book)
 	must(t, err)
 	lines := bytes.SplitAfter(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
 	lines[len(lines)-1] = append(lines[len(lines)-1], '\n')
@@ -75,7 +75,7 @@ func reconcileSpoilt(t *testing.T, config, bank, ledger string) {
 		path := filepath.Join(t.TempDir(), "theirs")
 		must(t, os.WriteFile(path, c.data, 0o600))
 		code, out, errs := run(t, "journal", "reconcile", path, "-c", config, "--bank", bank)
-		var d evidence.Difference
+		var d ledger.Difference
 		if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitData || d.Kind != c.kind || d.Key != c.key {
 			t.Errorf("bank %s, %s: exit %d, %s%s", bank, name, code, out, errs)
 		}

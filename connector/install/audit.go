@@ -12,6 +12,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/evidence"
+	"bankconnector/connector/evidence/ledger"
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/journal"
@@ -77,10 +78,15 @@ func (p *Plan) Day(text string) (time.Time, error) {
 	return day, nil
 }
 
+// Sign opens the service's own signature; close it.
+func (p *Plan) Sign(ctx context.Context, now time.Time) (*signing.Signer, error) {
+	return signing.Open(ctx, &p.Config.Signing, now)
+}
+
 // WriteRegisters writes the signed register of a day for each bank, or for one, into a
 // folder, with the signature (detached CMS) beside it, and returns the files.
-func (p *Plan) WriteRegisters(ctx context.Context, list []evidence.Register, dir string, at time.Time) (files []string, err error) {
-	own, err := signing.Open(ctx, &p.Config.Signing, at)
+func (p *Plan) WriteRegisters(ctx context.Context, list []ledger.Register, dir string, at time.Time) (files []string, err error) {
+	own, err := p.Sign(ctx, at)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +111,7 @@ func (p *Plan) WriteRegisters(ctx context.Context, list []evidence.Register, dir
 
 // Reconcile compares a bank's own register, a file, with what the journal says was sent to it, on
 // a day or, with "", ever.
-func (p *Plan) Reconcile(ctx context.Context, book *journal.Book, bank, day, path string) ([]evidence.Difference, error) {
+func (p *Plan) Reconcile(ctx context.Context, book *journal.Book, bank, day, path string) ([]ledger.Difference, error) {
 	if _, ok := p.Registry.Bank(banks.ID(bank)); !ok {
 		return nil, fmt.Errorf("no bank with BIC %q in %s", bank, p.Config.BanksDir)
 	}
@@ -113,7 +119,7 @@ func (p *Plan) Reconcile(ctx context.Context, book *journal.Book, bank, day, pat
 	if err != nil {
 		return nil, fmt.Errorf("read register: %w", err)
 	}
-	lines, err := evidence.ReadRegister(theirs)
+	lines, err := ledger.ReadRegister(theirs)
 	if err != nil {
 		return nil, err
 	}
@@ -128,11 +134,11 @@ func (p *Plan) Reconcile(ctx context.Context, book *journal.Book, bank, day, pat
 		return nil, err
 	}
 	known, err := sent(ctx, book, time.Time{}, bank)
-	return evidence.Reconcile(ours, known, lines), err
+	return ledger.Reconcile(ours, known, lines), err
 }
 
 func sent(ctx context.Context, book *journal.Book, day time.Time, bank string) ([]journal.Exchange, error) {
-	list, err := evidence.Registers(ctx, book, day, bank)
+	list, err := ledger.Registers(ctx, book, day, bank)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}

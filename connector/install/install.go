@@ -91,7 +91,7 @@ func (in *Installation) open(ctx context.Context) (err error) {
 	if in.signer, err = signing.Open(ctx, &in.Config.Signing, in.opts.Now()); err != nil {
 		return err
 	}
-	if in.Courier, err = in.courier(in.Plan); err != nil {
+	if in.Courier, err = in.courier(ctx, in.Plan); err != nil {
 		return err
 	}
 	return in.announce(ctx, in.Plan)
@@ -134,8 +134,8 @@ func instance() string {
 }
 
 // courier joins the rooms for one configuration.
-func (in *Installation) courier(p *Plan) (*flow.Courier, error) {
-	trusted, err := p.trust(true, in.opts.Log)
+func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, error) {
+	trusted, err := in.trusted(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -273,7 +273,7 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	}
 	old := in.signer
 	in.signer = own
-	c, err := in.courier(p)
+	c, err := in.courier(ctx, p)
 	if err == nil {
 		err = in.announce(ctx, p)
 	}

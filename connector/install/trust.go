@@ -3,11 +3,11 @@ package install
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/evidence"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
@@ -15,14 +15,64 @@ import (
 	"bankconnector/crypto/pki"
 )
 
-// trust reads the policies of all banks. keep is for the one process that has the state folder.
-func (p *Plan) trust(keep bool, log *slog.Logger) (*trust.Trust, error) {
-	return trust.Open(p.Registry.All(), trust.Options{Floors: filepath.Join(p.Config.StateDir, "crl-numbers.json"), Keep: keep, Log: log})
+// floors is where the highest CRL numbers seen are kept.
+func (p *Plan) floors() string { return filepath.Join(p.Config.StateDir, "crl-numbers.json") }
+
+// trust reads the policies of all banks for somebody who only looks.
+func (p *Plan) trust() (*trust.Trust, error) {
+	return trust.Open(p.Registry.All(), trust.Options{Floors: p.floors()})
+}
+
+// trusted reads the policies of all banks for the one process that has the state folder,
+// which keeps what it relies on.
+func (in *Installation) trusted(ctx context.Context, p *Plan) (*trust.Trust, error) {
+	lasting := context.WithoutCancel(ctx) // lists come new for as long as the program runs
+	return trust.Open(p.Registry.All(), trust.Options{
+		Floors: p.floors(), Keep: true, Log: in.opts.Log,
+		Taken: func(all bool, list []trust.Material) error {
+			if all {
+				own, err := p.own()
+				if err != nil {
+					return err
+				}
+				list = append(list, own)
+			}
+			return in.keepTrust(lasting, all, list)
+		},
+	})
+}
+
+// own is the service's certificate as what was relied on.
+func (p *Plan) own() (m trust.Material, err error) {
+	cert, err := trust.ReadCertificate(p.Config.Signing.CertificateFile)
+	if err != nil {
+		return m, fmt.Errorf("signing: %w", err)
+	}
+	return trust.Material{What: "own", File: p.Config.Signing.CertificateFile, Parts: [][]byte{cert.Raw}}, nil
+}
+
+// keepTrust puts certificates and lists into the store and their digests into the journal:
+// in ten years the files of the configuration are others, and who took a reply must show
+// what he relied on that day. A crash between the two leaves bytes that nothing names.
+func (in *Installation) keepTrust(ctx context.Context, all bool, list []trust.Material) error {
+	taken := evidence.Relied{All: all}
+	for _, m := range list {
+		r := evidence.Material{What: m.What, File: m.File, Banks: m.Banks}
+		for _, part := range m.Parts {
+			digest, err := in.Store.Put(ctx, part)
+			if err != nil {
+				return err
+			}
+			r.SHA256 = append(r.SHA256, digest)
+		}
+		taken.Trust = append(taken.Trust, r)
+	}
+	return in.Book.Write(ctx, "bankconnector", func(tx *journal.Tx) error { return tx.Note(evidence.ReliedKind, "", 0, taken) })
 }
 
 // Policy is what a bank's signatures are held against.
 func (p *Plan) Policy(b *banks.Bank) (*cms.Policy, error) {
-	t, err := p.trust(false, nil)
+	t, err := p.trust()
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +90,7 @@ func (p *Plan) Rehearse(ctx context.Context, now time.Time) ([]trust.Warning, er
 	if err != nil {
 		return nil, err
 	}
-	t, err := p.trust(false, nil)
+	t, err := p.trust()
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +163,7 @@ func (p *Plan) Certificates() ([]*pki.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	trusted, err := p.trust(false, nil)
+	trusted, err := p.trust()
 	if err != nil {
 		return nil, err
 	}

@@ -2,17 +2,17 @@
 # Checks this archive with sha256sum, sqlite3 and openssl (with its GOST engine) alone:
 #   apt-get install -y openssl libengine-gost-openssl sqlite3 && sh check.sh
 # It says what it checked and ends with ALL CHECKED, or stops at the first thing that is wrong.
+# README.en.txt and README.ru.txt explain these very commands, step by step.
+#: 0
 set -eu
 wrong() { echo "WRONG: $*" >&2; exit 1; }
 ask() { sqlite3 -bail -readonly events.db "$1"; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-# 1. No file of the archive was changed since it was packed.
+#: 1
 sha256sum --strict --quiet -c SHA256SUMS || wrong "a file is not what SHA256SUMS says"
 echo "files: whole"
-
-# 2. Every event has its hash: octets are the columns, hash is the SHA-256 of the octets.
+#: 2
 bad=$(ask "SELECT count(*) FROM event WHERE hex(octets) IS NOT hex('bankconnector/journal/v1') || '00'
   || printf('%016X', seq) || upper(prev)
   || printf('%016X', length(CAST(at AS BLOB))) || hex(at)
@@ -26,8 +26,7 @@ bad=$(ask "SELECT count(*) FROM event WHERE hex(octets) IS NOT hex('bankconnecto
 sqlite3 -bail events.db "SELECT writefile('$work/' || seq, octets) FROM event" >/dev/null
 ask "SELECT hash || '  $work/' || seq FROM event" | sha256sum --strict --quiet -c - || wrong "an event does not have its hash"
 echo "events: $(ask 'SELECT count(*) FROM event'), each has its hash"
-
-# 3. Each event is bound to the one before it, up to a head that was signed.
+#: 3
 bad=$(ask "SELECT count(*) FROM event a JOIN event b ON b.seq = a.seq + 1 WHERE b.prev <> a.hash")
 [ "$bad" = 0 ] || wrong "$bad events are not bound to the one before"
 for seq in $(ask "SELECT seq FROM event a WHERE NOT EXISTS (SELECT 1 FROM event b WHERE b.seq = a.seq + 1)"); do
@@ -38,35 +37,76 @@ for seq in $(ask "SELECT seq FROM event a WHERE NOT EXISTS (SELECT 1 FROM event 
   [ "$head" = "$(ask "SELECT hash FROM event WHERE seq = $seq")" ] || wrong "the chain does not lead to $note"
   echo "checkpoint at event $seq: signed, the chain leads to it"
 done
-
-# 4. The files are those that the events name, and every signature holds under the
-#    certificate that the events name.
-signatures() { # file, fingerprint
-  mkdir "$work/zip"
-  sqlite3 -bail :memory: "SELECT writefile('$work/zip/' || name, data) FROM zipfile('$1')" >/dev/null
-  cert=certificates/$2.pem
-  [ "$(openssl x509 -in "$cert" -outform DER | sha256sum | cut -c1-64)" = "$2" ] || wrong "$cert is another certificate"
-  for sig in "$work"/zip/*.xml.sig; do
-    case $sig in *.original.xml.sig) continue ;; esac # the bailiff's own, carried untouched
-    openssl cms -verify -engine gost -binary -inform DER -in "$sig" -content "${sig%.sig}" \
-      -nointern -certfile "$cert" -noverify -out /dev/null 2>"$work/log" || { cat "$work/log" >&2; wrong "$1: $(basename "$sig") does not hold"; }
-    echo "$1: $(basename "$sig") holds"
-  done
-  rm -r "$work/zip"
-}
+#: 4
 for file in sent/*.zip; do
   id=$(basename "$file" .zip)
-  [ "$(sha256sum "$file" | cut -c1-64)" = "$(ask "SELECT json_extract(body, '\$.file_sha256') FROM event WHERE kind = 'exchange.sealed' AND exchange = $id LIMIT 1")" ] || wrong "$file is not what was sent"
-  signatures "$file" "$(ask "SELECT json_extract(body, '\$.signer') FROM event WHERE kind = 'exchange.sealed' AND exchange = $id LIMIT 1")"
+  [ "$(sha256sum "$file" | cut -c1-64)" = "$(ask "SELECT json_extract(body, '\$.file_sha256') FROM event WHERE kind = 'exchange.sealed' AND exchange = $id ORDER BY seq DESC LIMIT 1")" ] || wrong "$file is not what was sent"
 done
-for file in received/*.zip; do
+for file in received/*; do
   [ -e "$file" ] || continue
-  id=$(basename "$file" .zip)
+  id=$(basename "$file"); id=${id%%.*}
   [ "$(sha256sum "$file" | cut -c1-64)" = "$(ask "SELECT json_extract(body, '\$.sha256') FROM event WHERE kind = 'incoming.received' AND json_extract(body, '\$.id') = $id")" ] || wrong "$file is not what came"
-  signatures "$file" "$(ask "SELECT substr(json_extract(body, '\$.signer'), -64) FROM event WHERE kind = 'incoming.settled' AND json_extract(body, '\$.id') = $id")"
 done
 for file in office/*; do
   ask "SELECT 'found' FROM event WHERE instr(body, '$(basename "$file")') LIMIT 1" | grep -q found || wrong "$file is not what the office left"
   [ "$(sha256sum "$file" | cut -c1-64)" = "$(basename "$file")" ] || wrong "$file has another digest"
 done
+echo "documents: those that the events name"
+#: 5
+said() { # sent/N.zip or received/N.zip: the event that tells who signed it
+  id=$(basename "$1" .zip)
+  case $1 in
+    sent/*) echo "kind = 'exchange.sealed' AND exchange = $id ORDER BY seq DESC LIMIT 1" ;;
+    *) echo "kind = 'incoming.settled' AND json_extract(body, '\$.id') = $id ORDER BY seq DESC LIMIT 1" ;;
+  esac
+}
+for file in sent/*.zip received/*.zip; do
+  [ -e "$file" ] || continue
+  signer=$(ask "SELECT substr(json_extract(body, '\$.signer'), -64) FROM event WHERE $(said "$file")")
+  cert=certificates/$signer.pem
+  [ "$(openssl x509 -in "$cert" -outform DER | sha256sum | cut -c1-64)" = "$signer" ] || wrong "$cert is another certificate"
+  mkdir "$work/zip"
+  sqlite3 -bail :memory: "SELECT writefile('$work/zip/' || name, data) FROM zipfile('$file')" >/dev/null
+  for sig in "$work"/zip/*.xml.sig; do
+    case $sig in *.original.xml.sig) continue ;; esac # the bailiff's own, carried untouched
+    openssl cms -verify -engine gost -binary -inform DER -in "$sig" -content "${sig%.sig}" \
+      -nointern -certfile "$cert" -noverify -out /dev/null 2>"$work/log" || { cat "$work/log" >&2; wrong "$file: $(basename "$sig") does not hold"; }
+    echo "$file: $(basename "$sig") holds"
+  done
+  rm -r "$work/zip"
+done
+#: 6
+for chain in chains/*/*/; do
+  [ -d "$chain" ] || continue
+  file=${chain#chains/}; file=${file%/}.zip
+  signer=$(ask "SELECT substr(json_extract(body, '\$.signer'), -64) FROM event WHERE $(said "$file")")
+  at=$(ask "SELECT strftime('%s', at) FROM event WHERE $(said "$file")")
+  set --
+  for pem in "$chain"*.pem; do
+    form=x509
+    case $pem in
+      */root.pem) set -- "$@" -CAfile "$pem" ;;
+      */crl-*) form=crl; set -- "$@" -crl_check_all -CRLfile "$pem" ;;
+      *) set -- "$@" -untrusted "$pem" ;;
+    esac
+    digest=$(openssl $form -in "$pem" -outform DER | sha256sum | cut -c1-64)
+    ask "SELECT 'found' FROM event WHERE kind = 'config.trust' AND instr(body, '$digest') LIMIT 1" | grep -q found || wrong "$pem is not what was relied on"
+  done
+  openssl verify -engine gost -no-CApath -no-CAstore -attime "$at" "$@" "certificates/$signer.pem" >"$work/log" 2>&1 || { cat "$work/log" >&2; wrong "$file: the chain of its signer does not hold as of then"; }
+  echo "$file: the signer's chain holds as of $(ask "SELECT at FROM event WHERE $(said "$file")")"
+done
+#: 7
+for stamp in stamps/*.tsr; do
+  [ -e "$stamp" ] || continue
+  notes=${stamp%.tsr}.notes
+  at=$(ask "SELECT strftime('%s', max(at)) FROM event")
+  openssl ts -verify -in "$stamp" -data "$notes" -attime "$at" -CAfile stamps/tsa.pem >"$work/log" 2>&1 || { cat "$work/log" >&2; wrong "$stamp does not hold"; }
+  n=0
+  for note in checkpoints/*.text; do
+    grep -qxF "$(sed -n 3p "$note")" "$notes" && n=$((n + 1))
+  done
+  [ "$n" -gt 0 ] || wrong "$notes holds no checkpoint of this archive"
+  echo "$stamp: $n of our checkpoints were there at $(openssl ts -reply -in "$stamp" -text 2>/dev/null | sed -n 's/^Time stamp: //p')"
+done
+#: 8
 echo "ALL CHECKED"

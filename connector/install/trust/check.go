@@ -41,7 +41,8 @@ func Check(b *banks.Bank) banks.Problems {
 	}
 	t := &Trust{known: new(cms.Revocations), lists: make(map[string]stamp)}
 	for i, path := range b.Trust.CRLs {
-		add(fmt.Sprintf("trust.crls[%d]", i), t.readList(path))
+		_, err := t.readList(path)
+		add(fmt.Sprintf("trust.crls[%d]", i), err)
 	}
 	return problems
 }

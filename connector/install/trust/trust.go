@@ -7,6 +7,7 @@ package trust
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,6 +28,16 @@ type Options struct {
 	Floors string       // file of the highest CRL numbers seen; need not be there yet
 	Keep   bool         // write the file when a number rises; only the one process that has the state folder may
 	Log    *slog.Logger // may be nil when Keep is off
+	// Taken keeps what was read anew, before anything is held against it; nil: nobody keeps it.
+	Taken func(all bool, list []Material) error
+}
+
+// Material is the content of one file that signatures are held against.
+type Material struct {
+	What  string   // "signer", "root", "intermediate" or "crl" (also an answer of OCSP)
+	File  string   // its path
+	Banks []string // БИК of those whose profile names the file
+	Parts [][]byte // certificates, lists and answers in it, DER
 }
 
 // Trust is the policies of all banks of one configuration, and what they share. It is safe for concurrent use.
@@ -39,6 +50,8 @@ type Trust struct {
 	mu    sync.Mutex
 	lists map[string]stamp // files of CRLs as they were last read
 	kept  map[string]string
+	used  map[string]*Material // by what it is and the path
+	paths []string             // keys of used, in the order they were met
 }
 
 // stamp tells one content of a file from the next.
@@ -51,7 +64,7 @@ type stamp struct {
 func Open(list []*banks.Bank, o Options) (*Trust, error) {
 	t := &Trust{
 		opts: o, policies: make(map[banks.ID]*cms.Policy), known: new(cms.Revocations),
-		certs: make(map[string][]*pki.Certificate), lists: make(map[string]stamp),
+		certs: make(map[string][]*pki.Certificate), lists: make(map[string]stamp), used: make(map[string]*Material),
 	}
 	if err := t.readFloors(); err != nil {
 		return nil, err
@@ -66,7 +79,38 @@ func Open(list []*banks.Bank, o Options) (*Trust, error) {
 		}
 		t.policies[b.BIC] = p
 	}
+	if o.Taken == nil {
+		return t, nil
+	}
+	all := make([]Material, 0, len(t.paths))
+	for _, key := range t.paths {
+		all = append(all, *t.used[key])
+	}
+	if err := o.Taken(true, all); err != nil {
+		return nil, fmt.Errorf("keep what signatures are held against: %w", err)
+	}
 	return t, nil
+}
+
+// use remembers that a bank's signatures are held against a file.
+func (t *Trust) use(b *banks.Bank, what, path string, parts [][]byte) {
+	key := what + " " + path
+	m := t.used[key]
+	if m == nil {
+		m = &Material{What: what, File: path}
+		t.used[key], t.paths = m, append(t.paths, key)
+	}
+	if parts != nil {
+		m.Parts = parts
+	}
+	m.Banks = append(m.Banks, string(b.BIC))
+}
+
+func raw(list ...*pki.Certificate) (parts [][]byte) {
+	for _, c := range list {
+		parts = append(parts, c.Raw)
+	}
+	return parts
 }
 
 // Policy is what a bank's signatures are held against, nil for a suspended bank without its files.
@@ -92,25 +136,28 @@ func (t *Trust) policy(b *banks.Bank) (*cms.Policy, error) {
 			return nil, err
 		}
 		p.Signers = append(p.Signers, cms.Pin{Certificate: cert, From: s.From, Until: s.Until})
+		t.use(b, "signer", s.CertificateFile, raw(cert))
 	}
 	var err error
-	if p.Roots, err = t.authorities(b.Trust.Roots); err != nil {
+	if p.Roots, err = t.authorities(b, "root", b.Trust.Roots); err != nil {
 		return nil, err
 	}
-	if p.Intermediates, err = t.authorities(b.Trust.Intermediates); err != nil {
+	if p.Intermediates, err = t.authorities(b, "intermediate", b.Trust.Intermediates); err != nil {
 		return nil, err
 	}
 	for _, path := range b.Trust.CRLs {
-		if err := t.readList(path); err != nil {
+		parts, err := t.readList(path)
+		if err != nil {
 			return nil, err
 		}
+		t.use(b, "crl", path, parts)
 		p.CRLs = t.known
 	}
 	return p, nil
 }
 
 // authorities reads files of one certificate or many.
-func (t *Trust) authorities(paths []string) ([]*pki.Certificate, error) {
+func (t *Trust) authorities(b *banks.Bank, what string, paths []string) ([]*pki.Certificate, error) {
 	var all []*pki.Certificate
 	for _, path := range paths {
 		if t.certs[path] == nil {
@@ -120,6 +167,7 @@ func (t *Trust) authorities(paths []string) ([]*pki.Certificate, error) {
 			}
 			t.certs[path] = list
 		}
+		t.use(b, what, path, raw(t.certs[path]...))
 		all = append(all, t.certs[path]...)
 	}
 	return all, nil
@@ -152,25 +200,55 @@ func ReadCertificate(path string) (*pki.Certificate, error) {
 	return list[0], nil
 }
 
-// readList takes a file of CRLs or an OCSP answer, unless it is as it was.
-func (t *Trust) readList(path string) error {
+// readList takes a file of CRLs or an OCSP answer, unless it is as it was; then it returns nothing.
+func (t *Trust) readList(path string) (parts [][]byte, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("read CRL: %w", err)
+		return nil, fmt.Errorf("read CRL: %w", err)
 	}
 	now := stamp{info.Size(), info.ModTime()}
 	if t.lists[path] == now {
-		return nil
+		return nil, nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("read CRL: %w", err)
+		return nil, fmt.Errorf("read CRL: %w", err)
+	}
+	if err := new(cms.Revocations).Add(data); err != nil { // what nobody can read is not kept
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	parts = split(data)
+	if err := t.keepNew(path, parts); err != nil {
+		return nil, fmt.Errorf("keep CRL %s: %w", path, err)
 	}
 	if err := t.known.Add(data); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	t.lists[path] = now
-	return nil
+	return parts, nil
+}
+
+// split takes the PEM blocks of a file apart; a file of another form is one part.
+func split(data []byte) (parts [][]byte) {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		parts = append(parts, block.Bytes)
+	}
+	if parts == nil {
+		parts = [][]byte{data}
+	}
+	return parts
+}
+
+// keepNew has a list kept that came after the start, before anything is held against it: a reply that was taken under a
+// list which nobody can show later is not proven.
+func (t *Trust) keepNew(path string, parts [][]byte) error {
+	m := t.used["crl "+path]
+	if t.opts.Taken == nil || m == nil || len(m.Parts) == 0 {
+		return nil // the start keeps all that it reads at once
+	}
+	fresh := *m
+	fresh.Parts = parts
+	return t.opts.Taken(false, []Material{fresh})
 }
 
 // Verifier judges one bank's signatures.
@@ -202,7 +280,7 @@ func (t *Trust) refresh(lists []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, path := range lists {
-		if err := t.readList(path); err != nil {
+		if _, err := t.readList(path); err != nil {
 			t.warn("a CRL file cannot be read; the last one stays in force", err)
 		}
 	}

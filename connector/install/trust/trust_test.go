@@ -9,6 +9,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"os"
@@ -171,6 +173,42 @@ func TestListsAreTakenAsTheyChange(t *testing.T) {
 	}
 	a.list(t, 7, now().Add(24*time.Hour), 7)
 	wantStatus(t, v.Verify(content, sig, later), cms.Revoked, "revoked")
+}
+
+// TestWhatIsReliedOnIsKept: nothing is held against a file that nobody can show later.
+func TestWhatIsReliedOnIsKept(t *testing.T) {
+	a := newAuthority(t)
+	s := a.issue(t, "bank", 7, term{-10, 300, inn, ogrn})
+	sig, err := s.Sign(t.Context(), []byte("x"), now())
+	must(t, err)
+	a.list(t, 5, now().Add(time.Hour))
+	b := a.bank("bank")
+	var taken []string
+	var fails error
+	x, err := trust.Open([]*banks.Bank{b}, trust.Options{Floors: filepath.Join(a.dir, "numbers.json"), Log: slog.New(slog.DiscardHandler), Taken: func(all bool, list []trust.Material) error {
+		for _, m := range list {
+			if len(m.Parts) != 1 || m.Parts[0][0] != 0x30 || len(m.Banks) != 1 || m.Banks[0] != "044525225" {
+				t.Errorf("%s is %+v", m.File, m)
+			}
+			taken = append(taken, fmt.Sprint(m.What, all))
+		}
+		return fails
+	}})
+	must(t, err)
+	if got := strings.Join(taken, " "); got != "signertrue roottrue crltrue" {
+		t.Errorf("kept at the start: %s", got)
+	}
+	v, later := x.Verifier(b), now().Add(2*time.Hour)
+	wantStatus(t, v.Verify([]byte("x"), sig, now()), cms.Valid, "")
+	a.list(t, 6, now().Add(24*time.Hour))
+	fails = errors.New("the disk is full")
+	wantStatus(t, v.Verify([]byte("x"), sig, later), cms.Unchecked, "crl-stale")
+	fails, taken = nil, nil
+	wantStatus(t, v.Verify([]byte("x"), sig, later), cms.Valid, "")
+	wantStatus(t, v.Verify([]byte("x"), sig, later), cms.Valid, "")
+	if got := strings.Join(taken, " "); got != "crlfalse" {
+		t.Errorf("kept when it changed: %s", got)
+	}
 }
 
 // TestNumbersOutliveARestart puts back an older list, in which the signer was not yet revoked.

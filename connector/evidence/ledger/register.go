@@ -1,4 +1,8 @@
-package evidence
+// Package ledger is the register of what was sent to a bank on a day, which both sides can
+// hold against each other, and every difference between the two.
+//
+// It writes texts, reads theirs and changes nothing. It may call journal.
+package ledger
 
 import (
 	"bytes"

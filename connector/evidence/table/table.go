@@ -1,4 +1,8 @@
-package evidence
+// Package table writes what a view or a SELECT of the journal gives as files that other
+// tools read, a row at a time, so that memory does not grow with the journal.
+//
+// It only reads. It calls no other room.
+package table
 
 import (
 	"context"
