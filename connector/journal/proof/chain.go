@@ -24,7 +24,8 @@ type span struct {
 	prev     string
 	lastAt   string
 	events   int64
-	found    []finding // the first ones
+	named    map[string]bool // files of the store that only the event names
+	found    []finding       // the first ones
 	further  int
 }
 
@@ -77,6 +78,7 @@ func (v *verification) chain(ctx context.Context) error {
 		v.r.Events += s.events
 		v.r.Further += s.further
 		v.r.Head = s.prev
+		v.named = append(v.named, s.named)
 		for _, f := range s.found {
 			v.r.bad(f.seq, "%s", f.text)
 		}
@@ -160,6 +162,9 @@ func (s *span) event(f sqlite.Fields) {
 		s.bad(seq, "content does not have the hash that stands beside it")
 	case at < s.lastAt:
 		s.bad(seq, "time %s is before the event before it", at)
+	}
+	if f.Str(4) == record.TrustKind {
+		s.relied(seq, f.Str(7))
 	}
 	s.last, s.prev, s.lastAt = seq, hash, at
 }

@@ -68,8 +68,9 @@ func (r *Report) bad(seq int64, format string, args ...any) {
 type verification struct {
 	r       *Report
 	o       Options
-	c       *sqlite.Conn // the journal, inside one read transaction
-	rebuilt *sqlite.Conn // nil when ChainOnly, or once a replay has failed
+	c       *sqlite.Conn      // the journal, inside one read transaction
+	named   []map[string]bool // files of the store that only events name
+	rebuilt *sqlite.Conn      // nil when ChainOnly, or once a replay has failed
 }
 
 // Verify proves a journal, also a copy of one or the live file, and changes
@@ -117,6 +118,9 @@ func (v *verification) all(ctx context.Context) (err error) {
 		return err
 	}
 	if err := v.compare(ctx); err != nil {
+		return err
+	}
+	if err := v.reliedOn(ctx); err != nil {
 		return err
 	}
 	if err := v.store(ctx); err != nil || v.o.Further == nil {
