@@ -163,7 +163,7 @@ func (s *span) event(f sqlite.Fields) {
 	case at < s.lastAt:
 		s.bad(seq, "time %s is before the event before it", at)
 	}
-	if f.Str(4) == record.TrustKind {
+	if f.Str(4) == trustKind {
 		s.relied(seq, f.Str(7))
 	}
 	s.last, s.prev, s.lastAt = seq, hash, at

@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 )
 
+// trustKind is the kind of the event that names the certificates and lists that signatures
+// are held against from then on.
+const trustKind = "config.trust"
+
 // relied remembers which certificates and lists of revoked ones an event names: they lie
 // in the store, and no table names them.
 func (s *span) relied(seq int64, body string) {

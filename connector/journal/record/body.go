@@ -179,10 +179,6 @@ type Taken struct {
 	At   string `json:"at"`
 }
 
-// TrustKind is the kind of the event that names the certificates and lists, by their
-// digests in the store, that signatures are held against from then on.
-const TrustKind = "config.trust"
-
 // Listed is the body of "keys.listed" and "banks.listed": all there are now.
 type Listed struct {
 	Keys  []Key     `json:"keys,omitempty"`
