@@ -30,15 +30,17 @@ GOFUMPT  := $(CURDIR)/.tools/bin/gofumpt-$(GOFUMPT_VERSION)
 # --- how long the long ones are --------------------------------------------------------------------------------
 FUZZTIME      ?= 10s
 CRASH_ROUNDS  ?= 200
-SIM_ROUNDS    ?= 20
+WALK_ROUNDS   ?= 20
+N             ?= 100000
+SEED          ?=
 BENCH         ?= full
 BENCHTIME     ?= 1s
 TEST_TIMEOUT  ?= 10m
 DEMO_ARGS     ?=
 
-# Tests that belong to `make crash` and `make sim` by their names.
+# Tests that belong to `make crash` and `make walk` by their names.
 CRASH := Crash|Kill
-SIM   := Sim|RandomWalk|EveryEffect|WhateverTheClock
+WALK  := RandomWalk|EveryEffect|WhateverTheClock
 
 # A run in which a test skipped itself, or nothing ran, is not a pass. A full run has required tests as well.
 GATE_PART := go run ./internal/archtest/gate -skips internal/archtest/skips.txt
@@ -100,8 +102,12 @@ crash: deps ## the kill -9 tests, CRASH_ROUNDS (200) times over
 	@go test -json -tags=$(TAGS),crash -count=$(CRASH_ROUNDS) -timeout 240m -run '$(CRASH)' $(PACKAGES) | $(GATE_PART)
 
 .PHONY: sim
-sim: deps ## random walks and injected faults, SIM_ROUNDS (20) times over
-	@go test -json -tags=$(TAGS),sim -shuffle=on -count=$(SIM_ROUNDS) -timeout 240m -run '$(SIM)' $(PACKAGES) | $(GATE_PART)
+sim: ## N (100000) simulated exchanges under drawn faults, from SEED or the first new one; sum in sim.log
+	.ci/sim $(N) $(SEED)
+
+.PHONY: walk
+walk: deps ## random walks and injected faults, WALK_ROUNDS (20) times over
+	@go test -json -shuffle=on -count=$(WALK_ROUNDS) -timeout 240m -run '$(WALK)' $(PACKAGES) | $(GATE_PART)
 
 .PHONY: bench
 bench: ## the program beside its peers, into bench/RESULTS.md (BENCH=short writes nothing; BENCH=Upload: one part)

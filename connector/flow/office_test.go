@@ -33,13 +33,19 @@ type office struct {
 	dir   string
 	banks []*fakeBank
 
-	mu  sync.Mutex
-	now time.Time
+	mu   sync.Mutex
+	now  time.Time
+	tick func() // called by every commit; may be nil
 }
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{dir: t.TempDir(), now: startTime}
+	return newOfficeIn(t, t.TempDir(), nil)
+}
+
+func newOfficeIn(t *testing.T, dir string, tick func()) *office {
+	t.Helper()
+	o := &office{dir: dir, now: startTime, tick: tick}
 	own := newSigner(t, "service")
 	for _, bic := range []string{"044525101", "044525102"} {
 		o.banks = append(o.banks, newFakeBank(t, bic))
@@ -125,6 +131,14 @@ func (o *office) clock() time.Time {
 	return o.now
 }
 
+// stamp is the journal's clock.
+func (o *office) stamp() time.Time {
+	if o.tick != nil {
+		o.tick()
+	}
+	return o.clock()
+}
+
 func (o *office) pass(d time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -134,16 +148,16 @@ func (o *office) pass(d time.Duration) {
 // open opens the rooms; again after a crash.
 func (o *office) open(t *testing.T, fresh bool) {
 	t.Helper()
-	var err error
 	path := filepath.Join(o.dir, "journal.db")
-	options := journal.Options{Now: o.clock, Instance: "test"}
 	if fresh {
-		o.Book, err = journal.Create(t.Context(), path, options)
-	} else {
-		o.Book, err = journal.Open(t.Context(), path, options)
+		empty, err := emptyJournal()
+		must(t, err)
+		must(t, os.WriteFile(path, empty, 0o600))
 	}
+	book, err := journal.Open(t.Context(), path, journal.Options{Now: o.stamp, Instance: "test"})
 	must(t, err)
-	t.Cleanup(func() { _ = o.Book.Close() })
+	o.Book = book
+	t.Cleanup(func() { _ = book.Close() })
 	o.Store, err = spool.OpenStore(filepath.Join(o.dir, "store"))
 	must(t, err)
 	o.Office, err = spool.OpenOffice(filepath.Join(o.dir, "office"), 1<<20)
@@ -154,6 +168,26 @@ func (o *office) open(t *testing.T, fresh bool) {
 		must(t, o.Office.Prepare(string(f.bank.BIC)))
 	}
 }
+
+// emptyJournal is a journal as it is created, made once: hundreds of tests begin with one.
+var emptyJournal = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "journal-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // what stays is in the temporary folder
+	path := filepath.Join(dir, "journal.db")
+	book, err := journal.Create(context.Background(), path, journal.Options{
+		Now: func() time.Time { return startTime }, Instance: "test",
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := book.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 func must(t *testing.T, err error) {
 	t.Helper()

@@ -1,0 +1,186 @@
+package flow
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bankconnector/connector/flow/rule"
+	"bankconnector/connector/journal"
+	"bankconnector/connector/spool"
+)
+
+// check holds what happened against the promise.
+func (w *simulation) check() {
+	t := w.t
+	all, err := w.Book.Find(t.Context(), journal.Filter{Kinds: []string{"order", "query"}})
+	must(t, err)
+	at := map[string]int{}
+	for i, x := range all {
+		if x.State != journal.Refused {
+			at[x.InternalKey] = i
+		}
+	}
+	w.exchanges = len(at)
+	for _, s := range w.banks {
+		taken := w.checkTaken(s, all, at)
+		w.checkReplies(s, all, at)
+		n := 0
+		for _, x := range all {
+			if x.Bank == string(s.bank.BIC) && x.State != journal.Refused {
+				n++
+				w.checkDocument(s, x, all, at, taken)
+			}
+		}
+		if n == 0 || len(s.claimed) > 0 || len(s.from) > 0 && s.bank.Pickup.Mode != rule.Leave {
+			w.accuse("bank %s: %d documents in the journal, %d files left claimed and %d unclaimed", s.bank.BIC, n, len(s.claimed), len(s.from))
+		}
+	}
+	if w.seed%4 == 0 || len(w.wrong) > 0 { // a proof costs as much as the visits that it is about
+		w.wrong = append(w.wrong, w.verify(t)...)
+	}
+}
+
+// checkTaken looks at what a bank took, and returns the place of each document in that.
+func (w *simulation) checkTaken(s *simBank, all []journal.Exchange, at map[string]int) map[string]int {
+	for _, a := range s.taken {
+		if err := w.Store.Check(w.t.Context(), spool.Digest(a.data)); err != nil {
+			w.accuse("a part: bank %s took bytes of %s that were never sealed: %v", s.bank.BIC, a.name, err)
+		}
+	}
+	taken := map[string]int{}
+	for i, key := range s.took {
+		if first, twice := taken[key]; twice {
+			w.accuse("doubled: bank %s took %s at %d and %d", s.bank.BIC, key, first, i)
+		}
+		taken[key] = i
+		if x, ok := at[key]; !ok || all[x].Bank != string(s.bank.BIC) {
+			w.accuse("misdirected: bank %s took %s, which the office left for another", s.bank.BIC, key)
+		}
+	}
+	return taken
+}
+
+// checkReplies finds every reply of a bank in the office's outbox.
+func (w *simulation) checkReplies(s *simBank, all []journal.Exchange, at map[string]int) {
+	entries, err := os.ReadDir(w.out(s.bank.BIC))
+	must(w.t, err)
+	outbox := map[string]bool{}
+	for _, e := range entries {
+		outbox[e.Name()] = true
+	}
+	for _, key := range s.took {
+		for _, name := range w.done[key] {
+			x, known := at[key]
+			if outbox[strings.TrimSuffix(name, ".zip")+".json"] || !known {
+				continue
+			}
+			// A bank that first refuses and then replies contradicts itself: a person decides.
+			if all[x].State != journal.Rejected || !strings.Contains(w.quarantined(w.t, s.fakeBank), name) {
+				w.accuse("lost: reply %s of bank %s never reached the office", name, s.bank.BIC)
+			}
+		}
+	}
+}
+
+func (w *simulation) checkDocument(s *simBank, x journal.Exchange, all []journal.Exchange, at, taken map[string]int) {
+	place, arrived := taken[x.InternalKey]
+	if base, ok := taken[x.BaseKey]; arrived && x.BaseKey != "" && (!ok || base > place) {
+		w.accuse("overtaken: bank %s took %s before its base %s", s.bank.BIC, x.InternalKey, x.BaseKey)
+	}
+	switch x.State {
+	case journal.Confirmed, journal.Answered, journal.Closed, journal.Rejected:
+		if !arrived {
+			w.accuse("lost: %s is %s and bank %s never had it", x.InternalKey, x.State, s.bank.BIC)
+		}
+	case journal.Held:
+		if base, ok := at[x.BaseKey]; ok && rule.Released(all[base].State) {
+			w.accuse("%s is held, and its base is %s", x.InternalKey, all[base].State)
+		}
+	case journal.Suspect:
+		w.checkAlarm(x)
+	case journal.Accepted, journal.Sealed, journal.Sending, journal.Ambiguous, journal.Delivered, journal.Refused, journal.Cancelled:
+		w.accuse("%s is still %s (%s): nobody was told", x.InternalKey, x.State, x.Reason)
+	}
+	if x.DueAt != nil && x.State.Open() && x.DueAt.Before(w.clock()) {
+		w.checkAlarm(x)
+	}
+}
+
+// checkAlarm holds that somebody was told of a document in time: at the first sweep after
+// its deadline at the latest.
+func (w *simulation) checkAlarm(x journal.Exchange) {
+	events, err := w.Book.Events(w.t.Context(), x.ID)
+	must(w.t, err)
+	told := slices.IndexFunc(events, func(e journal.Event) bool { return strings.HasPrefix(e.Kind, "alarm.") })
+	if told < 0 {
+		w.accuse("silence: %s is %s, was due %s, and no alarm was raised", x.InternalKey, x.State, x.DueAt)
+		return
+	}
+	if x.DueAt == nil {
+		return
+	}
+	at := slices.IndexFunc(w.sweeps, func(s time.Time) bool { return !s.Before(*x.DueAt) })
+	if at >= 0 && events[told].At.After(w.sweeps[at]) {
+		w.accuse("silence: %s was due %s, looked at %s, and alarmed only at %s", x.InternalKey, x.DueAt, w.sweeps[at], events[told].At)
+	}
+}
+
+// tally counts what the worlds of one run went through.
+type tally struct {
+	exchanges, wrong int
+	fired            map[string]int
+	pairs            map[[2]string]bool
+}
+
+func (s *tally) add(w *simulation) {
+	if s.fired == nil {
+		s.fired, s.pairs = map[string]int{}, map[[2]string]bool{}
+	}
+	s.exchanges += w.exchanges
+	s.wrong += len(w.wrong)
+	for key, list := range w.fired {
+		for i, f := range list {
+			s.fired[f]++
+			if key == "" {
+				continue
+			}
+			for _, g := range list[:i] {
+				s.pairs[[2]string{min(f, g), max(f, g)}] = true
+			}
+		}
+	}
+}
+
+// report says what a run went through, and adds a line to the file SIM_REPORT. A long run
+// in which a fault never came about would not have tried it.
+func (s *tally) report(t *testing.T, from, worlds int64) {
+	t.Helper()
+	all := slices.Concat(ownFaults(), bankFaults(), officeFaults())
+	faults := 0
+	for _, n := range s.fired {
+		faults += n
+	}
+	line := fmt.Sprintf("seeds %d-%d worlds %d exchanges %d faults %d kinds %d pairs %d violations %d",
+		from, from+worlds-1, worlds, s.exchanges, faults, len(s.fired), len(s.pairs), s.wrong)
+	t.Log(line)
+	if worlds >= 400 {
+		for _, f := range all {
+			if s.fired[f] == 0 {
+				t.Errorf("%d worlds, and never %q", worlds, f)
+			}
+		}
+	}
+	path := os.Getenv("SIM_REPORT")
+	if path == "" {
+		return
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	must(t, err)
+	_, err = fmt.Fprintln(f, line)
+	must(t, err)
+	must(t, f.Close())
+}
