@@ -1,6 +1,7 @@
 package cms
 
 import (
+	"bytes"
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -74,6 +75,38 @@ func (p *Policy) scheme(m *message.Message, si *message.Signer) (scheme, *pki.Re
 		return s, refuse("algorithm", "signature algorithm %s with parameters", si.Signature.OID)
 	}
 	return s, nil
+}
+
+// protection compares CMSAlgorithmProtection (RFC 6211), where a signer wrote it, with the algorithms of his signature:
+// SEQUENCE { digestAlgorithm, [1] signatureAlgorithm OPTIONAL, [2] macAlgorithm OPTIONAL }.
+func protection(si *message.Signer) *pki.Refusal {
+	value := si.One(oidProtection)
+	if value == nil {
+		return nil
+	}
+	in := cryptobyte.String(value)
+	var seq cryptobyte.String
+	if !in.ReadASN1(&seq, der.SEQUENCE) || !in.Empty() {
+		return refuse("algorithm", "the attribute CMSAlgorithmProtection is malformed")
+	}
+	digest, ok := message.ReadAlgorithm(&seq)
+	var kind der.Tag
+	var inner cryptobyte.String
+	if !ok || !seq.ReadAnyASN1(&inner, &kind) || !seq.Empty() || kind != der.Tag(1).Constructed().ContextSpecific() {
+		return refuse("algorithm", "the attribute CMSAlgorithmProtection is malformed")
+	}
+	signature, ok := message.ReadAlgorithm(asSequence(inner))
+	if !ok || digest.OID != si.Digest.OID || signature.OID != si.Signature.OID || !digest.Plain() ||
+		!(signature.Plain() && si.Signature.Plain()) && !bytes.Equal(signature.Params, si.Signature.Params) {
+		return refuse("algorithm", "the attribute CMSAlgorithmProtection names other algorithms than the signature")
+	}
+	return nil
+}
+
+// asSequence puts the tag of a SEQUENCE before what stood under an implicit one.
+func asSequence(inner cryptobyte.String) *cryptobyte.String {
+	s := cryptobyte.String(message.Encode(0x30, inner))
+	return &s
 }
 
 // signatureOf tells the key and the hash of a signature OID; the hash is "" where any may be.

@@ -110,12 +110,12 @@ func (p *Policy) readBag(m *message.Message) (*bag, *pki.Refusal) {
 		} else if !p.LooseBag {
 			return nil, refuse("certificates", "certificate %d of the message: %v", i+1, err)
 		}
-		if !p.LooseBag && !message.CertificateShape(raw) {
+		if !p.LooseBag && !pki.CertificateShape(raw) {
 			return nil, refuse("certificates", "certificate %d of the message is malformed", i+1)
 		}
 	}
 	for i, raw := range m.CRLs {
-		if !p.LooseBag && !message.CRLShape(raw) {
+		if !p.LooseBag && !pki.CRLShape(raw) {
 			return nil, refuse("certificates", "CRL %d of the message is malformed", i+1)
 		}
 	}
@@ -203,7 +203,7 @@ func (c *check) attributes() *pki.Refusal {
 			return refuse("signing-time", "the signingTime attribute is malformed")
 		}
 	}
-	return nil
+	return protection(si)
 }
 
 func encodeOID(id string) []byte {

@@ -73,6 +73,9 @@ func ParseCertificate(raw []byte) (*Certificate, error) {
 		return nil, refusal
 	}
 	c.Key = key
+	if !CertificateShape(raw) {
+		return nil, refuse(codeCertificate, "not built as RFC 5280 has it: an element too many, a time without seconds or in another zone, a malformed name or extension")
+	}
 	parsed, err := x509.ParseCertificate(c.Raw)
 	if err != nil {
 		return nil, refuse(codeCertificate, "%v", err)

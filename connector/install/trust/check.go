@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,7 +33,10 @@ func Check(b *banks.Bank) banks.Problems {
 		add(fmt.Sprintf("signers[%d].certificate_file", i), err)
 	}
 	for i, path := range b.Trust.Roots {
-		_, err := readCertificates(path)
+		list, err := readCertificates(path)
+		if err == nil {
+			err = onlyRoots(list)
+		}
 		add(fmt.Sprintf("trust.roots[%d]", i), err)
 	}
 	for i, path := range b.Trust.Intermediates {
@@ -45,6 +49,16 @@ func Check(b *banks.Bank) banks.Problems {
 		add(fmt.Sprintf("trust.crls[%d]", i), err)
 	}
 	return problems
+}
+
+// onlyRoots refuses an authority that another one stands above: no chain may end there.
+func onlyRoots(list []*pki.Certificate) error {
+	for _, c := range list {
+		if !bytes.Equal(c.X509.RawSubject, c.X509.RawIssuer) {
+			return fmt.Errorf("%s is no root, %q issued it; name it under trust.intermediates, and its root here", c, c.Issuer().Text)
+		}
+	}
+	return nil
 }
 
 // matchCard compares the organisation that a certificate names (приказ ФСБ № 795: ИНН ЮЛ, ОГРН) with the bank's card.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"bankconnector/crypto/pki"
 )
 
 // FuzzBER: what the step from BER makes is DER, is not made anew a second time, and reads the same as before; whatever
@@ -50,8 +52,8 @@ func FuzzBER(f *testing.F) {
 		if r1 != nil && r1.Code != codeBER && r2 == nil {
 			t.Fatalf("refused as %s, and read when BER is allowed", r1.Code)
 		}
-		CertificateShape(data)
-		CRLShape(data)
+		pki.CertificateShape(data)
+		pki.CRLShape(data)
 		if !bytes.Equal(before, data) {
 			t.Fatal("the message was changed while it was read")
 		}

@@ -179,7 +179,7 @@ func (r *Revocations) checkOCSP(c, issuer *pki.Certificate, at time.Time) *pki.R
 				refusal = bad
 				continue
 			}
-			if x.revoked && !x.revokedAt.After(at) {
+			if x.revoked && (!x.revokedAt.After(at) || !x.thisUpdate.After(at)) {
 				return refuse("revoked", "%s was revoked at %s (OCSP)", c, stamp(x.revokedAt))
 			}
 			switch {

@@ -103,13 +103,16 @@ func parseCRL(raw []byte) (*crl, error) {
 	}
 	s := cryptobyte.String(raw) // the library does not mind octets behind the list
 	var whole, algorithm cryptobyte.String
-	if !s.ReadASN1(&whole, der.SEQUENCE) || !s.Empty() || !whole.SkipASN1(der.SEQUENCE) || !whole.ReadASN1Element(&algorithm, der.SEQUENCE) {
+	if !pki.CRLShape(raw) || !s.ReadASN1(&whole, der.SEQUENCE) || !s.Empty() || !whole.SkipASN1(der.SEQUENCE) || !whole.ReadASN1Element(&algorithm, der.SEQUENCE) {
 		return nil, errors.New("malformed CRL, or octets behind it")
 	}
 	c := &crl{list: list, algorithm: algorithm, revoked: make(map[string]time.Time), proven: make(map[string]*pki.Refusal)}
 	c.problem = checkExtensions(list)
 	for _, e := range list.RevokedCertificateEntries {
-		c.revoked[e.SerialNumber.String()] = e.RevocationTime
+		serial := e.SerialNumber.String()
+		if when, twice := c.revoked[serial]; !twice || e.RevocationTime.Before(when) {
+			c.revoked[serial] = e.RevocationTime
+		}
 		for _, x := range e.Extensions {
 			if x.Critical {
 				c.problem = refuse("crl-critical", "an entry of the CRL of %q has the critical extension %s", list.Issuer, x.Id)
@@ -209,7 +212,8 @@ func (r *Revocations) checkCRLs(c, issuer *pki.Certificate, at time.Time) *pki.R
 		}
 	}
 	for _, l := range genuine {
-		if when, listed := l.revoked[serial]; listed && !when.After(at) && l.problem == nil {
+		// A date to come counts as well, unless the list was made after the moment that is judged.
+		if when, listed := l.revoked[serial]; listed && (!when.After(at) || !l.list.ThisUpdate.After(at)) && l.problem == nil {
 			return refuse("revoked", "%s was revoked at %s", c, stamp(when))
 		}
 		if bad := r.usable(l, issuer, at); bad != nil {
@@ -230,8 +234,10 @@ func (l *crl) prove(issuer *pki.Certificate) *pki.Refusal {
 		return known
 	}
 	var refusal *pki.Refusal
-	if u := issuer.X509.KeyUsage; u != 0 && u&x509.KeyUsageCRLSign == 0 {
+	if !allows(issuer, x509.KeyUsageCRLSign) {
 		refusal = refuse("crl-signature", "%s may not sign CRLs", issuer)
+	} else if id := issuer.X509.SubjectKeyId; len(l.list.AuthorityKeyId) > 0 && len(id) > 0 && !bytes.Equal(l.list.AuthorityKeyId, id) {
+		refusal = refuse("crl-signature", "the CRL of %q names another key than that of %s", l.list.Issuer, issuer)
 	} else if bad := issuer.Verifies(l.algorithm, l.list.RawTBSRevocationList, l.list.Signature); bad != nil {
 		refusal = refuse("crl-signature", "the CRL of %q does not verify under the key of %s: %s", l.list.Issuer, issuer, bad.Detail)
 	}
@@ -247,6 +253,8 @@ func (r *Revocations) usable(l *crl, issuer *pki.Certificate, at time.Time) *pki
 		return l.problem
 	case list.NextUpdate.IsZero():
 		return refuse("crl-stale", "the CRL of %q does not say when the next one comes", list.Issuer)
+	case list.ThisUpdate.After(at.Add(clockSkew)):
+		return refuse("crl-stale", "the CRL of %q is of %s, later than the moment that is judged", list.Issuer, stamp(list.ThisUpdate))
 	case at.After(list.NextUpdate):
 		return refuse("crl-stale", "the CRL of %q was to be replaced by %s", list.Issuer, stamp(list.NextUpdate))
 	case floor != nil && (list.Number == nil || list.Number.Cmp(floor) < 0):

@@ -11,7 +11,11 @@ import (
 	"bytes"
 	"crypto/x509"
 	"fmt"
+	"math/big"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
 
 	"bankconnector/crypto/pki"
 )
@@ -27,7 +31,7 @@ func refuse(code, format string, args ...any) *pki.Refusal {
 
 // Store holds the authorities that are relied on. It is safe for concurrent use as long as nobody changes it.
 type Store struct {
-	Roots         []*pki.Certificate // trusted as they are; their own signature is not looked at
+	Roots         []*pki.Certificate // trusted as they are, but only one that is its own issuer ends a path
 	Intermediates []*pki.Certificate // help to find the path
 	Revocations   *Revocations       // nil: nothing is known
 
@@ -43,7 +47,7 @@ func CheckSigner(c *pki.Certificate, at time.Time, keyPeriodOptional bool) *pki.
 	if refusal := checkCritical(c); refusal != nil {
 		return refusal
 	}
-	if u := c.X509.KeyUsage; u != 0 && u&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
+	if !allows(c, x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) {
 		return refuse("key-usage", "%s allows neither digitalSignature nor nonRepudiation", c)
 	}
 	if refusal := checkValidity(c, at); refusal != nil {
@@ -55,18 +59,34 @@ func CheckSigner(c *pki.Certificate, at time.Time, keyPeriodOptional bool) *pki.
 	return checkPeriod(c, at)
 }
 
+// allows tells whether keyUsage has one of the bits, or is not there at all: then nothing is forbidden.
+func allows(c *pki.Certificate, bits x509.KeyUsage) bool {
+	return c.X509.KeyUsage&bits != 0 || extension(c, "2.5.29.15") == nil
+}
+
+func extension(c *pki.Certificate, id string) []byte {
+	for _, e := range c.X509.Extensions {
+		if e.Id.String() == id {
+			return e.Value
+		}
+	}
+	return nil
+}
+
 // checkCritical refuses every critical extension whose meaning is not applied here (RFC 5280 section 4.2). Name and
-// policy constraints are among them: no Russian authority uses them, and to half-apply them would be worse.
+// policy constraints are among them: no Russian authority uses them, and to half-apply them would be worse. Names that
+// an authority constrains, and proxies, are refused also where they are not marked: other software heeds them.
 func checkCritical(c *pki.Certificate) *pki.Refusal {
 	for _, e := range c.X509.Extensions {
-		if !e.Critical {
-			continue
-		}
 		switch id := e.Id.String(); id {
-		case "2.5.29.15", "2.5.29.16", "2.5.29.17", "2.5.29.19", "2.5.29.32", "2.5.29.37":
-			// keyUsage, privateKeyUsagePeriod, subjectAltName, basicConstraints, certificatePolicies, extKeyUsage
+		case "2.5.29.30", "1.3.6.1.5.5.7.1.14": // nameConstraints, proxyCertInfo
+			return refuse("critical-extension", "%s has the extension %s, which is not applied here", c, id)
+		case "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.32", "2.5.29.37":
+			// keyUsage, subjectAltName, basicConstraints, certificatePolicies, extKeyUsage
 		default:
-			return refuse("critical-extension", "%s has the unknown critical extension %s", c, id)
+			if e.Critical {
+				return refuse("critical-extension", "%s has the unknown critical extension %s", c, id)
+			}
 		}
 	}
 	return nil
@@ -106,6 +126,12 @@ func (s *Store) Chain(leaf *pki.Certificate, extra []*pki.Certificate, at time.T
 	return w.extend([]*pki.Certificate{leaf})
 }
 
+// Root tells whether a certificate names itself as its issuer. Any other one has an authority above it that can revoke
+// it, so no path may end there.
+func Root(c *pki.Certificate) bool {
+	return bytes.Equal(c.X509.RawSubject, c.X509.RawIssuer) && points(c, c)
+}
+
 type walk struct {
 	store  *Store
 	extra  []*pki.Certificate
@@ -117,7 +143,7 @@ type walk struct {
 func (w *walk) extend(path []*pki.Certificate) ([]*pki.Certificate, *pki.Refusal) {
 	last := path[len(path)-1]
 	for _, r := range w.store.Roots {
-		if bytes.Equal(r.Raw, last.Raw) {
+		if bytes.Equal(r.Raw, last.Raw) && Root(r) {
 			return path, w.revocation(path)
 		}
 	}
@@ -170,8 +196,11 @@ func within(path []*pki.Certificate, c *pki.Certificate) bool {
 func (w *walk) checkIssuer(path []*pki.Certificate, issuer *pki.Certificate) *pki.Refusal {
 	last := path[len(path)-1]
 	x := issuer.X509
-	if !x.BasicConstraintsValid || !x.IsCA || x.KeyUsage != 0 && x.KeyUsage&x509.KeyUsageCertSign == 0 {
+	if !x.BasicConstraintsValid || !x.IsCA || !allows(issuer, x509.KeyUsageCertSign) {
 		return refuse("issuer-not-ca", "%s was issued by %s, which is not an authority", last, issuer)
+	}
+	if !points(last, issuer) {
+		return refuse("issuer-not-ca", "%s names another key or certificate of its issuer than %s", last, issuer)
 	}
 	if x.MaxPathLen > 0 || x.MaxPathLenZero {
 		between := 0
@@ -215,4 +244,38 @@ func (w *walk) revocation(path []*pki.Certificate) *pki.Refusal {
 		}
 	}
 	return nil
+}
+
+// points tells whether authorityKeyIdentifier of a certificate, as far as it is there, names issuer (RFC 5280 section
+// 4.2.1.1): the key by its identifier, the certificate by its own issuer and number.
+func points(last, issuer *pki.Certificate) bool {
+	if id := issuer.X509.SubjectKeyId; len(last.X509.AuthorityKeyId) > 0 && len(id) > 0 && !bytes.Equal(last.X509.AuthorityKeyId, id) {
+		return false
+	}
+	value := extension(last, "2.5.29.35")
+	if value == nil {
+		return true
+	}
+	in := cryptobyte.String(value)
+	var seq, names, serial cryptobyte.String
+	var named, numbered bool
+	if !in.ReadASN1(&seq, der.SEQUENCE) || !in.Empty() || !seq.SkipOptionalASN1(context(0)) ||
+		!seq.ReadOptionalASN1(&names, &named, context(1).Constructed()) ||
+		!seq.ReadOptionalASN1(&serial, &numbered, context(2)) || !seq.Empty() {
+		return false
+	}
+	for named && !names.Empty() {
+		var one, name cryptobyte.String
+		var tag der.Tag
+		if !names.ReadAnyASN1(&one, &tag) {
+			return false
+		}
+		if tag != context(4).Constructed() {
+			continue
+		}
+		if !one.ReadASN1Element(&name, der.SEQUENCE) || !bytes.Equal(name, issuer.X509.RawIssuer) {
+			return false
+		}
+	}
+	return !numbered || new(big.Int).SetBytes(serial).Cmp(issuer.X509.SerialNumber) == 0
 }

@@ -1,4 +1,4 @@
-package message
+package pki
 
 import (
 	"unicode/utf8"
@@ -18,7 +18,7 @@ func CertificateShape(raw []byte) bool {
 	}
 	var version, validity, key, unique cryptobyte.String
 	var present bool
-	if !tbs.ReadOptionalASN1(&version, &present, context(0)) || present && (!version.SkipASN1(der.INTEGER) || !version.Empty()) ||
+	if !tbs.ReadOptionalASN1(&version, &present, contextTag(0)) || present && (!version.SkipASN1(der.INTEGER) || !version.Empty()) ||
 		!tbs.SkipASN1(der.INTEGER) || !algorithmShape(&tbs) || !nameShape(&tbs) ||
 		!tbs.ReadASN1(&validity, der.SEQUENCE) || !timeShape(&validity) || !timeShape(&validity) || !validity.Empty() || !nameShape(&tbs) ||
 		!tbs.ReadASN1(&key, der.SEQUENCE) || !algorithmShape(&key) || !key.SkipASN1(der.BIT_STRING) || !key.Empty() {
@@ -69,15 +69,19 @@ func signedShape(raw []byte) (cryptobyte.String, bool) {
 }
 
 func algorithmShape(s *cryptobyte.String) bool {
-	_, ok := ReadAlgorithm(s)
+	_, ok := readAlgorithm(s)
 	return ok
 }
 
+// timeShape skips a time as RFC 5280 section 4.1.2.5 wants it: to the second, in UTC.
 func timeShape(s *cryptobyte.String) bool {
+	var text cryptobyte.String
+	size := len("20060102150405Z")
 	if s.PeekASN1Tag(der.UTCTime) {
-		return s.SkipASN1(der.UTCTime)
+		size = len("060102150405Z")
+		return s.ReadASN1(&text, der.UTCTime) && len(text) == size && text[size-1] == 'Z'
 	}
-	return s.SkipASN1(der.GeneralizedTime)
+	return s.ReadASN1(&text, der.GeneralizedTime) && len(text) == size && text[size-1] == 'Z'
 }
 
 // nameShape skips a Name: a SEQUENCE of SETs of { OID, string }.
@@ -120,7 +124,7 @@ func stringShape(tag der.Tag, value []byte) bool {
 func wrappedExtensions(s *cryptobyte.String, tag uint8) bool {
 	var wrapped cryptobyte.String
 	var present bool
-	return s.ReadOptionalASN1(&wrapped, &present, context(tag)) && (!present || extensionsShape(&wrapped) && wrapped.Empty())
+	return s.ReadOptionalASN1(&wrapped, &present, contextTag(tag)) && (!present || extensionsShape(&wrapped) && wrapped.Empty())
 }
 
 func extensionsShape(s *cryptobyte.String) bool {
@@ -136,3 +140,5 @@ func extensionsShape(s *cryptobyte.String) bool {
 	}
 	return true
 }
+
+func contextTag(n uint8) der.Tag { return der.Tag(n).Constructed().ContextSpecific() }
