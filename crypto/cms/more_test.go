@@ -211,7 +211,7 @@ func strangeTexts(w *world) []attack {
 		text("base64 with spaces", b64[:8]+" "+b64[8:], "not-der"),
 		text("base64 of URLs", "_-"+b64[2:], "not-der"),
 		text("base64 cut short", b64[:len(b64)/2-len(b64)/2%4], "not-der"),
-		text("base64 twice", b64+"\n"+b64, "not-der"),
+		text("base64 twice", base64.StdEncoding.EncodeToString(append(bytes.Clone(good), good...)), "trailing-data"),
 		text("base64 after a mark of UTF-8", "\ufeff"+b64, "not-der"),
 		text("hexadecimal", "308006092a", "not-der"),
 		{name: "DER after a blank", sig: append([]byte(" "), good...), want: "not-der"},

@@ -1,11 +1,11 @@
 package cms
 
 import (
-	_ "embed" // the texts of the refusal codes
 	"fmt"
 	"strings"
 	"time"
 
+	"bankconnector/crypto/cms/codes"
 	"bankconnector/crypto/pki"
 )
 
@@ -21,9 +21,6 @@ const (
 	Revoked       Status = "revoked"        // certificate revoked at receipt
 	Unchecked     Status = "unchecked"      // cannot tell now whether the certificate is revoked: hold the document
 )
-
-//go:embed codes.txt
-var codesText string
 
 // Verdict is what Verify found.
 type Verdict struct {
@@ -81,7 +78,7 @@ func (v Verdict) Text(lang string) string {
 		}
 		return fmt.Sprintf("The signature is good: %s.", v.Signer.Subject().Text)
 	}
-	what, todo := explain(v.Code, lang)
+	what, todo := codes.Explain(v.Code, lang)
 	if lang == "ru" {
 		return fmt.Sprintf("%s Подробно (%s): %s. Что делать: %s", what, v.Code, v.Detail, todo)
 	}
@@ -89,31 +86,4 @@ func (v Verdict) Text(lang string) string {
 }
 
 // Codes lists every refusal code that Verify can give.
-func Codes() []string {
-	var all []string
-	for line := range strings.Lines(codesText) {
-		if strings.HasPrefix(line, "[") {
-			all = append(all, strings.Trim(line, "[]\n"))
-		}
-	}
-	return all
-}
-
-// explain gives the two sentences of a code.
-func explain(code, lang string) (what, todo string) {
-	if lang != "ru" {
-		lang = "en"
-	}
-	_, block, _ := strings.Cut(codesText, "\n["+code+"]\n")
-	block, _, _ = strings.Cut(block, "\n[")
-	for line := range strings.Lines(block) {
-		key, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		switch key {
-		case lang:
-			what = text
-		case "bank-" + lang:
-			todo = text
-		}
-	}
-	return what, todo
-}
+func Codes() []string { return codes.All() }

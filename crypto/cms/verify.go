@@ -110,12 +110,12 @@ func (p *Policy) readBag(m *message.Message) (*bag, *pki.Refusal) {
 		} else if !p.LooseBag {
 			return nil, refuse("certificates", "certificate %d of the message: %v", i+1, err)
 		}
-		if !p.LooseBag && !pki.CertificateShape(raw) {
+		if !p.LooseBag && !pki.WellFormed(raw, false) {
 			return nil, refuse("certificates", "certificate %d of the message is malformed", i+1)
 		}
 	}
 	for i, raw := range m.CRLs {
-		if !p.LooseBag && !pki.CRLShape(raw) {
+		if !p.LooseBag && !pki.WellFormed(raw, true) {
 			return nil, refuse("certificates", "CRL %d of the message is malformed", i+1)
 		}
 	}

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
+
+	"bankconnector/crypto/pki/shape"
 )
 
 // Certificate is an X.509 certificate whose key is fit for use: read by the standard library for names, times and
@@ -73,7 +75,7 @@ func ParseCertificate(raw []byte) (*Certificate, error) {
 		return nil, refusal
 	}
 	c.Key = key
-	if !CertificateShape(raw) {
+	if !shape.Certificate(raw) {
 		return nil, refuse(codeCertificate, "not built as RFC 5280 has it: an element too many, a time without seconds or in another zone, a malformed name or extension")
 	}
 	parsed, err := x509.ParseCertificate(c.Raw)
@@ -145,6 +147,15 @@ func ReadCertificates(data []byte) ([]*Certificate, error) {
 		return nil, fmt.Errorf("read certificates: %w", refuse(codeCertificate, "damaged PEM"))
 	}
 	return all, nil
+}
+
+// WellFormed tells whether raw is built as a Certificate, or with list as a CertificateList (RFC 5280 sections 4.1 and
+// 5.1), in every part; what it says is not looked at.
+func WellFormed(raw []byte, list bool) bool {
+	if list {
+		return shape.List(raw)
+	}
+	return shape.Certificate(raw)
 }
 
 // MarshalCertificate writes a certificate as PEM.

@@ -2,17 +2,10 @@ package pki
 
 import (
 	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/pbkdf2"
-	"crypto/sha1" //nolint:gosec // PBKDF2's default PRF in RFC 8018, met in old key files
-	"crypto/sha256"
-	"crypto/sha512"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -23,24 +16,18 @@ import (
 	der "golang.org/x/crypto/cryptobyte/asn1"
 
 	"bankconnector/crypto/gost"
+	"bankconnector/crypto/pki/pbes"
 )
 
 const (
 	pemPlain  = "PRIVATE KEY"
 	pemLocked = "ENCRYPTED PRIVATE KEY"
 
-	oidPBES2   = "1.2.840.113549.1.5.13"
-	oidPBKDF2  = "1.2.840.113549.1.5.12"
-	oidHMAC256 = "1.2.840.113549.2.9"
-	oidAES256  = "2.16.840.1.101.3.4.1.42"
-
-	maxKeyFile    = 64 << 10
-	maxIterations = 10_000_000
-	newIterations = 600_000
+	maxKeyFile = 64 << 10
 )
 
-// ReadPrivateKey reads a PKCS#8 key (RFC 5958), PEM or DER. password opens an encrypted one (PBES2 with PBKDF2 and
-// AES-CBC, what `openssl pkcs8 -topk8` writes) and is ignored for a plain one. Keys too weak to be trusted are
+// ReadPrivateKey reads a PKCS#8 key (RFC 5958), PEM or DER. password opens an encrypted one (PBES2 with PBKDF2 or
+// scrypt and AES-CBC, what `openssl pkcs8 -topk8` writes) and is ignored for a plain one. Keys too weak to be trusted are
 // refused with a *Refusal. No error ever repeats octets of the key or of the password.
 func ReadPrivateKey(data, password []byte) (PrivateKey, error) {
 	body := data
@@ -64,7 +51,7 @@ func ReadPrivateKey(data, password []byte) (PrivateKey, error) {
 	if len(password) == 0 {
 		return nil, errors.New("read private key: the key is encrypted and no password was given")
 	}
-	plain, err := unlock(seq, password)
+	plain, err := pbes.Unlock(seq, password)
 	if err != nil {
 		return nil, fmt.Errorf("read private key: %w", err)
 	}
@@ -200,135 +187,11 @@ func LockPrivateKey(k PrivateKey, password []byte, rand io.Reader) ([]byte, erro
 		return nil, err
 	}
 	defer clear(body)
-	random := make([]byte, 32)
-	if _, err := io.ReadFull(rand, random); err != nil {
-		return nil, fmt.Errorf("lock private key: %w", err)
-	}
-	salt, iv := random[:16], random[16:]
-	key, err := pbkdf2.Key(sha256.New, string(password), salt, newIterations, 32)
-	if err != nil {
-		return nil, fmt.Errorf("lock private key: %w", err)
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("lock private key: %w", err)
-	}
-	pad := aes.BlockSize - len(body)%aes.BlockSize
-	locked := append(bytes.Clone(body), bytes.Repeat([]byte{byte(pad)}, pad)...)
-	cipher.NewCBCEncrypter(block, iv).CryptBlocks(locked, locked)
-	out, err := buildLocked(salt, iv, locked)
+	out, err := pbes.Lock(body, password, rand)
 	if err != nil {
 		return nil, fmt.Errorf("lock private key: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: pemLocked, Bytes: out}), nil
-}
-
-func buildLocked(salt, iv, locked []byte) ([]byte, error) {
-	var b cryptobyte.Builder
-	seq := func(b *cryptobyte.Builder, name string, params func(*cryptobyte.Builder)) {
-		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(oid(name))
-			params(b)
-		})
-	}
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		seq(b, oidPBES2, func(b *cryptobyte.Builder) {
-			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-				seq(b, oidPBKDF2, func(b *cryptobyte.Builder) {
-					b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-						b.AddASN1OctetString(salt)
-						b.AddASN1Int64(newIterations)
-						seq(b, oidHMAC256, func(b *cryptobyte.Builder) { b.AddASN1NULL() })
-					})
-				})
-				seq(b, oidAES256, func(b *cryptobyte.Builder) { b.AddASN1OctetString(iv) })
-			})
-		})
-		b.AddASN1OctetString(locked)
-	})
-	return b.Bytes()
-}
-
-// unlock opens EncryptedPrivateKeyInfo (RFC 8018 section 6.2).
-func unlock(seq cryptobyte.String, password []byte) ([]byte, error) {
-	outer, ok := readAlgorithm(&seq)
-	var locked []byte
-	if !ok || !seq.ReadASN1Bytes(&locked, der.OCTET_STRING) || !seq.Empty() {
-		return nil, errors.New("malformed encrypted PKCS#8")
-	}
-	if outer.oid != oidPBES2 {
-		return nil, fmt.Errorf("key encryption %s is not supported; write the key anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc", outer.oid)
-	}
-	params := cryptobyte.String(outer.params)
-	var inner cryptobyte.String
-	if !params.ReadASN1(&inner, der.SEQUENCE) {
-		return nil, errors.New("malformed PBES2 parameters")
-	}
-	kdf, ok1 := readAlgorithm(&inner)
-	scheme, ok2 := readAlgorithm(&inner)
-	if !ok1 || !ok2 || !inner.Empty() {
-		return nil, errors.New("malformed PBES2 parameters")
-	}
-	size, ok := map[string]int{"2.16.840.1.101.3.4.1.2": 16, "2.16.840.1.101.3.4.1.22": 24, oidAES256: 32}[scheme.oid]
-	var iv []byte
-	ivs := cryptobyte.String(scheme.params)
-	if !ok || !ivs.ReadASN1Bytes(&iv, der.OCTET_STRING) || len(iv) != aes.BlockSize || len(locked) == 0 || len(locked)%aes.BlockSize != 0 {
-		return nil, fmt.Errorf("key cipher %s is not supported, AES-CBC is; write the key anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc", scheme.oid)
-	}
-	key, err := derive(kdf, password, size)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(key)
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	plain := make([]byte, len(locked))
-	cipher.NewCBCDecrypter(block, iv).CryptBlocks(plain, locked)
-	pad := int(plain[len(plain)-1])
-	if pad == 0 || pad > aes.BlockSize || !bytes.Equal(plain[len(plain)-pad:], bytes.Repeat([]byte{byte(pad)}, pad)) {
-		clear(plain)
-		return nil, errors.New("wrong password")
-	}
-	return plain[:len(plain)-pad], nil
-}
-
-// derive runs PBKDF2 (RFC 8018 section 5.2) with the PRF the file names.
-func derive(kdf algorithm, password []byte, size int) ([]byte, error) {
-	s := cryptobyte.String(kdf.params)
-	var seq cryptobyte.String
-	var salt []byte
-	var rounds, length int
-	if kdf.oid != oidPBKDF2 {
-		return nil, fmt.Errorf("key derivation %s is not supported, PBKDF2 is", kdf.oid)
-	}
-	if !s.ReadASN1(&seq, der.SEQUENCE) || !seq.ReadASN1Bytes(&salt, der.OCTET_STRING) || !seq.ReadASN1Integer(&rounds) {
-		return nil, errors.New("malformed PBKDF2 parameters")
-	}
-	if seq.PeekASN1Tag(der.INTEGER) && (!seq.ReadASN1Integer(&length) || length != size) {
-		return nil, errors.New("malformed PBKDF2 parameters")
-	}
-	prf := algorithm{oid: "1.2.840.113549.2.7"} // HMAC-SHA-1 is the default of RFC 8018
-	if !seq.Empty() {
-		var ok bool
-		if prf, ok = readAlgorithm(&seq); !ok || !seq.Empty() {
-			return nil, errors.New("malformed PBKDF2 parameters")
-		}
-	}
-	if rounds < 1 || rounds > maxIterations {
-		return nil, fmt.Errorf("%d rounds of key derivation, 1 to %d are allowed", rounds, maxIterations)
-	}
-	hashes := map[string]func() hash.Hash{
-		"1.2.840.113549.2.7": sha1.New, oidHMAC256: sha256.New,
-		"1.2.840.113549.2.10": sha512.New384, "1.2.840.113549.2.11": sha512.New,
-		"1.2.643.7.1.1.4.1": gost.NewStreebog256, "1.2.643.7.1.1.4.2": gost.NewStreebog512,
-	}
-	h, ok := hashes[prf.oid]
-	if !ok {
-		return nil, fmt.Errorf("key derivation hash %s is not supported", prf.oid)
-	}
-	return pbkdf2.Key(h, string(password), salt, rounds, size)
 }
 
 // ReadKeyFile reads an unencrypted PKCS#8 key from a file that only its owner can read (mode 0600 or 0400; a systemd

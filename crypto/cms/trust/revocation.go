@@ -103,7 +103,7 @@ func parseCRL(raw []byte) (*crl, error) {
 	}
 	s := cryptobyte.String(raw) // the library does not mind octets behind the list
 	var whole, algorithm cryptobyte.String
-	if !pki.CRLShape(raw) || !s.ReadASN1(&whole, der.SEQUENCE) || !s.Empty() || !whole.SkipASN1(der.SEQUENCE) || !whole.ReadASN1Element(&algorithm, der.SEQUENCE) {
+	if !pki.WellFormed(raw, true) || !s.ReadASN1(&whole, der.SEQUENCE) || !s.Empty() || !whole.SkipASN1(der.SEQUENCE) || !whole.ReadASN1Element(&algorithm, der.SEQUENCE) {
 		return nil, errors.New("malformed CRL, or octets behind it")
 	}
 	c := &crl{list: list, algorithm: algorithm, revoked: make(map[string]time.Time), proven: make(map[string]*pki.Refusal)}

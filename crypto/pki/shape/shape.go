@@ -1,24 +1,26 @@
-package pki
+// Package shape tells whether octets are built as RFC 5280 has certificates and lists, without any meaning.
+//
+// What comes along in a message is not relied on, but it must be what it claims to be; and crypto/x509 alone would let
+// octets behind an element pass that other tools stumble over. It is an inner room of crypto/pki and calls no other.
+package shape
 
 import (
+	"encoding/asn1"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// The shapes of RFC 5280 without any meaning: what comes along in a message is not relied on, but it must be what it
-// claims to be. crypto/x509 alone would let octets behind an element pass that other tools stumble over.
-
-// CertificateShape tells that raw is a Certificate (RFC 5280 section 4.1) in every part.
-func CertificateShape(raw []byte) bool {
+// Certificate tells that raw is a Certificate (RFC 5280 section 4.1) in every part.
+func Certificate(raw []byte) bool {
 	tbs, ok := signedShape(raw)
 	if !ok {
 		return false
 	}
 	var version, validity, key, unique cryptobyte.String
 	var present bool
-	if !tbs.ReadOptionalASN1(&version, &present, contextTag(0)) || present && (!version.SkipASN1(der.INTEGER) || !version.Empty()) ||
+	if !tbs.ReadOptionalASN1(&version, &present, context(0)) || present && (!version.SkipASN1(der.INTEGER) || !version.Empty()) ||
 		!tbs.SkipASN1(der.INTEGER) || !algorithmShape(&tbs) || !nameShape(&tbs) ||
 		!tbs.ReadASN1(&validity, der.SEQUENCE) || !timeShape(&validity) || !timeShape(&validity) || !validity.Empty() || !nameShape(&tbs) ||
 		!tbs.ReadASN1(&key, der.SEQUENCE) || !algorithmShape(&key) || !key.SkipASN1(der.BIT_STRING) || !key.Empty() {
@@ -32,8 +34,8 @@ func CertificateShape(raw []byte) bool {
 	return wrappedExtensions(&tbs, 3) && tbs.Empty()
 }
 
-// CRLShape tells that raw is a CertificateList (RFC 5280 section 5.1) in every part.
-func CRLShape(raw []byte) bool {
+// List tells that raw is a CertificateList (RFC 5280 section 5.1) in every part.
+func List(raw []byte) bool {
 	tbs, ok := signedShape(raw)
 	if !ok {
 		return false
@@ -69,8 +71,9 @@ func signedShape(raw []byte) (cryptobyte.String, bool) {
 }
 
 func algorithmShape(s *cryptobyte.String) bool {
-	_, ok := readAlgorithm(s)
-	return ok
+	var seq, params cryptobyte.String
+	var id asn1.ObjectIdentifier
+	return s.ReadASN1(&seq, der.SEQUENCE) && seq.ReadASN1ObjectIdentifier(&id) && (seq.Empty() || seq.ReadAnyASN1Element(&params, new(der.Tag)) && seq.Empty())
 }
 
 // timeShape skips a time as RFC 5280 section 4.1.2.5 wants it: to the second, in UTC.
@@ -124,7 +127,7 @@ func stringShape(tag der.Tag, value []byte) bool {
 func wrappedExtensions(s *cryptobyte.String, tag uint8) bool {
 	var wrapped cryptobyte.String
 	var present bool
-	return s.ReadOptionalASN1(&wrapped, &present, contextTag(tag)) && (!present || extensionsShape(&wrapped) && wrapped.Empty())
+	return s.ReadOptionalASN1(&wrapped, &present, context(tag)) && (!present || extensionsShape(&wrapped) && wrapped.Empty())
 }
 
 func extensionsShape(s *cryptobyte.String) bool {
@@ -141,4 +144,4 @@ func extensionsShape(s *cryptobyte.String) bool {
 	return true
 }
 
-func contextTag(n uint8) der.Tag { return der.Tag(n).Constructed().ContextSpecific() }
+func context(n uint8) der.Tag { return der.Tag(n).Constructed().ContextSpecific() }
