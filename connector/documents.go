@@ -58,7 +58,7 @@ func (a *app) documentsCommand() *cobra.Command {
 		Use: "show ID|KEY", Short: a.say("The life of one document, in words", "Жизнь одного документа словами"), Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.documentsShow(c.Context(), args[0]) },
 	}
-	c.AddCommand(a.configFlag(list), a.configFlag(show))
+	c.AddCommand(append(a.actCommands(), a.configFlag(list), a.configFlag(show))...)
 	return c
 }
 

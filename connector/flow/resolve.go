@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"bankconnector/connector/flow/act"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/flow/sealing"
@@ -32,15 +33,32 @@ func (v *visit) resolveOne(ctx context.Context, x sealing.Sealed) error {
 	}
 	found := rule.Find(v.bank.Delivery.Mode, rule.Sight{Temp: sight.Temp.size(), Final: sight.Final.size()}, x.FileSize)
 	v.Log.InfoContext(ctx, "resolved", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", x.ID), slog.Any("file", x.FileName), slog.Any("found", string(found)))
-	next := rule.Resolve(v.bank.Delivery.Mode, v.bank.Delivery.UnknownOutcome, found, rule.Unread)
+	policy, err := v.unknownOutcome(ctx, x)
+	if err != nil {
+		return err
+	}
+	next := rule.Resolve(v.bank.Delivery.Mode, policy, found, rule.Unread)
 	if next.Step == rule.ReadBack {
 		read, err := v.readBack(ctx, x)
 		if err != nil {
 			return err
 		}
-		next = rule.Resolve(v.bank.Delivery.Mode, v.bank.Delivery.UnknownOutcome, found, read)
+		next = rule.Resolve(v.bank.Delivery.Mode, policy, found, read)
 	}
 	return v.follow(ctx, x, found, next)
+}
+
+// unknownOutcome is what the bank's profile says about a delivery in doubt, or what a
+// person has decided about this one since: the same rename once more.
+func (v *visit) unknownOutcome(ctx context.Context, x sealing.Sealed) (string, error) {
+	if x.State != journal.Ambiguous {
+		return v.bank.Delivery.UnknownOutcome, nil
+	}
+	events, err := v.Book.Events(ctx, x.ID)
+	if err == nil && act.Renames(events) {
+		return rule.Reissue, nil
+	}
+	return v.bank.Delivery.UnknownOutcome, v.disk("find acts", err)
 }
 
 // follow takes the step that the rule gave.

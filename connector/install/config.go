@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/schedule"
@@ -31,6 +32,21 @@ type Config struct {
 	Calendar  CalendarDays   `yaml:"calendar"`
 
 	Checkpoint Checkpoint `yaml:"checkpoint"`
+	Approvals  Approvals  `yaml:"approvals"`
+}
+
+// Approvals are how many persons must do the same before an act on a document is done: 1,
+// or 2 for what no person should decide alone.
+type Approvals struct {
+	Release int `yaml:"release" jsonschema:"default=1,minimum=1,maximum=2"`
+	Reject  int `yaml:"reject" jsonschema:"default=1,minimum=1,maximum=2"`
+	Cancel  int `yaml:"cancel" jsonschema:"default=1,minimum=1,maximum=2"`
+	Resend  int `yaml:"resend" jsonschema:"default=1,minimum=1,maximum=2"`
+	Resolve int `yaml:"resolve" jsonschema:"default=1,minimum=1,maximum=2"`
+}
+
+func (a Approvals) of(name string) int {
+	return map[string]int{act.Release: a.Release, act.Reject: a.Reject, act.Cancel: a.Cancel, act.Resend: a.Resend, act.Resolve: a.Resolve}[name]
 }
 
 // Checkpoint is where signed heads of the journal go besides STATE_DIR/checkpoints, and

@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox"
+	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/flow"
@@ -46,6 +48,8 @@ type Installation struct {
 	opts   Options
 	signer *signing.Signer
 	keeper *evidence.Keeper
+	door   *control.Server
+	force  atomic.Pointer[Plan] // the configuration in force, for those who ask beside the daemon
 	lock   *spool.Lock
 }
 
@@ -94,7 +98,12 @@ func (in *Installation) open(ctx context.Context) (err error) {
 	if in.Courier, err = in.courier(ctx, in.Plan); err != nil {
 		return err
 	}
-	return in.announce(ctx, in.Plan)
+	if err := in.announce(ctx, in.Plan); err != nil {
+		return err
+	}
+	in.force.Store(in.Plan)
+	in.door, err = control.Listen(ctx, dir, in.answer)
+	return err
 }
 
 // openBook opens the journal, or begins it in a state folder that is new.
@@ -282,6 +291,7 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 		return errors.Join(err, own.Close())
 	}
 	in.Plan, in.Courier = p, c
+	in.force.Store(p)
 	return old.Close() // a visit under way that still signs with a token opens its session again
 }
 
@@ -306,6 +316,9 @@ func (in *Installation) keepsOpenBanks(ctx context.Context, p *Plan) error {
 // Close shuts the rooms in the reverse order of their opening.
 func (in *Installation) Close() error {
 	var errs []error
+	if in.door != nil {
+		errs = append(errs, in.door.Close())
+	}
 	if in.signer != nil {
 		errs = append(errs, in.signer.Close())
 	}

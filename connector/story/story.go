@@ -25,6 +25,7 @@ type told struct {
 	AnswerCode string `json:"answer_code"`
 	Cause      string `json:"cause"`
 	Act        string `json:"act"`
+	As         string `json:"as"`
 }
 
 // Tell says one event in words, in Russian or English (lang "ru" or "en").
@@ -75,8 +76,10 @@ func Tell(e journal.Event, lang string) string {
 		text = say("handed to the office", "передан в АИС")
 	case "incoming.cleaned":
 		text = say("removed from the bank's folder", "удалён из папки банка")
+	case "operator.acted":
+		text = strings.TrimSpace(fmt.Sprintf(say("a person decides: %s %s", "решение человека: %s %s"), b.Act, b.As))
 	default:
-		text = strings.TrimSpace(e.Kind + " " + b.Act)
+		text = e.Kind
 	}
 	if b.Reason != "" {
 		text += ": " + b.Reason

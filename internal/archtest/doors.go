@@ -23,6 +23,7 @@ var doors = map[string][]string{
 	"connector/story":    {"connector/journal"},
 	"connector/desk":     {"connector/flow/reading", "connector/spool", "banks", "formats"},
 	"connector/screen":   {"connector/flow", "banks"},
+	"connector/control":  {},
 	"connector/keys":     {"crypto/pki", "internal/durable"},
 	"connector/flow": {
 		"connector/journal", "connector/spool", "banks", "formats", "formats/envelope", "crypto/cms",

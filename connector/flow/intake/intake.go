@@ -243,7 +243,7 @@ func (d desk) tell(ctx context.Context, item spool.Item, a journal.Acceptance, r
 	if err != nil {
 		return err
 	}
-	notice, err := d.notice(item.Name, a, r)
+	notice, err := Notice(d.bank, d.Now(), item.Name, a, r)
 	if err == nil {
 		err = d.Office.Tell(a.Bank, notice)
 	}
@@ -268,16 +268,16 @@ func journalFaults(r *reading.Refusal) []journal.Fault {
 	return list
 }
 
-// notice is notsent_KEY.xml: a DocumentStateReceipt with an Errors entry per fault, in
+// Notice is notsent_KEY.xml: a DocumentStateReceipt with an Errors entry per fault, in
 // Russian, for the bailiffs' system shows it to a bailiff.
-func (d desk) notice(name string, a journal.Acceptance, r *reading.Refusal) (spool.File, error) {
+func Notice(b *banks.Bank, now time.Time, name string, a journal.Acceptance, r *reading.Refusal) (spool.File, error) {
 	id := spool.Digest([]byte(name + a.SourceSHA256))[:16]
 	key := a.InternalKey
 	if key == "" {
 		key = id
 	}
 	receipt := &formats.Receipt{
-		ReceiptID: "notsent-" + id, ReceiptDate: d.Now(), DocumentKey: key,
+		ReceiptID: "notsent-" + id, ReceiptDate: now, DocumentKey: key,
 		FileName: name, FileDigest: a.SourceSHA256, StateID: r.State, StateText: Clip(r.Reason),
 	}
 	for _, f := range r.Faults {
@@ -286,7 +286,7 @@ func (d desk) notice(name string, a journal.Acceptance, r *reading.Refusal) (spo
 	if len(r.Faults) == 0 {
 		receipt.Errors = []formats.ReceiptError{{Path: "/", Code: r.State, Text: Clip(r.Reason)}}
 	}
-	data, err := formats.Encode(receipt, d.bank.Format.Namespace)
+	data, err := formats.Encode(receipt, b.Format.Namespace)
 	return spool.File{Name: "notsent_" + key + ".xml", Data: data}, err
 }
 

@@ -59,9 +59,11 @@ type Watch struct {
 
 // Gate decides whether a document must wait for its base document, by rule.Released.
 // Stuck tells that it will wait for ever, for the base has ended without being confirmed.
+// Free tells that no base document of this program is on its way that it could overtake:
+// a person may let it go.
 type Gate struct {
-	Reason      string
-	Held, Stuck bool
+	Reason            string
+	Held, Stuck, Free bool
 }
 
 // Base looks at the base document of one that goes to bank b; base is "" for none.
@@ -72,13 +74,13 @@ func Base(ctx context.Context, book *journal.Book, b *banks.Bank, base string) (
 	x, err := book.ByKey(ctx, "office", base)
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
-		return Gate{Held: true, Reason: fmt.Sprintf("base document %s is not in the journal: it goes when the base is confirmed", base)}, nil
+		return Gate{Held: true, Free: true, Reason: fmt.Sprintf("base document %s is not in the journal: it goes when the base is confirmed", base)}, nil
 	case err != nil:
 		return Gate{}, fate.Disk(b.BIC, "find base document", err)
 	case x.Bank != string(b.BIC):
 		return Gate{Held: true, Stuck: true, Reason: fmt.Sprintf("base document %s went to bank %s", base, x.Bank)}, nil
 	case stuck(x.State):
-		return Gate{Held: true, Stuck: true, Reason: fmt.Sprintf("base document %s is %s: it will never be confirmed, a person releases, rejects or cancels this one", base, x.State)}, nil
+		return Gate{Held: true, Stuck: true, Free: true, Reason: fmt.Sprintf("base document %s is %s: it will never be confirmed, a person releases, rejects or cancels this one", base, x.State)}, nil
 	case !rule.Released(x.State):
 		return Gate{Held: true, Reason: fmt.Sprintf("waits until bank %s confirms base document %s (now %s)", x.Bank, base, x.State)}, nil
 	default:

@@ -149,6 +149,10 @@ type Act struct {
 	Exchange int64  `json:"exchange,omitempty"`
 	Bank     string `json:"bank,omitempty"` // "" = the bank of Exchange
 	Reason   string `json:"reason"`
+
+	As        string `json:"as,omitempty"`        // what he says became of the document
+	Confirmed bool   `json:"confirmed,omitempty"` // he confirms what only the bank can know
+	With      string `json:"with,omitempty"`      // who had proposed the same, where two must agree
 }
 
 // Key is one key or certificate with its end, for view keys_expiring.

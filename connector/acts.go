@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"bankconnector/connector/flow/act"
+	"bankconnector/connector/install"
+	"bankconnector/connector/journal"
+)
+
+// actCommands are what a person may decide about one document.
+func (a *app) actCommands() []*cobra.Command {
+	var list []*cobra.Command
+	for _, c := range []struct{ act, en, ru, long string }{
+		{act.Release, "Let a held document go", "Отпустить задержанный документ", a.say(
+			"The document goes with the next visit. A lifting does not overtake an arrest that is under way;\n--confirm says that its base document was carried out outside this program and will not come.",
+			"Документ уйдёт при следующем посещении. Отмена не обгоняет арест, который ещё в пути;\n--confirm означает: основной документ исполнен вне этой программы и не придёт.")},
+		{act.Reject, "Refuse a document that was not sealed yet; the office is told", "Отклонить документ, который ещё не запечатан; АИС получит уведомление", ""},
+		{act.Cancel, "Withdraw a document; the office is told", "Отменить документ; АИС получит уведомление", a.say(
+			"--confirm, needed in state Suspect, says that the bank has said that it does not have the document or will not act on it.",
+			"--confirm, нужный в состоянии Suspect, означает: банк сообщил, что документа у него нет или что он не будет исполнен.")},
+		{act.Resend, "Send the same bytes once more, under the same number", "Отправить те же байты ещё раз, под тем же номером", a.say(
+			"Without --confirm only where that provably cannot double the document (delivery.mode posix-rename: the same\nrename again). --confirm says that the bank has said that it does not have the document.",
+			"Без --confirm только там, где документ заведомо не удвоится (delivery.mode posix-rename: то же переименование\nещё раз). --confirm означает: банк сообщил, что документа у него нет.")},
+		{act.Resolve, "Say what became of a document in doubt", "Сказать, что стало с документом, исход которого неизвестен", a.say(
+			"--as look: the next visit looks at the bank's folder again. --as delivered, closed or rejected, with --confirm:\nthe bank has said so.",
+			"--as look: следующее посещение ещё раз посмотрит папку банка. --as delivered, closed или rejected, вместе с\n--confirm: так сообщил банк.")},
+	} {
+		list = append(list, a.actCommand(c.act, a.say(c.en, c.ru), c.long))
+	}
+	return list
+}
+
+func (a *app) actCommand(name, short, long string) *cobra.Command {
+	r := act.Request{Act: name}
+	c := &cobra.Command{
+		Use: name + " ID|KEY --reason TEXT", Short: short, Long: long, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.act(c.Context(), args[0], r) },
+	}
+	c.Flags().StringVar(&r.Reason, "reason", "", a.say("why; it stands in the journal for ever (required)", "почему; остаётся в журнале навсегда (обязательно)"))
+	if name != act.Reject {
+		c.Flags().BoolVar(&r.Confirm, "confirm", false, a.say("you confirm what only the bank can know; see above", "вы подтверждаете то, что может знать только банк; см. выше"))
+	}
+	if name == act.Resolve {
+		c.Flags().StringVar(&r.As, "as", act.AsLook, "look, delivered, closed, rejected")
+	}
+	return a.configFlag(c)
+}
+
+// unmistakable refuses a word that is the key of one document and the number of another.
+func (a *app) unmistakable(ctx context.Context, book *journal.Book, x journal.Exchange, ref string) error {
+	id, err := strconv.ParseInt(ref, 10, 64)
+	if err != nil || id == x.ID {
+		return nil
+	}
+	if other, err := book.Exchange(ctx, id); err == nil {
+		return withCode(exitData, fmt.Errorf(a.say("%s is the key of document %d and the id of document %d (key %s): name it by the other one",
+			"%s — ключ документа %d и номер документа %d (ключ %s): назовите его иначе"), ref, x.ID, other.ID, other.InternalKey))
+	}
+	return nil
+}
+
+// act finds the document and does the act, beside a daemon or without one.
+func (a *app) act(ctx context.Context, ref string, r act.Request) error {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return err
+	}
+	book, err := a.view(ctx)
+	if err != nil {
+		return err
+	}
+	x, err := find(ctx, book, ref)
+	if err == nil {
+		err = a.unmistakable(ctx, book, x, ref)
+	}
+	if err := errors.Join(err, book.Close()); err != nil {
+		return err
+	}
+	r.Exchange = x.ID
+	out, err := install.Act(ctx, plan, install.Options{Now: a.now, Log: a.logger()}, r)
+	var refusal *act.Refusal
+	if errors.As(err, &refusal) {
+		return withCode(exitData, errors.New(a.say(refusal.EN, refusal.RU)))
+	}
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.report(out)
+	}
+	switch {
+	case out.Waits:
+		a.printf(a.say("%s %s: recorded; another person must do the same before it happens\n", "%s %s: записано; то же должен сделать другой человек, тогда действие состоится\n"), r.Act, out.Key)
+	case !out.Changed:
+		a.printf(a.say("%s %s: done before, nothing was changed; it is %s\n", "%s %s: уже сделано, ничего не изменено; состояние %s\n"), r.Act, out.Key, out.To)
+	default:
+		a.printf(a.say("%s %s: %s -> %s\n", "%s %s: %s -> %s\n"), r.Act, out.Key, out.From, out.To)
+	}
+	return nil
+}
