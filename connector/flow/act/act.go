@@ -89,12 +89,12 @@ func (d *Desk) Do(ctx context.Context, actor string, r Request) (Outcome, error)
 	record := journal.Act{Act: r.Act, Exchange: c.ID, Reason: r.Reason, As: r.As, Confirmed: r.Confirm}
 	if d.Approvals(r.Act) > 1 {
 		first := proposal(events, r)
-		switch {
-		case first == "":
+		switch first {
+		case "":
 			record.Act += proposed
 			out.Waits, out.Changed = true, true
 			return out, d.write(ctx, actor, c, func(tx *journal.Tx) error { return tx.Act(record) })
-		case first == actor:
+		case actor:
 			return out, refuse("%s has proposed it and cannot approve it too: another person must do the same", "%s уже предложил это и не может сам утвердить: то же должен сделать другой человек", actor)
 		}
 		record.With = first
@@ -167,12 +167,11 @@ func (d *Desk) move(tx *journal.Tx, c Case, through []journal.State, reason stri
 	for _, to := range through {
 		change := journal.Change{Reason: reason}
 		if b, ok := d.Bank(banks.ID(c.Bank)); ok {
-			switch to {
-			case journal.Accepted, journal.Sealed:
+			switch { // what stays open has a new deadline
+			case to == journal.Accepted || to == journal.Sealed:
 				change = d.Deadline.Term(b, journal.Accepted, c.Kind, d.Now(), change)
-			case journal.Ambiguous, journal.Delivered:
+			case to == journal.Ambiguous || to == journal.Delivered:
 				change = d.Deadline.Term(b, journal.Delivered, c.Kind, d.Now(), change)
-			default:
 			}
 		}
 		if to == journal.Delivered {

@@ -93,12 +93,12 @@ func (c Case) release(r Request) (Step, *Refusal) {
 }
 
 func (c Case) reject() (Step, *Refusal) {
-	switch c.State {
-	case journal.Refused:
+	switch s := c.State; {
+	case s == journal.Refused:
 		return Step{Done: true}, nil
-	case journal.Accepted, journal.Held:
+	case s == journal.Accepted || s == journal.Held:
 		return Step{Through: []journal.State{journal.Refused}}, nil
-	case journal.Sealed:
+	case s == journal.Sealed:
 		return Step{}, refuse("it is sealed and has a number: use documents cancel", "он уже запечатан и имеет номер: используйте documents cancel")
 	default:
 		return Step{}, c.misplaced(Reject)
@@ -106,12 +106,12 @@ func (c Case) reject() (Step, *Refusal) {
 }
 
 func (c Case) cancel(r Request) (Step, *Refusal) {
-	switch c.State {
-	case journal.Cancelled:
+	switch s := c.State; {
+	case s == journal.Cancelled:
 		return Step{Done: true}, nil
-	case journal.Accepted, journal.Held, journal.Sealed:
+	case s == journal.Accepted || s == journal.Held || s == journal.Sealed:
 		return Step{Through: []journal.State{journal.Cancelled}}, nil
-	case journal.Suspect:
+	case s == journal.Suspect:
 		if !r.Confirm {
 			return Step{}, refuse("the bank may have it. If the bank has said that it does not, or that it will not act on it, repeat with --confirm",
 				"документ может быть у банка. Если банк сообщил, что его нет или что он не будет исполнен, повторите с --confirm")

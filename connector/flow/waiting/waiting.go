@@ -22,7 +22,7 @@ import (
 
 // Deadline says until when a document in this state must have come further, and by which
 // rule of law; from is the moment the term starts.
-type Deadline func(b *banks.Bank, state journal.State, kind string, from time.Time) (due time.Time, rule string)
+type Deadline func(b *banks.Bank, state journal.State, kind string, from time.Time) (due time.Time, law string)
 
 // Term puts the deadline of a document that enters a state into a change, with the time
 // from which people are warned.
