@@ -161,17 +161,20 @@ func (d *Desk) write(ctx context.Context, actor string, c Case, fn func(*journal
 	return nil
 }
 
+// terms are the deadlines of what stays open: to be on its way, or to be acknowledged.
+var terms = map[journal.State]journal.State{
+	journal.Accepted: journal.Accepted, journal.Sealed: journal.Accepted,
+	journal.Ambiguous: journal.Delivered, journal.Delivered: journal.Delivered,
+}
+
 // move takes the document through the states.
 func (d *Desk) move(tx *journal.Tx, c Case, through []journal.State, reason string) error {
 	from := c.State
 	for _, to := range through {
 		change := journal.Change{Reason: reason}
 		if b, ok := d.Bank(banks.ID(c.Bank)); ok {
-			switch { // what stays open has a new deadline
-			case to == journal.Accepted || to == journal.Sealed:
-				change = d.Deadline.Term(b, journal.Accepted, c.Kind, d.Now(), change)
-			case to == journal.Ambiguous || to == journal.Delivered:
-				change = d.Deadline.Term(b, journal.Delivered, c.Kind, d.Now(), change)
+			if term, open := terms[to]; open {
+				change = d.Deadline.Term(b, term, c.Kind, d.Now(), change)
 			}
 		}
 		if to == journal.Delivered {

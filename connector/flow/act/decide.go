@@ -2,6 +2,7 @@ package act
 
 import (
 	"fmt"
+	"slices"
 
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
@@ -93,34 +94,33 @@ func (c Case) release(r Request) (Step, *Refusal) {
 }
 
 func (c Case) reject() (Step, *Refusal) {
-	switch s := c.State; {
-	case s == journal.Refused:
+	if c.in(journal.Refused) {
 		return Step{Done: true}, nil
-	case s == journal.Accepted || s == journal.Held:
-		return Step{Through: []journal.State{journal.Refused}}, nil
-	case s == journal.Sealed:
+	}
+	if c.in(journal.Sealed) {
 		return Step{}, refuse("it is sealed and has a number: use documents cancel", "он уже запечатан и имеет номер: используйте documents cancel")
-	default:
+	}
+	if !c.in(journal.Accepted, journal.Held) {
 		return Step{}, c.misplaced(Reject)
 	}
+	return Step{Through: []journal.State{journal.Refused}}, nil
 }
 
 func (c Case) cancel(r Request) (Step, *Refusal) {
-	switch s := c.State; {
-	case s == journal.Cancelled:
+	if c.in(journal.Cancelled) {
 		return Step{Done: true}, nil
-	case s == journal.Accepted || s == journal.Held || s == journal.Sealed:
-		return Step{Through: []journal.State{journal.Cancelled}}, nil
-	case s == journal.Suspect:
-		if !r.Confirm {
-			return Step{}, refuse("the bank may have it. If the bank has said that it does not, or that it will not act on it, repeat with --confirm",
-				"документ может быть у банка. Если банк сообщил, что его нет или что он не будет исполнен, повторите с --confirm")
-		}
-		return Step{Through: []journal.State{journal.Cancelled}}, nil
-	default:
+	}
+	if c.in(journal.Suspect) && !r.Confirm {
+		return Step{}, refuse("the bank may have it. If the bank has said that it does not, or that it will not act on it, repeat with --confirm",
+			"документ может быть у банка. Если банк сообщил, что его нет или что он не будет исполнен, повторите с --confirm")
+	}
+	if !c.in(journal.Accepted, journal.Held, journal.Sealed, journal.Suspect) {
 		return Step{}, c.misplaced(Cancel)
 	}
+	return Step{Through: []journal.State{journal.Cancelled}}, nil
 }
+
+func (c Case) in(states ...journal.State) bool { return slices.Contains(states, c.State) }
 
 // posixRename is the only delivery mode in which a second rename of the same temporary file
 // provably cannot make a second copy: it is one step that consumes its source.
