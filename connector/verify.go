@@ -18,6 +18,7 @@ import (
 type verifyOptions struct {
 	file, store                string
 	checkpoints, keys, signers []string
+	quick                      bool
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -32,6 +33,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&o.checkpoints, "checkpoints", nil, "file of signed checkpoints, best one kept elsewhere (may be repeated)")
 	c.Flags().StringSliceVar(&o.keys, "checkpoint-key", nil, "public key of the checkpoints, checkpoint.pub (may be repeated)")
 	c.Flags().StringSliceVar(&o.signers, "signer", nil, "certificates of those who sign (may be repeated)")
+	c.Flags().BoolVar(&o.quick, "quick", false, "only the chain and the checkpoints: not the tables, the numbers, the stored documents or their signatures")
 	return a.configFlag(c)
 }
 
@@ -52,6 +54,7 @@ func (o verifyOptions) inquiry(config string) (q evidence.Inquiry, err error) {
 		return q, usage("--checkpoints needs --checkpoint-key: nothing in the file is worth anything without it")
 	}
 	q.Checkpoints = append(q.Checkpoints, o.checkpoints...)
+	q.Quick = o.quick
 	if o.store != "" {
 		q.Store = spool.ReadStore(o.store)
 	}

@@ -56,21 +56,14 @@ func cut(end int64, n int) []*span {
 	return out
 }
 
-// chain checks every event, on as many connections as there are processors,
-// and replays them meanwhile.
+// chain checks every event, on as many connections as there are processors.
 func (v *verification) chain(ctx context.Context) error {
-	end, err := v.c.Number(`SELECT max(seq) FROM event`)
-	if err != nil {
-		v.r.bad(1, "cannot be read: %v", err)
-		return nil
-	}
-	spans := cut(end, runtime.GOMAXPROCS(0))
+	spans := cut(v.end, runtime.GOMAXPROCS(0))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for _, s := range spans {
 		group.Go(func() error { return s.check(groupCtx, v.r.Path) })
 	}
-	replayed := v.replay(ctx)
-	if err := errors.Join(group.Wait(), replayed); err != nil {
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	v.r.Head = record.NoHash
@@ -83,12 +76,12 @@ func (v *verification) chain(ctx context.Context) error {
 			v.r.bad(f.seq, "%s", f.text)
 		}
 	}
-	return v.witness(ctx, end)
+	return nil
 }
 
 // witness holds the chain, whose every link is checked, against what is known from
 // outside: each time one row is looked up, so that memory does not grow with them.
-func (v *verification) witness(ctx context.Context, end int64) error {
+func (v *verification) witness(ctx context.Context) error {
 	if v.o.Checkpoints == nil {
 		return nil
 	}
@@ -101,7 +94,7 @@ func (v *verification) witness(ctx context.Context, end int64) error {
 		case err != nil:
 			v.r.bad(seq, "cannot be read: %v", err)
 		case row == nil:
-			v.r.bad(min(seq, end+1), "missing: a checkpoint from outside knows event %d, the end was cut off or an old copy restored", seq)
+			v.r.bad(min(seq, v.end+1), "missing: a checkpoint from outside knows event %d, the end was cut off or an old copy restored", seq)
 		case row.Str(0) != want:
 			v.r.bad(seq, "hash %s is not the checkpoint's %s: the journal was written anew", row.Str(0), want)
 		default:
@@ -167,35 +160,6 @@ func (s *span) event(f sqlite.Fields) {
 		s.relied(seq, f.Str(7))
 	}
 	s.last, s.prev, s.lastAt = seq, hash, at
-}
-
-// replay projects every event into the rebuilt tables. After the first
-// failure the rest would only repeat it.
-func (v *verification) replay(ctx context.Context) error {
-	if v.rebuilt == nil {
-		return nil
-	}
-	seq := int64(0)
-	var page record.Page
-	err := v.c.Each(`SELECT `+record.Columns+` FROM event ORDER BY seq`, func(f sqlite.Fields) error {
-		seq = f.Num(0)
-		if seq%1024 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		e, err := record.Read(f)
-		if err != nil {
-			return err
-		}
-		return page.Replay(v.rebuilt, &e)
-	})
-	if err == nil {
-		err = page.Tally(v.rebuilt)
-	}
-	if err != nil && ctx.Err() == nil {
-		v.r.bad(seq, "cannot be replayed: %v", err)
-		v.rebuilt = nil
-	}
-	return ctx.Err()
 }
 
 // Tail checks the last n events, that the projection stands at the same place

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
-	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
@@ -19,13 +21,13 @@ import (
 
 // Options say what else to look at.
 type Options struct {
-	// Store checks one file of the content store by its SHA-256; nil = the store is not checked.
+	// Store checks one file of the content store by its SHA-256, several at once; nil = the store is not checked.
 	Store func(sha256 string) error
 	// Checkpoints are event numbers and hashes known from outside; the chain must pass through each. nil = none is known.
 	Checkpoints iter.Seq2[int64, string]
 	// Further asks the same file what else the caller wants to know, on a read-only pool, after all the rest; nil = nothing.
 	Further func(db *sql.DB) error
-	// ChainOnly leaves out rebuilding the state tables, which takes most of the time.
+	// ChainOnly leaves out what takes most of the time: rebuilding the state tables, and SQLite's own check of the file.
 	ChainOnly bool
 	// Temp is where the state tables are rebuilt; "" = the system's folder for temporary files.
 	Temp string
@@ -69,8 +71,9 @@ type verification struct {
 	r       *Report
 	o       Options
 	c       *sqlite.Conn      // the journal, inside one read transaction
+	end     int64             // number of the last event
 	named   []map[string]bool // files of the store that only events name
-	rebuilt *sqlite.Conn      // nil when ChainOnly, or once a replay has failed
+	rebuilt *rebuilding       // nil when ChainOnly, or once a replay has failed
 }
 
 // Verify proves a journal, also a copy of one or the live file, and changes
@@ -107,14 +110,20 @@ func (v *verification) all(ctx context.Context) (err error) {
 	if len(v.r.Problems) > 0 && !v.readable() {
 		return nil
 	}
+	if v.end, err = v.c.Number(`SELECT max(seq) FROM event`); err != nil {
+		v.r.bad(1, "cannot be read: %v", err)
+		return nil
+	}
 	if !v.o.ChainOnly {
-		done, err := v.startRebuild()
-		if err != nil {
+		if v.rebuilt, err = rebuild(v.o.Temp); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, done()) }()
+		defer func(r *rebuilding) { err = errors.Join(err, r.close()) }(v.rebuilt)
 	}
-	if err := v.chain(ctx); err != nil {
+	if err := v.read(ctx); err != nil {
+		return err
+	}
+	if err := v.witness(ctx); err != nil {
 		return err
 	}
 	if err := v.compare(ctx); err != nil {
@@ -150,45 +159,83 @@ func (v *verification) shape() error {
 	if len(changed) > 0 {
 		v.r.problem("schema was changed: %s", strings.Join(changed, ", "))
 	}
+	return nil
+}
+
+// whole asks SQLite for its own check of every page, index and constraint, on a connection
+// of its own.
+func whole(path string) (found []string, err error) {
+	c, err := sqlite.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
 	for _, check := range []string{"PRAGMA integrity_check(10)", "PRAGMA foreign_key_check"} {
-		err := v.c.Each(check, func(f sqlite.Fields) error {
+		err := c.Each(check, func(f sqlite.Fields) error {
 			if f.Str(0) != "ok" {
-				v.r.problem("%s: %v", check, f)
+				found = append(found, fmt.Sprintf("%s: %v", check, f))
 			}
 			return nil
 		})
 		if err != nil {
-			v.r.problem("%s: %v", check, err)
+			found = append(found, fmt.Sprintf("%s: %v", check, err))
 		}
 	}
+	return found, nil
+}
+
+// read looks at everything that is long, at once: SQLite's check of the file, the chain, and
+// the events once more for the tables.
+func (v *verification) read(ctx context.Context) error {
+	var sick []string
+	group, groupCtx := errgroup.WithContext(ctx)
+	if !v.o.ChainOnly {
+		group.Go(func() (err error) {
+			sick, err = whole(v.r.Path)
+			return err
+		})
+	}
+	group.Go(func() error { return v.chain(groupCtx) })
+	var unread *failed
+	if v.rebuilt != nil {
+		group.Go(func() error {
+			err := v.rebuilt.replay(groupCtx, v.events)
+			if errors.As(err, &unread) {
+				return nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, text := range sick {
+		v.r.problem("%s", text)
+	}
+	if unread != nil {
+		v.r.bad(unread.seq, "cannot be replayed: %v", unread.cause)
+		v.rebuilt = nil
+	}
 	return nil
+}
+
+// events gives every event in its order; a file that cannot be read is a failed event.
+func (v *verification) events(fn func(sqlite.Fields) error) error {
+	seq, mine := int64(0), error(nil)
+	err := v.c.Each(`SELECT `+record.Columns+` FROM event ORDER BY seq`, func(f sqlite.Fields) error {
+		seq = f.Num(0)
+		mine = fn(f)
+		return mine
+	})
+	if err != nil && mine == nil {
+		return &failed{seq + 1, err}
+	}
+	return err
 }
 
 func (v *verification) readable() bool {
 	_, err := v.c.One(`SELECT ` + record.Columns + ` FROM event LIMIT 1`)
 	return err == nil
-}
-
-// startRebuild makes an empty database for the replay.
-func (v *verification) startRebuild() (done func() error, err error) {
-	dir, err := os.MkdirTemp(v.o.Temp, "journal-verify-")
-	if err != nil {
-		return nil, err
-	}
-	c, err := sqlite.Scratch(filepath.Join(dir, "rebuilt.db"))
-	if err == nil {
-		if _, _, err = sqlite.Migrate(c, record.Migrations()); err == nil {
-			err = c.Script("BEGIN")
-		}
-		if err != nil {
-			err = errors.Join(err, c.Close())
-		}
-	}
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	v.rebuilt = c
-	return func() error { return errors.Join(c.Close(), os.RemoveAll(dir)) }, nil
 }
 
 // compare walks every state table beside its rebuilt twin.
@@ -211,13 +258,12 @@ func (v *verification) compare(ctx context.Context) error {
 }
 
 func (v *verification) compareTable(ctx context.Context, table, key string) error {
-	query := `SELECT * FROM ` + table + ` ORDER BY ` + key
-	want, err := v.rebuilt.Query(query)
+	want, err := v.rebuilt.table(table, key)
 	if err != nil {
 		return err
 	}
-	defer want.Close()
-	got, err := v.c.Query(query)
+	defer want.close()
+	got, err := v.c.Query(`SELECT * FROM ` + table + ` ORDER BY ` + key)
 	if err != nil {
 		v.r.problem("table %s cannot be read: %v", table, err)
 		return nil
@@ -227,7 +273,7 @@ func (v *verification) compareTable(ctx context.Context, table, key string) erro
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w, err := want.Next()
+		w, err := want.next()
 		if err != nil {
 			return err
 		}
@@ -240,7 +286,7 @@ func (v *verification) compareTable(ctx context.Context, table, key string) erro
 			return nil
 		}
 		v.r.Rows++
-		if text := difference(want.Names(), w, g); text != "" {
+		if text := difference(got.Names(), w, g); text != "" {
 			v.r.problem("table %s (%s): %s", table, key, text)
 			return nil // one difference shifts all that follows
 		}
@@ -274,21 +320,28 @@ func same(want, got any) bool {
 	}
 }
 
-// store asks for every file that the journal names.
+// store asks for every file that the journal names, several at once.
 func (v *verification) store(ctx context.Context) error {
 	if v.o.Store == nil {
 		return nil
 	}
-	return v.c.Each(`SELECT source_sha256 FROM exchange WHERE source_sha256 <> ''
+	var mu sync.Mutex
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(2 * runtime.GOMAXPROCS(0))
+	err := v.c.Each(`SELECT source_sha256 FROM exchange WHERE source_sha256 <> ''
 		UNION SELECT file_sha256 FROM exchange WHERE file_sha256 <> ''
 		UNION SELECT sha256 FROM source UNION SELECT sha256 FROM arrival`, func(f sqlite.Fields) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		v.r.Digests++
-		if err := v.o.Store(f.Str(0)); err != nil {
-			v.r.problem("store: %s: %v", f.Str(0), err)
-		}
-		return nil
+		digest := f.Str(0)
+		group.Go(func() error {
+			if err := v.o.Store(digest); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				v.r.problem("store: %s: %v", digest, err)
+			}
+			return groupCtx.Err()
+		})
+		return groupCtx.Err()
 	})
+	return errors.Join(err, group.Wait())
 }

@@ -1,0 +1,252 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/sqlite"
+)
+
+// rebuilding makes the state tables once more from the events. Every table but a few small
+// ones is a bank's own, so that the banks are shared out over as many databases as there are
+// processors; an event of no bank is projected in each of them.
+type rebuilding struct {
+	dir   string
+	parts []*sqlite.Conn
+}
+
+const (
+	batchSize = 512
+	tallyEach = 16
+)
+
+// lean is the schema without what only speeds queries up or forbids what cannot happen
+// here: the journal's own indexes are checked by SQLite.
+func lean(c *sqlite.Conn) error {
+	var drop strings.Builder
+	err := c.Each(`SELECT type, name FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL`, func(f sqlite.Fields) error {
+		fmt.Fprintf(&drop, "DROP %s %s;", f.Str(0), f.Str(1))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.Script(drop.String() + "PRAGMA foreign_keys=OFF; BEGIN")
+}
+
+// rebuild opens empty databases in a new folder below temp.
+func rebuild(temp string) (r *rebuilding, err error) {
+	r = &rebuilding{}
+	if r.dir, err = os.MkdirTemp(temp, "journal-verify-"); err != nil {
+		return nil, err
+	}
+	for i := range runtime.GOMAXPROCS(0) {
+		c, err := sqlite.Scratch(filepath.Join(r.dir, fmt.Sprintf("rebuilt%d.db", i)))
+		if err == nil {
+			r.parts = append(r.parts, c)
+			_, _, err = sqlite.Migrate(c, record.Migrations())
+		}
+		if err == nil {
+			err = lean(c)
+		}
+		if err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
+	return r, nil
+}
+
+func (r *rebuilding) close() error {
+	var errs []error
+	for _, c := range r.parts {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
+}
+
+// failed is an event that cannot be projected.
+type failed struct {
+	seq   int64
+	cause error
+}
+
+func (f *failed) Error() string { return f.cause.Error() }
+
+// replay projects every event that read gives, in order. After the first failure the rest
+// would only repeat it: it returns a *failed.
+func (r *rebuilding) replay(ctx context.Context, read func(fn func(sqlite.Fields) error) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	queues := make([]chan []record.Event, len(r.parts))
+	for i, c := range r.parts {
+		queues[i] = make(chan []record.Event, 4)
+		group.Go(func() error {
+			var page record.Page
+			for n := 1; ; n++ {
+				events, more := <-queues[i]
+				if !more {
+					return page.Tally(c)
+				}
+				for j := range events {
+					if err := page.Replay(c, &events[j]); err != nil {
+						return &failed{events[j].Seq, err}
+					}
+				}
+				if n%tallyEach == 0 { // what is counted in memory must not grow with the journal
+					if err := page.Tally(c); err != nil {
+						return err
+					}
+				}
+			}
+		})
+	}
+	group.Go(func() error {
+		defer func() {
+			for _, q := range queues {
+				close(q)
+			}
+		}()
+		return deal(ctx, queues, read)
+	})
+	return group.Wait()
+}
+
+// deal gives each event to the part of its bank, those of no bank to every part.
+func deal(ctx context.Context, queues []chan []record.Event, read func(fn func(sqlite.Fields) error) error) error {
+	batches := make([][]record.Event, len(queues))
+	send := func(i int) error {
+		select {
+		case queues[i] <- batches[i]:
+			batches[i] = nil
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	add := func(i int, e record.Event) error {
+		if batches[i] == nil {
+			batches[i] = make([]record.Event, 0, batchSize)
+		}
+		if batches[i] = append(batches[i], e); len(batches[i]) < batchSize {
+			return nil
+		}
+		return send(i)
+	}
+	err := read(func(f sqlite.Fields) error {
+		e, err := record.Read(f)
+		if err != nil {
+			return &failed{f.Num(0), err}
+		}
+		if e.Bank != "" {
+			return add(part(e.Bank, len(queues)), e)
+		}
+		for i := range queues {
+			if err := add(i, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for i := range batches {
+		if err == nil && len(batches[i]) > 0 {
+			err = send(i)
+		}
+	}
+	return err
+}
+
+// part is where a bank's rows are rebuilt.
+func part(bank string, of int) int {
+	h := fnv.New32a()
+	h.Write([]byte(bank))
+	return int(h.Sum32() % uint32(of)) //nolint:gosec // a count of processors
+}
+
+// merged reads one table of all parts in the order of its key. A row that stands in
+// several of them is from an event of no bank, and counts once.
+type merged struct {
+	cursors []*sqlite.Cursor
+	rows    []sqlite.Fields // the next one of each, nil at its end
+	key     []int           // places of the key columns
+	last    sqlite.Fields
+}
+
+func (r *rebuilding) table(table, key string) (m *merged, err error) {
+	m = &merged{rows: make([]sqlite.Fields, len(r.parts))}
+	for i, c := range r.parts {
+		cursor, err := c.Query(`SELECT * FROM ` + table + ` ORDER BY ` + key)
+		if err != nil {
+			return nil, errors.Join(err, m.close())
+		}
+		m.cursors = append(m.cursors, cursor)
+		if m.rows[i], err = cursor.Next(); err != nil {
+			return nil, errors.Join(err, m.close())
+		}
+	}
+	for _, column := range strings.Split(key, ", ") {
+		for i, name := range m.cursors[0].Names() {
+			if name == column {
+				m.key = append(m.key, i)
+			}
+		}
+	}
+	return m, nil
+}
+
+func (m *merged) close() error {
+	var errs []error
+	for _, c := range m.cursors {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// next is the next row, valid until the one after it, or nil at the end.
+func (m *merged) next() (sqlite.Fields, error) {
+	least := -1
+	for i, row := range m.rows {
+		if row != nil && (least < 0 || m.compare(row, m.rows[least]) < 0) {
+			least = i
+		}
+	}
+	if least < 0 {
+		return nil, nil
+	}
+	m.last = append(m.last[:0], m.rows[least]...)
+	for i, row := range m.rows {
+		if row == nil || m.compare(row, m.last) != 0 {
+			continue
+		}
+		var err error
+		if m.rows[i], err = m.cursors[i].Next(); err != nil {
+			return nil, err
+		}
+	}
+	return m.last, nil
+}
+
+// compare orders rows as SQLite orders the columns of a key: numbers by size, text by octets.
+func (m *merged) compare(a, b sqlite.Fields) int {
+	for _, i := range m.key {
+		x, y := a.Num(i), b.Num(i)
+		if d := strings.Compare(a.Str(i), b.Str(i)); d != 0 || x == y {
+			if d != 0 {
+				return d
+			}
+			continue
+		}
+		if x < y {
+			return -1
+		}
+		return 1
+	}
+	return 0
+}
