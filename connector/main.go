@@ -8,6 +8,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -17,8 +19,25 @@ import (
 	_ "time/tzdata" // a machine without a zone database must not move a deadline
 )
 
-func main() {
-	os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+func main() { os.Exit(process()) }
+
+// process is the whole program as a process of its own: what a test does not do to itself.
+func process() int {
+	if err := keepMemory(); err != nil {
+		fmt.Fprintf(os.Stderr, "bankconnector: keys could end in a core dump: %v\n", err)
+	}
+	return Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+// keepMemory keeps keys and PINs in this process: no core file is written of it, or of what it starts, and nobody but
+// root may look into its memory (prctl(2), PR_SET_DUMPABLE). The unit says the same by LimitCORE; this holds for commands
+// at a terminal as well.
+func keepMemory() error {
+	limit := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {
+		return errors.Join(limit, fmt.Errorf("prctl: %w", errno))
+	}
+	return limit
 }
 
 // Main runs one command line and returns its exit code: the whole program but for the

@@ -90,6 +90,9 @@ func (c *Command) sign(ctx context.Context, certificate string, content []byte) 
 		if pin, err = banks.ReadSecret(c.PINFile); err != nil {
 			return nil, err
 		}
+		if slices.ContainsFunc(c.Argv, func(a string) bool { return strings.Contains(a, pin.Reveal()) }) {
+			return nil, errors.New("argv holds the PIN, which every user of this machine could read there; it goes to standard input, or as {pin_file}")
+		}
 	}
 	put := strings.NewReplacer("{in}", in, "{out}", out, "{cert}", certificate, "{pin_file}", c.PINFile)
 	var args []string

@@ -232,6 +232,44 @@ func TestCommand(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "shell")); err == nil {
 		t.Error("a shell read the arguments")
 	}
+	t.Run("LoosePIN", func(t *testing.T) {
+		loose := write(t, dir, "loose", []byte("4711\n"))
+		must(t, os.Chmod(loose, 0o640))
+		c := run(sign, "{in}", "{cert}", "{out}")
+		c.PINFile = loose
+		if _, err := Open(t.Context(), config(Next{CertificateFile: n.CertificateFile, Command: c}), now()); err == nil || !strings.Contains(err.Error(), "chmod 600 "+loose) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("PINInArguments", func(t *testing.T) {
+		c := config(Next{CertificateFile: n.CertificateFile, Command: run(sign, "-pin", "4711", "{in}", "{cert}", "{out}")})
+		c.Command.PINFile = pin
+		if _, err := Open(t.Context(), c, now()); err == nil || !strings.Contains(err.Error(), "argv holds the PIN") || strings.Contains(err.Error(), "4711") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("WhatOthersSeeOfTheProgram", func(t *testing.T) {
+		t.Setenv("CREDENTIALS_DIRECTORY", dir)
+		seen := filepath.Join(dir, "seen")
+		looks := tool(t, dir, "looks", `cat /proc/$$/cmdline /proc/$$/environ | tr '\0' '\n' > `+seen+`; grep 'Max core' /proc/$$/limits >> `+seen+`; `+openssl+`-cades -outform DER -out "$3"`)
+		key, err := os.ReadFile(n.KeyFile)
+		must(t, err)
+		c := run(looks, "{in}", "{cert}", "{out}", "{pin_file}")
+		c.PINFile = pin
+		s, err := Open(t.Context(), config(Next{CertificateFile: n.CertificateFile, Command: c}), now())
+		must(t, err)
+		must(t, s.Close())
+		text, err := os.ReadFile(seen)
+		must(t, err)
+		for _, secret := range append(strings.Fields(string(key))[3:5], "4711", "CREDENTIALS_DIRECTORY") {
+			if strings.Contains(string(text), secret) {
+				t.Errorf("%q shows in arguments or environment:\n%s", secret, text)
+			}
+		}
+		if !strings.Contains(string(text), "PATH=") || !strings.Contains(string(text), pin) {
+			t.Errorf("arguments and environment were not seen:\n%s", text)
+		}
+	})
 	t.Run("BindingOptional", func(t *testing.T) {
 		c := config(Next{CertificateFile: n.CertificateFile, Command: run(filepath.Join(dir, "bare"), "{in}", "{cert}", "{out}")})
 		c.Command.SigningCertificate = "optional"
