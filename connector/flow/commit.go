@@ -18,26 +18,32 @@ import (
 // settlement, the exchange's new state, our receipt to send. A crash leaves all of it or
 // nothing. That the same reply came before in another file shows only there, where it
 // is settled; then the file is settled as what it is, without effect.
-func (v *visit) commit(ctx context.Context, in journal.Incoming, j *judgement) error {
-	err := v.commitOnce(ctx, in, j)
+func (v *visit) commit(ctx context.Context, in journal.Incoming, j *judgement) (settled journal.Incoming, err error) {
+	settled, err = v.commitOnce(ctx, in, j)
 	switch {
 	case errors.Is(err, journal.ErrDuplicate):
 		j.Outcome, j.Reason = outcomeDuplicate, "the same signed content came before in another file"
 	case errors.Is(err, journal.ErrConflict):
 		j.strike(outcomeConflict, formats.StateDuplicate, fmt.Sprintf("key %s came before with other content", j.ExternalKey))
 	default:
-		return err
+		return settled, err
 	}
 	return v.commitOnce(ctx, in, j)
 }
 
-func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgement) error {
+// commitOnce returns the file's row as it stands then: what the office gets is made from
+// it, so that a run that takes over after a crash makes the same bytes.
+func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgement) (settled journal.Incoming, err error) {
 	receipt, err := v.receipt(ctx, in, j)
 	if err != nil {
-		return err
+		return in, err
 	}
-	return v.write(ctx, "settle", func(tx *journal.Tx) error {
+	err = v.write(ctx, "settle", func(tx *journal.Tx) error {
 		if err := v.effect(tx, in, j); err != nil {
+			return err
+		}
+		var err error
+		if settled, err = tx.Incoming(in.ID); err != nil {
 			return err
 		}
 		if j.alarm != "" {
@@ -49,9 +55,10 @@ func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgemen
 		if receipt == nil {
 			return nil
 		}
-		_, err := tx.Accept(*receipt)
+		_, err = tx.Accept(*receipt)
 		return err
 	})
+	return settled, err
 }
 
 // effect settles the file and moves its exchange.

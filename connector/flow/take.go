@@ -210,14 +210,9 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 		}
 		j.Outcome = outcomeQuarantined
 	}
-	if err := v.commit(ctx, in, &j); err != nil {
-		return err
-	}
-	// What the office gets is made from the journal's own row, so that a run that takes over
-	// after a crash makes the same bytes.
-	settled, err := v.Book.Incoming(ctx, in.ID)
+	settled, err := v.commit(ctx, in, &j)
 	if err != nil {
-		return v.disk("read settled file", err)
+		return err
 	}
 	return v.finish(ctx, settled, data)
 }

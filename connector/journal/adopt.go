@@ -46,6 +46,6 @@ func (t *Tx) Adopt(reason string, lost map[int64]string) error {
 
 // Adoptions lists the events book.adopted, oldest first.
 func (b *Book) Adoptions(ctx context.Context) ([]Event, error) {
-	return standing.Rows(ctx, b.read, record.Read, `SELECT `+record.Columns+` FROM event WHERE kind = 'book.adopted'
+	return standing.Rows(ctx, b.readers, record.Read, `SELECT `+record.Columns+` FROM event WHERE kind = 'book.adopted'
 		AND seq IN (SELECT seq FROM act WHERE act = 'adopt') ORDER BY seq`)
 }

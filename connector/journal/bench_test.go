@@ -193,3 +193,38 @@ func life(tx *Tx, key string) error {
 		tx.Advance(id, Sending, Delivered, Change{Evidence: "ok"}),
 	)
 }
+
+// BenchmarkRead is what the flow asks for each reply, beside the same question through
+// database/sql, while a writer makes every page of a reader stale.
+func BenchmarkRead(b *testing.B) {
+	const orders = 10_000
+	d := newDesk(b)
+	d.do(b, func(tx *Tx) error {
+		for n := range orders {
+			if _, err := tx.Accept(order(bankA, fmt.Sprintf("%012d", n))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	stale := func(n int) error {
+		if n%16 != 0 {
+			return nil
+		}
+		return d.Write(b.Context(), "daemon", func(t *Tx) error { return t.Note("note.x", "", 0, nil) })
+	}
+	b.Run("book", func(b *testing.B) {
+		share(b, 4, func(n int) error {
+			_, err := d.ByKey(b.Context(), "office", fmt.Sprintf("%012d", n%orders))
+			return errors.Join(err, stale(n))
+		})
+	})
+	b.Run("database-sql", func(b *testing.B) {
+		share(b, 4, func(n int) error {
+			var id int64
+			err := d.DB().QueryRowContext(b.Context(), `SELECT id FROM exchange WHERE class = ? AND internal_key = ?
+				ORDER BY live DESC, id DESC LIMIT 1`, "office", fmt.Sprintf("%012d", n%orders)).Scan(&id)
+			return errors.Join(err, stale(n))
+		})
+	})
+}

@@ -14,7 +14,7 @@ import (
 // file: what proves an event to somebody who does not get the journal.
 func (b *Book) Excerpt(ctx context.Context, into string, stretches [][2]int64) error {
 	err := volume.Excerpt(into, stretches, func(first, last int64) ([]Event, error) {
-		return standing.Rows(ctx, b.read, record.Read, `SELECT `+record.Columns+` FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq`, first, last)
+		return standing.Rows(ctx, b.readers, record.Read, `SELECT `+record.Columns+` FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq`, first, last)
 	})
 	if err != nil {
 		return fmt.Errorf("write excerpt: %w", err)
@@ -25,7 +25,7 @@ func (b *Book) Excerpt(ctx context.Context, into string, stretches [][2]int64) e
 // About lists the numbers of all events that tell of an exchange: its own, those of our
 // receipts for what came back, and those of the files that came.
 func (b *Book) About(ctx context.Context, exchange int64) (seqs []int64, err error) {
-	return standing.Rows(ctx, b.read, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `
+	return standing.Rows(ctx, b.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `
 		WITH file AS (SELECT id, last_event FROM arrival WHERE exchange = ?1),
 		part AS (SELECT id, last_event FROM exchange WHERE id = ?1 OR parent = ?1
 			OR incoming IN (SELECT id FROM file) AND incoming <> 0)
@@ -38,7 +38,7 @@ func (b *Book) About(ctx context.Context, exchange int64) (seqs []int64, err err
 // Belonging lists what belongs to an exchange: our receipts for what came back, and the
 // files that came.
 func (b *Book) Belonging(ctx context.Context, exchange int64) (receipts []Exchange, files []Incoming, err error) {
-	ids, err := standing.Rows(ctx, b.read, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT id FROM exchange
+	ids, err := standing.Rows(ctx, b.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT id FROM exchange
 		WHERE id <> ?1 AND (parent = ?1 OR incoming <> 0 AND incoming IN (SELECT id FROM arrival WHERE exchange = ?1)) ORDER BY id`, exchange)
 	if err != nil {
 		return nil, nil, err
@@ -50,7 +50,7 @@ func (b *Book) Belonging(ctx context.Context, exchange int64) (receipts []Exchan
 		}
 		receipts = append(receipts, x)
 	}
-	ids, err = standing.Rows(ctx, b.read, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT id FROM arrival WHERE exchange = ?`, exchange)
+	ids, err = standing.Rows(ctx, b.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT id FROM arrival WHERE exchange = ?`, exchange)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -40,7 +40,7 @@ func (t *Tx) Receive(i Incoming) (id int64, known bool, err error) {
 // written then, and the caller settles again with the outcome that follows.
 // An exchange of another bank is an error: that would be a misdirected reply.
 func (t *Tx) Settle(id int64, s Settlement) error {
-	i, err := t.incoming(id)
+	i, err := t.Incoming(id)
 	if err != nil {
 		return fmt.Errorf("settle: %w", err)
 	}
@@ -109,7 +109,7 @@ func (t *Tx) Hand(id int64) error { return t.touch(id, "incoming.handed") }
 func (t *Tx) Clean(id int64) error { return t.touch(id, "incoming.cleaned") }
 
 func (t *Tx) touch(id int64, kind string) error {
-	i, err := t.incoming(id)
+	i, err := t.Incoming(id)
 	if err != nil {
 		return fmt.Errorf("record %s: %w", kind, err)
 	}
@@ -126,7 +126,7 @@ func (t *Tx) touch(id int64, kind string) error {
 // Reopen lets a file that was put aside (quarantined, orphan, conflict or
 // misdirected) be judged once more, by a person's act; it is unsettled again.
 func (t *Tx) Reopen(id int64, reason string) error {
-	i, err := t.incoming(id)
+	i, err := t.Incoming(id)
 	if err != nil {
 		return fmt.Errorf("reopen: %w", err)
 	}
@@ -141,7 +141,8 @@ func (t *Tx) Reopen(id int64, reason string) error {
 	}
 }
 
-func (t *Tx) incoming(id int64) (Incoming, error) {
+// Incoming reads an incoming file as this transaction sees it, or [ErrNotFound].
+func (t *Tx) Incoming(id int64) (Incoming, error) {
 	row, err := t.one(`SELECT `+standing.IncomingColumns+` FROM arrival WHERE id = ?`, id)
 	if err != nil {
 		return Incoming{}, err

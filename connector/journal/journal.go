@@ -100,7 +100,8 @@ type position struct {
 // Book is an open journal. Its methods are safe for concurrent callers.
 type Book struct {
 	path     string
-	read     *sql.DB
+	readers  *sqlite.Readers
+	read     *sql.DB // for reports; opens nothing until it is asked
 	now      func() time.Time
 	instance string
 
@@ -194,8 +195,9 @@ func Open(ctx context.Context, path string, o Options) (*Book, error) {
 	if err := b.ready(o); err != nil {
 		return nil, fmt.Errorf("open journal: %w", errors.Join(err, c.Leave(err)))
 	}
+	b.readers = sqlite.NewReaders(path, readers)
 	if b.read, err = sqlite.Pool(path, readers); err == nil {
-		err = b.read.PingContext(ctx)
+		_, _, err = b.Head(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open journal for reading: %w", errors.Join(err, c.Leave(err)))
@@ -256,7 +258,7 @@ func (b *Book) Close() error {
 			b.queue.Close()
 		}
 		// Readers first: the last connection to leave writes the WAL back, but for a broken book.
-		b.closeErr = errors.Join(b.read.Close(), b.w.Leave(b.brokenErr()))
+		b.closeErr = errors.Join(b.read.Close(), b.readers.Close(), b.w.Leave(b.brokenErr()))
 	})
 	return b.closeErr
 }
@@ -276,11 +278,20 @@ func (b *Book) Backup(ctx context.Context, into string) error {
 // DB is a read-only pool on the same file, for reports.
 func (b *Book) DB() *sql.DB { return b.read }
 
-// Head is the last committed event: its number and hash.
+// Head is the last committed event, as the file tells it: its number and hash.
 func (b *Book) Head(ctx context.Context) (seq int64, hash string, err error) {
-	err = b.read.QueryRowContext(ctx, `SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1`).Scan(&seq, &hash)
+	last, err := first(ctx, b, func(f sqlite.Fields) (position, error) {
+		return position{seq: f.Num(0), hash: f.Str(1)}, nil
+	}, `SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
 		return 0, "", fmt.Errorf("read journal head: %w", err)
 	}
-	return seq, hash, nil
+	return last.seq, last.hash, nil
+}
+
+// Latest is the last event that this process has committed, without looking into the
+// file; it is for a book that was opened for writing.
+func (b *Book) Latest() (seq int64, hash string) {
+	last := b.stands.Load()
+	return last.seq, last.hash
 }

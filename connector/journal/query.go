@@ -1,8 +1,11 @@
 package journal
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +17,7 @@ import (
 
 // first reads one row; none gives ErrNotFound.
 func first[T any](ctx context.Context, b *Book, from func(sqlite.Fields) (T, error), query string, args ...any) (T, error) {
-	all, err := standing.Rows(ctx, b.read, from, query, args...)
+	all, err := standing.Rows(ctx, b.readers, from, query, args...)
 	if err != nil || len(all) == 0 {
 		var none T
 		if err == nil {
@@ -32,10 +35,29 @@ func (b *Book) Exchange(ctx context.Context, id int64) (Exchange, error) {
 
 // ByKey reads the exchange that has a key now, in class "office" or
 // "receipt"; if all of them are Refused or Cancelled, the newest.
+//
+// Which it is decides Go: a statement with ORDER BY is prepared anew each time
+// its arguments change, which costs ten times the reading.
 func (b *Book) ByKey(ctx context.Context, kindClass, internalKey string) (Exchange, error) {
-	return first(ctx, b, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange WHERE class = ? AND internal_key = ?
-		ORDER BY live DESC, id DESC LIMIT 1`,
-		kindClass, internalKey)
+	all, err := standing.Rows(ctx, b.readers, standing.ReadExchange,
+		`SELECT `+standing.ExchangeColumns+` FROM exchange WHERE class = ? AND internal_key = ?`, kindClass, internalKey)
+	if err != nil {
+		return Exchange{}, err
+	}
+	if len(all) == 0 {
+		return Exchange{}, fmt.Errorf("read journal: %w", ErrNotFound)
+	}
+	return slices.MaxFunc(all, func(x, y Exchange) int {
+		return cmp.Or(cmp.Compare(holds(x), holds(y)), cmp.Compare(x.ID, y.ID))
+	}), nil
+}
+
+// holds is 1 for an exchange that has its key now, which one at most does.
+func holds(x Exchange) int {
+	if x.State == Refused || x.State == Cancelled {
+		return 0
+	}
+	return 1
 }
 
 // Filter chooses exchanges; empty sqlite.Fields choose all. Since and Until bound
@@ -79,7 +101,7 @@ func (b *Book) Find(ctx context.Context, f Filter) ([]Exchange, error) {
 	if limit <= 0 {
 		limit = -1
 	}
-	return standing.Rows(ctx, b.read, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange WHERE `+strings.Join(where, " AND ")+
+	return standing.Rows(ctx, b.readers, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange WHERE `+strings.Join(where, " AND ")+
 		` ORDER BY id LIMIT ?`, append(args, limit)...)
 }
 
@@ -97,8 +119,29 @@ func values[T ~string](list []T) []any {
 
 // Sources lists the files of a document, in the order they were accepted.
 func (b *Book) Sources(ctx context.Context, id int64) ([]Source, error) {
-	return standing.Rows(ctx, b.read, func(f sqlite.Fields) (Source, error) { return Source{Name: f.Str(0), SHA256: f.Str(1)}, nil },
-		`SELECT name, sha256 FROM source WHERE exchange = ? ORDER BY place`, id)
+	all, err := b.SourcesOf(ctx, []int64{id})
+	return all[id], err
+}
+
+// SourcesOf is Sources for many documents at once.
+func (b *Book) SourcesOf(ctx context.Context, ids []int64) (map[int64][]Source, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	type row struct {
+		exchange, place int64
+		source          Source
+	}
+	all, err := standing.Rows(ctx, b.readers, func(f sqlite.Fields) (row, error) {
+		return row{f.Num(0), f.Num(1), Source{Name: f.Str(2), SHA256: f.Str(3)}}, nil
+	}, `SELECT exchange, place, name, sha256 FROM source WHERE exchange IN (SELECT value FROM json_each(?))`, string(list))
+	slices.SortFunc(all, func(x, y row) int { return cmp.Compare(x.place, y.place) })
+	out := make(map[int64][]Source, len(ids))
+	for _, r := range all {
+		out[r.exchange] = append(out[r.exchange], r.source)
+	}
+	return out, err
 }
 
 // Incoming reads one incoming file, or [ErrNotFound].
@@ -110,7 +153,7 @@ func (b *Book) Incoming(ctx context.Context, id int64) (Incoming, error) {
 // but not settled, matched but not handed over, settled but not cleaned.
 // Incomplete ones are not listed: their file is fetched again.
 func (b *Book) IncomingOpen(ctx context.Context, bank string) ([]Incoming, error) {
-	return standing.Rows(ctx, b.read, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
+	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
 		AND outcome <> 'incomplete' AND (cleaned_at IS NULL OR outcome = '' OR (outcome = 'matched' AND handed_at IS NULL))
 		ORDER BY id`, bank)
 }
@@ -134,7 +177,7 @@ func (b *Book) ReceiptFor(ctx context.Context, incomingID int64) (Exchange, erro
 
 // LastSlot is the latest slot of a bank in the run ledger.
 func (b *Book) LastSlot(ctx context.Context, bank string) (name string, at time.Time, ok bool, err error) {
-	all, err := standing.Rows(ctx, b.read, func(f sqlite.Fields) (sqlite.Fields, error) { return append(sqlite.Fields(nil), f...), nil },
+	all, err := standing.Rows(ctx, b.readers, func(f sqlite.Fields) (sqlite.Fields, error) { return append(sqlite.Fields(nil), f...), nil },
 		`SELECT slot, at FROM slot WHERE bank = ? ORDER BY at DESC, slot DESC LIMIT 1`, bank)
 	if err != nil || len(all) == 0 {
 		return "", time.Time{}, false, err
@@ -157,12 +200,12 @@ func (b *Book) OpenDocuments(ctx context.Context, banks []string) (int, error) {
 // Overdue lists the open documents whose deadline is after since and not after
 // now, the oldest deadline first.
 func (b *Book) Overdue(ctx context.Context, since, now time.Time) ([]Exchange, error) {
-	return standing.Rows(ctx, b.read, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange
+	return standing.Rows(ctx, b.readers, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange
 		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?2 AND due_at <= ?2 AND due_at > ?1 ORDER BY due_at, id`,
 		sqlite.Stamp(since), sqlite.Stamp(now))
 }
 
 // Events lists all that the book says about an exchange, in order.
 func (b *Book) Events(ctx context.Context, exchange int64) ([]Event, error) {
-	return standing.Rows(ctx, b.read, record.Read, `SELECT `+record.Columns+` FROM event WHERE exchange = ? AND exchange <> 0 ORDER BY seq`, exchange)
+	return standing.Rows(ctx, b.readers, record.Read, `SELECT `+record.Columns+` FROM event WHERE exchange = ? AND exchange <> 0 ORDER BY seq`, exchange)
 }

@@ -145,10 +145,7 @@ func (s *Sealer) contents(ctx context.Context, x journal.Exchange) ([]envelope.E
 // envelope before it, so that the bank can see and prove a gap; it also leaves the head
 // of our journal with the bank, one more witness of what we had written by then.
 func (s *Sealer) manifest(ctx context.Context, x journal.Exchange, last link, entries []envelope.Entry) ([]envelope.Entry, error) {
-	seq, head, err := s.Book.Head(ctx)
-	if err != nil {
-		return nil, fate.Disk(banks.ID(x.Bank), "head of the journal", err)
-	}
+	seq, head := s.Book.Latest()
 	m := &formats.Manifest{
 		Version: 1, Sender: reading.Service, Recipient: x.Bank, Stream: x.Stream,
 		Seq: last.seq + 1, Previous: last.digest, CreatedAt: s.Now().UTC(), Head: fmt.Sprintf("%d:%s", seq, head),
