@@ -20,6 +20,8 @@ type (
 	Exchange = standing.Exchange
 	// Incoming is one file taken from a bank.
 	Incoming = standing.Incoming
+	// Filter chooses exchanges.
+	Filter = standing.Filter
 	// Source is one file of a document in the content store.
 	Source = record.Source
 	// Fault is one reason why a document cannot go.

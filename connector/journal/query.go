@@ -6,13 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
-	"bankconnector/connector/journal/state"
 )
 
 // first reads one row; none gives ErrNotFound.
@@ -60,61 +58,9 @@ func holds(x Exchange) int {
 	return 1
 }
 
-// Filter chooses exchanges; empty sqlite.Fields choose all. Since and Until bound
-// the time of acceptance, Until excluded. Limit 0 is no limit.
-type Filter struct {
-	Bank         string
-	Kinds        []string
-	States       []State
-	Key          string // internal key
-	Since, Until time.Time
-	AfterID      int64
-	Limit        int
-}
-
 // Find reads exchanges in the order of their ids.
 func (b *Book) Find(ctx context.Context, f Filter) ([]Exchange, error) {
-	if len(f.States) == 0 {
-		f.States = state.All() // so that the index on (state, bank, id) always serves
-	}
-	where := []string{in("state", len(f.States)), "id > ?"}
-	args := append(values(f.States), f.AfterID)
-	add := func(cond string, v ...any) {
-		where, args = append(where, cond), append(args, v...)
-	}
-	if f.Bank != "" {
-		add("bank = ?", f.Bank)
-	}
-	if len(f.Kinds) > 0 {
-		add(in("kind", len(f.Kinds)), values(f.Kinds)...)
-	}
-	if f.Key != "" {
-		add("class IN ('office', 'receipt') AND internal_key = ?", f.Key)
-	}
-	if !f.Since.IsZero() {
-		add("accepted_at >= ?", sqlite.Stamp(f.Since))
-	}
-	if !f.Until.IsZero() {
-		add("accepted_at < ?", sqlite.Stamp(f.Until))
-	}
-	limit := f.Limit
-	if limit <= 0 {
-		limit = -1
-	}
-	return standing.Rows(ctx, b.readers, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange WHERE `+strings.Join(where, " AND ")+
-		` ORDER BY id LIMIT ?`, append(args, limit)...)
-}
-
-func in(column string, n int) string {
-	return column + " IN (?" + strings.Repeat(", ?", n-1) + ")"
-}
-
-func values[T ~string](list []T) []any {
-	out := make([]any, len(list))
-	for i, v := range list {
-		out[i] = string(v)
-	}
-	return out
+	return standing.Find(ctx, b.readers, f)
 }
 
 // Sources lists the files of a document, in the order they were accepted.
@@ -164,9 +110,9 @@ func (b *Book) IncomingBy(ctx context.Context, bank, externalKey string, kinds .
 	if len(kinds) == 0 {
 		kinds = []string{"report", "answer", "receipt"}
 	}
-	args := append([]any{bank, externalKey}, values(kinds)...)
+	args := append([]any{bank, externalKey}, standing.Texts(kinds)...)
 	return first(ctx, b, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ? AND external_key = ?
-		AND `+in("kind", len(kinds))+` AND outcome = 'matched' AND external_key <> '' ORDER BY id LIMIT 1`, args...)
+		AND `+standing.In("kind", len(kinds))+` AND outcome = 'matched' AND external_key <> '' ORDER BY id LIMIT 1`, args...)
 }
 
 // ReceiptFor reads our newest receipt for an incoming file, or [ErrNotFound].
@@ -191,9 +137,9 @@ func (b *Book) LastSlot(ctx context.Context, bank string) (name string, at time.
 func (b *Book) OpenDocuments(ctx context.Context, banks []string) (int, error) {
 	query := `SELECT count(*) FROM exchange WHERE open = 1`
 	if len(banks) > 0 {
-		query += " AND " + in("bank", len(banks))
+		query += " AND " + standing.In("bank", len(banks))
 	}
-	n, err := first(ctx, b, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, query, values(banks)...)
+	n, err := first(ctx, b, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, query, standing.Texts(banks)...)
 	return int(n), err
 }
 

@@ -1,0 +1,69 @@
+package standing
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/state"
+)
+
+// Filter chooses exchanges; empty fields choose all. Since and Until bound
+// the time of acceptance, Until excluded. Limit 0 is no limit.
+type Filter struct {
+	Bank         string
+	Kinds        []string
+	States       []state.State
+	Key          string // internal key
+	Since, Until time.Time
+	AfterID      int64
+	Limit        int
+}
+
+// Find reads exchanges in the order of their ids.
+func Find(ctx context.Context, r *sqlite.Readers, f Filter) ([]Exchange, error) {
+	if len(f.States) == 0 {
+		f.States = state.All() // so that the index on (state, bank, id) always serves
+	}
+	where := []string{In("state", len(f.States)), "id > ?"}
+	args := append(Texts(f.States), f.AfterID)
+	add := func(cond string, v ...any) {
+		where, args = append(where, cond), append(args, v...)
+	}
+	if f.Bank != "" {
+		add("bank = ?", f.Bank)
+	}
+	if len(f.Kinds) > 0 {
+		add(In("kind", len(f.Kinds)), Texts(f.Kinds)...)
+	}
+	if f.Key != "" {
+		add("class IN ('office', 'receipt') AND internal_key = ?", f.Key)
+	}
+	if !f.Since.IsZero() {
+		add("accepted_at >= ?", sqlite.Stamp(f.Since))
+	}
+	if !f.Until.IsZero() {
+		add("accepted_at < ?", sqlite.Stamp(f.Until))
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = -1
+	}
+	return Rows(ctx, r, ReadExchange, `SELECT `+ExchangeColumns+` FROM exchange WHERE `+strings.Join(where, " AND ")+
+		` ORDER BY id LIMIT ?`, append(args, limit)...)
+}
+
+// In is the condition that a column has one of n values.
+func In(column string, n int) string {
+	return column + " IN (?" + strings.Repeat(", ?", n-1) + ")"
+}
+
+// Texts makes arguments of a list.
+func Texts[T ~string](list []T) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
+}
