@@ -134,7 +134,7 @@ func (s *stage) points(t *testing.T, strokes []stroke, many int, draw *rand.Rand
 			}
 		}
 	}
-	return list
+	return slices.CompactFunc(list, func(a, b point) bool { return a.String() == b.String() }) // stretches may share a call
 }
 
 // tally is what became of the points.
@@ -295,4 +295,8 @@ func TestStruck(t *testing.T) {
 	t.Run("DiskFailsAtEveryCall", func(t *testing.T) {
 		strikeAll(t, s.pick(t, faults, "CRASH_FAULTS", 8), s.failed)
 	})
+	_, one := asked(t, cuts)
+	if many := number(t, "POWER_CUTS", 0); many > 0 || one { // they need root and a loop device
+		t.Run("PowerIsCutAtEveryCall", func(t *testing.T) { powerCuts(t, s, many) })
+	}
 }

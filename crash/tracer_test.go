@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -131,13 +133,32 @@ func (t *tracer) run() error {
 		return err
 	}
 	t.known[t.pid] = true
-	const exitKill = 0x100000 // PTRACE_O_EXITKILL: the program does not outlive the tracer
-	if err := unix.PtraceSetOptions(t.pid, unix.PTRACE_O_TRACESYSGOOD|unix.PTRACE_O_TRACECLONE|exitKill); err != nil {
+	options := unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_EXITKILL
+	if err := unix.PtraceSetOptions(t.pid, options); err != nil {
 		return err
 	}
-	if err := unix.PtraceSyscall(t.pid, 0); err != nil {
+	if t.Which != "every" { // the kernel stops only at calls that can count: the others run at full speed
+		if err := t.filter(); err != nil {
+			return fmt.Errorf("install the filter: %w", err)
+		}
+	}
+	if err := t.resume(t.pid, 0); err != nil {
 		return err
 	}
+	return t.follow()
+}
+
+// resume lets a thread run to its next stop.
+func (t *tracer) resume(tid, signal int) error {
+	if _, ok := t.failing[tid]; ok || t.Which == "every" {
+		return unix.PtraceSyscall(tid, signal)
+	}
+	return unix.PtraceCont(tid, signal)
+}
+
+// follow waits for stops until the program has ended.
+func (t *tracer) follow() error {
+	var status unix.WaitStatus
 	for {
 		tid, err := unix.Wait4(-1, &status, unix.WALL, nil)
 		switch {
@@ -156,7 +177,7 @@ func (t *tracer) run() error {
 			continue
 		}
 		// A thread that was killed meanwhile is not there any more: its end is told by wait.
-		if err := unix.PtraceSyscall(tid, t.stopped(tid, status)); err != nil && err != unix.ESRCH {
+		if err := t.resume(tid, t.stopped(tid, status)); err != nil && err != unix.ESRCH {
 			return err
 		}
 	}
@@ -167,7 +188,7 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) int {
 	first := !t.known[tid]
 	t.known[tid] = true
 	switch s := status.StopSignal(); {
-	case s == unix.SIGTRAP|0x80:
+	case s == unix.SIGTRAP|0x80, s == unix.SIGTRAP && status.TrapCause() == unix.PTRACE_EVENT_SECCOMP:
 		t.atCall(tid)
 		return 0
 	case s == unix.SIGTRAP, s == unix.SIGSTOP && first:
@@ -184,14 +205,14 @@ func (t *tracer) atCall(tid int) {
 	if errno != 0 {
 		return // it was killed
 	}
-	const entry, exit = 1, 2
+	const entry, exit, filtered = 1, 2, 3
 	switch info[0] {
 	case exit:
 		if errno, ok := t.failing[tid]; ok {
 			delete(t.failing, tid)
 			t.setResult(tid, errno)
 		}
-	case entry:
+	case entry, filtered:
 		c := call{number: binary.LittleEndian.Uint64(info[24:])}
 		for i := range c.args {
 			c.args[i] = binary.LittleEndian.Uint64(info[32+8*i:])
@@ -226,14 +247,81 @@ func (t *tracer) strike(tid int, c call) {
 		if c.name == "exit_group" {
 			return
 		}
-		t.failing[tid] = t.Errno
-		if c.name != "close" { // the kernel closes in any case, whatever it says
+		t.failing[tid] = t.Errno // its result is set on the way back
+		if c.name != "close" {   // the kernel closes in any case, whatever it says
 			t.dropCall(tid)
 		}
 		if info, err := os.Stat(c.target); strings.Contains(c.name, "sync") && t.Errno != int(unix.EINTR) && err == nil && info.Mode().IsRegular() {
 			t.flushed[c.target] = true // a folder's names are the file system's log: it stops when that fails
 		}
 	}
+}
+
+// filter makes the program install a seccomp filter, before its first own instruction, that lets all
+// calls pass but those that can count, at which it stops for the tracer.
+func (t *tracer) filter() error {
+	const load, jump, end = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
+	numbers := slices.Collect(maps.Keys(changing))
+	if t.Which != "changing" {
+		numbers = slices.AppendSeq(numbers, maps.Keys(reading))
+	}
+	program := []unix.SockFilter{{Code: load}}
+	for i, n := range numbers {
+		program = append(program, unix.SockFilter{Code: jump, Jt: uint8(len(numbers) - i), K: uint32(n)})
+	}
+	program = append(program, unix.SockFilter{Code: end, K: unix.SECCOMP_RET_ALLOW}, unix.SockFilter{Code: end, K: unix.SECCOMP_RET_TRACE})
+
+	var before unix.PtraceRegs
+	if err := unix.PtraceGetRegs(t.pid, &before); err != nil {
+		return err
+	}
+	var data bytes.Buffer
+	at := (before.Rsp - 4096) &^ 15 // free stack
+	for _, v := range []any{uint64(len(program)), at + 16, program} {
+		if err := binary.Write(&data, binary.LittleEndian, v); err != nil {
+			return err
+		}
+	}
+	if _, err := unix.PtracePokeData(t.pid, uintptr(at), data.Bytes()); err != nil {
+		return err
+	}
+	if err := t.inject(before, unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); err != nil {
+		return err
+	}
+	return t.inject(before, unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, at)
+}
+
+// inject makes the stopped program do one call, and puts everything back.
+func (t *tracer) inject(before unix.PtraceRegs, number, a, b, c uint64) error {
+	text := make([]byte, 8)
+	if _, err := unix.PtracePeekText(t.pid, uintptr(before.Rip), text); err != nil {
+		return err
+	}
+	if _, err := unix.PtracePokeText(t.pid, uintptr(before.Rip), append([]byte{0x0f, 0x05}, text[2:]...)); err != nil { // SYSCALL
+		return err
+	}
+	regs := before
+	regs.Rax, regs.Rdi, regs.Rsi, regs.Rdx, regs.R10, regs.R8 = number, a, b, c, 0, 0
+	if err := unix.PtraceSetRegs(t.pid, &regs); err != nil {
+		return err
+	}
+	if err := unix.PtraceSingleStep(t.pid); err != nil {
+		return err
+	}
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(t.pid, &status, unix.WALL, nil); err != nil {
+		return err
+	}
+	if err := unix.PtraceGetRegs(t.pid, &regs); err != nil {
+		return err
+	}
+	if int64(regs.Rax) < 0 {
+		return unix.Errno(-int64(regs.Rax))
+	}
+	if _, err := unix.PtracePokeText(t.pid, uintptr(before.Rip), text); err != nil {
+		return err
+	}
+	return unix.PtraceSetRegs(t.pid, &before)
 }
 
 // dropCall makes the kernel carry out nothing.
