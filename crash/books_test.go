@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"bankconnector/banks/rehearsal"
 	"bankconnector/connector/spool"
@@ -259,4 +260,56 @@ func (w *world) everythingDone() error {
 		return fmt.Errorf("it ended with exit 0, and there waits: %s", strings.Join(waiting, ", "))
 	}
 	return nil
+}
+
+// seesViolations: each way in which books may be wrong is found in a world whose books are right.
+func (s *stage) seesViolations(t *testing.T) {
+	t.Helper()
+	first := &world{stage: s, dir: filepath.Join(s.home, "first")}
+	one, other := first.bics()[0], first.bics()[1]
+	office := filepath.Join("disk", "office")
+	for name, spoil := range map[string]func(w *world) error{
+		"a document lost":     func(w *world) error { return cutLine(w.bank(one, "received.jsonl"), 0) },
+		"a document doubled":  func(w *world) error { return doubleLine(w.bank(one, "received.jsonl")) },
+		"a reply lost":        func(w *world) error { return doubleLine(w.bank(other, "sent.jsonl")) },
+		"a reply from nobody": func(w *world) error { return cutLine(w.bank(other, "sent.jsonl"), 1) },
+		"a receipt lost":      func(w *world) error { return cutLine(w.bank(other, "receipts.jsonl"), 0) },
+		"a receipt doubled":   func(w *world) error { return doubleLine(w.bank(other, "receipts.jsonl")) },
+		"at another bank": func(w *world) error {
+			return os.Rename(w.bank(one, "received.jsonl"), w.bank(other, "received.jsonl"))
+		},
+		"forgotten at the office": func(w *world) error {
+			return os.WriteFile(filepath.Join(w.dir, office, "in", one, "piev_1.xml"), nil, 0o600)
+		},
+		"not handed over": func(w *world) error {
+			return os.Remove(files(filepath.Join(w.dir, office, "out", one))[0])
+		},
+		"a stored document gone": func(w *world) error {
+			return os.Remove(files(filepath.Join(w.dir, "disk", "state", "store"))[0])
+		},
+	} {
+		w := &world{stage: s, dir: filepath.Join(s.home, "spoilt")}
+		must(t, copyTree(first.dir, w.dir))
+		must(t, spoil(w))
+		if err := w.books(); err == nil {
+			t.Errorf("%s: the books look right", name)
+		}
+		w.remove()
+	}
+}
+
+func cutLine(path string, n int) error {
+	return changeLines(path, func(lines []string) []string { return slices.Delete(lines, n, n+1) })
+}
+
+func doubleLine(path string) error {
+	return changeLines(path, func(lines []string) []string { return append(lines[:1], lines...) })
+}
+
+func changeLines(path string, change func([]string) []string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(strings.Join(change(strings.SplitAfter(string(data), "\n")), "")), 0o600)
 }

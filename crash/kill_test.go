@@ -289,6 +289,7 @@ func honest(r report, said string) error {
 // TestStruck is one test for all strokes, for they share a stage.
 func TestStruck(t *testing.T) {
 	s := newStage(t)
+	t.Run("TheBooksSeeViolations", s.seesViolations)
 	t.Run("KilledAtEveryCall", func(t *testing.T) {
 		strikeAll(t, s.pick(t, kills, "CRASH_KILLS", 12), s.killed)
 	})

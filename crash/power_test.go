@@ -205,7 +205,22 @@ func (g *grid) goesOn(w *world, seen head) error {
 	return w.books()
 }
 
-// TestPowerCuts is part of TestStruck when POWER_CUTS asks for it.
+// seesALyingDisk: cuts on a disk that says "flushed" and flushes nothing must be found out, or the
+// cuts above prove nothing.
+func (g *grid) seesALyingDisk(t *testing.T) {
+	t.Helper()
+	lies := stroke{"cut", order{Which: "changing", Strike: "cut", Lies: true}, 100}
+	for _, at := range []int{600, 500, 400, 300} {
+		r, err := g.cut(point{orderOut, lies, at})
+		if r.Struck != "" && err != nil {
+			t.Logf("a disk that does not flush is found out: %v", err)
+			return
+		}
+	}
+	t.Error("a disk that flushes nothing was not found out")
+}
+
+// powerCuts is part of TestStruck when POWER_CUTS asks for it.
 func powerCuts(t *testing.T, s *stage, many int) {
 	t.Helper()
 	g := newGrid(t, s)
@@ -215,4 +230,5 @@ func powerCuts(t *testing.T, s *stage, many int) {
 	if g.survived.Load() == g.canaries.Load() {
 		t.Error("nothing was ever lost: these were no power cuts")
 	}
+	g.seesALyingDisk(t)
 }

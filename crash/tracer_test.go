@@ -29,6 +29,7 @@ type order struct {
 	Strike string // kill, cut (ask first, then kill), or error
 	Errno  int    // of error
 	Lasts  bool   // error: at every counted call from At on
+	Lies   bool   // besides: no flush is carried out, and each is said to be done
 	List   bool   // list the counted calls
 	Stderr string // file for what the program says
 	Result string // file for the report
@@ -221,6 +222,10 @@ func (t *tracer) atCall(tid int) {
 			return
 		}
 		t.Count++
+		if t.Lies && (c.name == "fsync" || c.name == "fdatasync") {
+			t.failing[tid] = 0
+			t.dropCall(tid)
+		}
 		if t.List {
 			t.Calls = append(t.Calls, fmt.Sprintf("%d %s", t.Count, c))
 		}
