@@ -29,7 +29,10 @@ GOFUMPT  := $(CURDIR)/.tools/bin/gofumpt-$(GOFUMPT_VERSION)
 
 # --- how long the long ones are --------------------------------------------------------------------------------
 FUZZTIME      ?= 10s
-CRASH_ROUNDS  ?= 200
+CRASH_KILLS   ?= 0
+CRASH_FAULTS  ?= 2000
+POWER_CUTS    ?= 500
+CRASH_ROUNDS  ?= 20
 WALK_ROUNDS   ?= 20
 N             ?= 100000
 SEED          ?=
@@ -38,7 +41,7 @@ BENCHTIME     ?= 1s
 TEST_TIMEOUT  ?= 10m
 DEMO_ARGS     ?=
 
-# Tests that belong to `make crash` and `make walk` by their names.
+# Tests that belong to `make crash-rounds` and `make walk` by their names.
 CRASH := Crash|Kill
 WALK  := RandomWalk|EveryEffect|WhateverTheClock
 
@@ -51,7 +54,7 @@ GATE      := $(GATE_PART) -required internal/archtest/required.txt
 .PHONY: help
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z][a-z-]*:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z][a-z-]*:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/bankconnector
@@ -98,7 +101,15 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 	.ci/fuzz $(FUZZTIME)
 
 .PHONY: crash
-crash: deps ## the kill -9 tests, CRASH_ROUNDS (200) times over
+crash: crash-points crash-rounds ## all of both below: some hours of two cores
+
+.PHONY: crash-points
+crash-points: deps ## kill at CRASH_KILLS calls (0 = each), CRASH_FAULTS (2000) failing ones, POWER_CUTS (500, as root)
+	@.ci/deps crash
+	CRASH_KILLS=$(CRASH_KILLS) CRASH_FAULTS=$(CRASH_FAULTS) POWER_CUTS=$(POWER_CUTS) go test -v -count=1 -timeout 12h ./crash
+
+.PHONY: crash-rounds
+crash-rounds: deps ## each test that kills by time or by progress, CRASH_ROUNDS (20) times over
 	@go test -json -tags=$(TAGS),crash -count=$(CRASH_ROUNDS) -timeout 240m -run '$(CRASH)' $(PACKAGES) | $(GATE_PART)
 
 .PHONY: sim
