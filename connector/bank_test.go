@@ -134,7 +134,7 @@ func TestOneBankOfThreeIsDown(t *testing.T) {
 // document once.
 func TestEveryQuirkEndsWell(t *testing.T) {
 	for _, q := range []rehearsal.Quirk{
-		"slow", "no-posix-rename", "no-rename", "no-fsync", "no-list-home", "readonly-from-bank", "crash-rename", "late-receipts", "duplicate-replies", "half-file",
+		"slow", "no-posix-rename", "no-rename", "no-fsync", "no-list-home", "readonly-from-bank", "crash-rename", "drop-before-rename", "late-receipts", "duplicate-replies", "half-file",
 	} {
 		t.Run(string(q), func(t *testing.T) {
 			t.Parallel()
@@ -143,6 +143,9 @@ func TestEveryQuirkEndsWell(t *testing.T) {
 			code, out, errs := run(t, "exchange", "-c", config, "--until", "answered", "--timeout", "60s")
 			if open := query(t, book(t, dir), `SELECT internal_key, state, reason FROM exchanges WHERE answered_at IS NULL`); len(open) != 0 {
 				t.Errorf("exit %d, not answered: %v\n%s%s", code, open, out, errs)
+			}
+			if left := query(t, book(t, dir), `SELECT internal_key, state FROM receipts WHERE state <> 'Closed'`); code != exitDone || len(left) != 0 {
+				t.Errorf("exit %d, receipts that did not go out: %v\n%s%s", code, left, out, errs)
 			}
 			lines, err := rehearsal.ReadLedger(filepath.Join(dir, "banks", onlyBank(t, dir), "received.jsonl"))
 			must(t, err)

@@ -35,7 +35,7 @@ func (a *app) exchangeCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringSliceVar(&o.banks, "bank", nil, "BIC of a bank to visit (may be repeated)")
-	c.Flags().StringVar(&o.until, "until", "", "answered: repeat the visits until no document is open")
+	c.Flags().StringVar(&o.until, "until", "", "answered: repeat the visits until no document is open and our receipts are out")
 	c.Flags().DurationVar(&o.timeout, "timeout", 10*time.Minute, "give up after this time")
 	return a.configFlag(c)
 }

@@ -1,5 +1,6 @@
 // Package rounds visits a list of banks once, or again and again until no document is
-// open: what exchange and demo do. It may call install, flow and banks.
+// open and our receipts are out: what exchange and demo do. It may call install, flow,
+// journal and banks.
 package rounds
 
 import (
@@ -19,7 +20,7 @@ type Rounds struct {
 	*install.Installation
 	Now   func() time.Time
 	List  []*banks.Bank
-	Until bool               // repeat until nothing is open; false: once
+	Until bool               // repeat until nothing is open and our receipts are out; false: once
 	Seen  func(flow.Outcome) // told of every visit that ended
 }
 
@@ -61,7 +62,7 @@ func (r *Rounds) Run(ctx, work context.Context) (Result, error) {
 		if todo, result.Open, err = r.open(work); err != nil {
 			return result, err
 		}
-		if !r.Until || result.Open == 0 || ctx.Err() != nil {
+		if !r.Until || len(todo) == 0 || ctx.Err() != nil {
 			break
 		}
 		if moved {
@@ -96,7 +97,9 @@ func add(total map[banks.ID]*Visit, o flow.Outcome) bool {
 	return o.Sent+o.Taken > 0
 }
 
-// open tells which banks still have open documents, and how many there are in all.
+// open tells which banks have something left to be done by visits, and how many documents
+// are open in all. Our receipts have no deadline and are no documents of the office, but a
+// bank without them does not know that we have its reply: they go out before the end.
 func (r *Rounds) open(ctx context.Context) ([]*banks.Bank, int, error) {
 	var list []*banks.Bank
 	sum := 0
@@ -105,7 +108,15 @@ func (r *Rounds) open(ctx context.Context) ([]*banks.Bank, int, error) {
 		if err != nil {
 			return nil, 0, fmt.Errorf("count open documents: %w", err)
 		}
-		if n > 0 {
+		receipts, err := r.Book.Find(ctx, journal.Filter{
+			Bank: string(b.BIC), Kinds: []string{"receipt"}, Limit: 1,
+			// Of those in doubt or suspect the visits decide nothing more.
+			States: []journal.State{journal.Accepted, journal.Sealed, journal.Sending},
+		})
+		if err != nil {
+			return nil, 0, fmt.Errorf("find our receipts: %w", err)
+		}
+		if n > 0 || len(receipts) > 0 {
 			list, sum = append(list, b), sum+n
 		}
 	}
