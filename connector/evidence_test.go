@@ -19,6 +19,7 @@ import (
 
 	"bankconnector/banks/rehearsal"
 	"bankconnector/connector/practice"
+	"bankconnector/connector/spool"
 	"bankconnector/crypto/pki"
 )
 
@@ -246,6 +247,40 @@ func TestEvidenceAsContainer(t *testing.T) {
 	c.edit("META-INF/ASiCManifest001.xml", func(d []byte) []byte { return bytes.Replace(d, []byte("exchange"), []byte("Exchange"), 1) })
 	if verify() == nil {
 		t.Error("a changed manifest passes")
+	}
+}
+
+// TestBanksHoldOurSignedHead: what a bank got with an envelope proves the journal, also
+// when our own checkpoints are gone and the chain was computed anew.
+func TestBanksHoldOurSignedHead(t *testing.T) {
+	dir := t.TempDir()
+	done(t, "demo", "--dir", dir, "--banks", "1", "--documents", "3", "--json")
+	b := book(t, dir)
+	store := filepath.Join(t.TempDir(), "manifests")
+	var manifests bytes.Buffer
+	s := spool.ReadStore(filepath.Join(dir, "state", "store"))
+	for _, digest := range query(t, b, `SELECT file_sha256 FROM exchanges`) {
+		data, err := s.Get(t.Context(), digest)
+		must(t, err)
+		z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+		must(t, err)
+		m, err := fs.ReadFile(z, "manifest.xml")
+		must(t, err)
+		manifests.Write(append(m, '\n'))
+	}
+	must(t, os.WriteFile(store, manifests.Bytes(), 0o600))
+	verify := func(path string) (int, string) {
+		code, out, _ := run(t, "journal", "verify", "--json", "--file", path, "--checkpoints", store, "--checkpoint-key", filepath.Join(dir, "state", "checkpoint.pub"))
+		return code, out
+	}
+	if code, out := verify(filepath.Join(dir, "state", "journal.db")); code != exitDone || !strings.Contains(out, `"checkpoints":3`) {
+		t.Errorf("exit %d, %s", code, out)
+	}
+	// Another installation's journal, sound by itself, with the same key.
+	other := t.TempDir()
+	done(t, "demo", "--dir", other, "--banks", "1", "--documents", "3", "--json")
+	if code, out := verify(filepath.Join(other, "state", "journal.db")); code != exitData {
+		t.Errorf("exit %d, %s", code, out)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"bankconnector/connector/evidence/note"
+	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/journal"
 )
 
@@ -65,7 +67,8 @@ func newRoom(t testing.TB) *room {
 	must(t, err)
 	r.keeping = Keeping{
 		Key: key, Instance: "host name", Now: r.clock.now, Log: slog.New(slog.DiscardHandler),
-		Files: []string{filepath.Join(r.dir, "checkpoints"), filepath.Join(r.dir, "out", "checkpoints")},
+		File: filepath.Join(r.dir, "checkpoints"), Outside: []string{filepath.Join(r.dir, "out", "checkpoints")},
+		Waiting: filepath.Join(r.dir, "checkpoints.waiting"),
 	}
 	t.Cleanup(func() { _ = r.book.Close() })
 	return r
@@ -82,6 +85,8 @@ func (r *room) note(t testing.TB, n int) {
 		return nil
 	}))
 }
+
+func (r *room) files() []string { return append([]string{r.keeping.File}, r.keeping.Outside...) }
 
 // keeper is one whose clockwork stands, so that the test says when it looks.
 func (r *room) keeper(t testing.TB) *Keeper {
@@ -131,7 +136,7 @@ func TestCheckpointIsWrittenWhenDue(t *testing.T) {
 	look(11) // nothing happened since
 	r.note(t, 1)
 	must(t, k.Close())
-	for _, path := range r.keeping.Files {
+	for _, path := range r.files() {
 		all := read(t, path)
 		if len(all) != 3 || all[2].Seq != 12 || all[0].Origin != "bankconnector/journal/v1/host-name" {
 			t.Fatalf("%s holds %+v", path, all)
@@ -151,7 +156,7 @@ func TestCheckpointsAreWrittenByThemselves(t *testing.T) {
 	k, err := Keep(t.Context(), r.book, r.keeping)
 	must(t, err)
 	must(t, k.Close()) // at the end, whatever was due
-	if all := read(t, r.keeping.Files[0]); len(all) != 1 || all[0].Seq != 21 {
+	if all := read(t, r.keeping.File); len(all) != 1 || all[0].Seq != 21 {
 		t.Errorf("checkpoints are %+v", all)
 	}
 }
@@ -172,7 +177,7 @@ func TestKeepRefuses(t *testing.T) {
 			r.note(t, 5)
 			must(t, r.keeper(t).Close())
 			must(t, r.book.Close())
-			must(t, os.Remove(r.keeping.Files[1-c.file]))
+			must(t, os.Remove(r.files()[1-c.file]))
 			book, err := journal.Open(t.Context(), old, journal.Options{Now: r.clock.now, Instance: "host"})
 			must(t, err)
 			defer book.Close()
@@ -188,7 +193,7 @@ func TestKeepRefuses(t *testing.T) {
 		r.note(t, 5)
 		other.note(t, 5)
 		must(t, other.keeper(t).Close())
-		r.keeping.Files = other.keeping.Files
+		r.keeping.File, r.keeping.Outside = other.keeping.File, other.keeping.Outside
 		if _, err := Keep(t.Context(), r.book, r.keeping); !errors.Is(err, ErrWitness) || !strings.Contains(err.Error(), "written anew") {
 			t.Errorf("error is %v", err)
 		}
@@ -201,12 +206,12 @@ func TestHalfWrittenCheckpoint(t *testing.T) {
 		t.Run(fmt.Sprint(cut), func(t *testing.T) {
 			r := newRoom(t)
 			must(t, r.keeper(t).Close())
-			data, err := os.ReadFile(r.keeping.Files[0])
+			data, err := os.ReadFile(r.keeping.File)
 			must(t, err)
-			must(t, os.WriteFile(r.keeping.Files[0], append(data, data[:cut]...), 0o640))
+			must(t, os.WriteFile(r.keeping.File, append(data, data[:cut]...), 0o640))
 			r.note(t, 3)
 			must(t, r.keeper(t).Close())
-			if all := read(t, r.keeping.Files[0]); len(all) != 2 || all[1].Seq != 4 {
+			if all := read(t, r.keeping.File); len(all) != 2 || all[1].Seq != 4 {
 				t.Errorf("checkpoints are %+v", all)
 			}
 		})
@@ -234,7 +239,7 @@ func TestCheckpointKey(t *testing.T) {
 func TestOpensslChecksACheckpoint(t *testing.T) {
 	r := newRoom(t)
 	must(t, r.keeper(t).Close())
-	s := read(t, r.keeping.Files[0])[0]
+	s := read(t, r.keeping.File)[0]
 	text, sig, err := s.Parts(r.keeping.Key.Public())
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(r.dir, "text"), text, 0o600))
@@ -254,4 +259,160 @@ func TestOpensslChecksACheckpoint(t *testing.T) {
 	if check() == nil {
 		t.Error("openssl accepts a changed text")
 	}
+}
+
+// kinds counts the events of a kind.
+func (r *room) kinds(t testing.TB, kind string) (n int) {
+	t.Helper()
+	must(t, r.book.DB().QueryRowContext(t.Context(), `SELECT count(*) FROM event WHERE kind = ?`, kind).Scan(&n))
+	return n
+}
+
+// TestSendingStopsWhenCheckpointsCannotLeave is a place outside that is gone for hours,
+// over a restart as well.
+func TestSendingStopsWhenCheckpointsCannotLeave(t *testing.T) {
+	r := newRoom(t)
+	away := filepath.Join(r.dir, "mount")
+	r.keeping.Outside = []string{filepath.Join(away, "checkpoints")}
+	k := r.keeper(t)
+	fails := func() {
+		t.Helper()
+		if err := k.look(t.Context(), false); err == nil || !strings.Contains(err.Error(), "has not left") {
+			t.Errorf("a checkpoint that did not leave: %v", err)
+		}
+	}
+	may := func(want bool) {
+		t.Helper()
+		if err := k.MaySend(); (err == nil) != want {
+			t.Errorf("at %s sending: %v, want allowed %t", r.clock.now(), err, want)
+		}
+	}
+	r.note(t, 20)
+	fails()
+	if k.last != 21 {
+		t.Errorf("our own file stands at %d", k.last)
+	}
+	r.clock.add(3*time.Hour + 59*time.Minute)
+	fails() // it is tried again although nothing happened
+	may(true)
+	if n := r.kinds(t, "alarm.checkpoints"); n != 0 {
+		t.Errorf("%d alarms before the time", n)
+	}
+	r.clock.add(time.Minute)
+	may(false) // also when nobody has looked
+	fails()
+	fails()
+	if err := k.MaySend(); err == nil || !strings.Contains(err.Error(), "checkpoint.file") || !strings.Contains(err.Error(), "2026-11-22T09:00:00Z") {
+		t.Errorf("what to do is not told: %v", err)
+	}
+	if n := r.kinds(t, "alarm.checkpoints"); n != 1 {
+		t.Errorf("%d alarms", n)
+	}
+	if err := k.Close(); err == nil {
+		t.Error("the last checkpoint did not leave, and nobody says so")
+	}
+	r.note(t, 5) // receiving goes on, and is recorded
+	k = r.keeper(t)
+	may(false) // a restart is no way round
+	must(t, os.Mkdir(away, 0o750))
+	must(t, k.look(t.Context(), false))
+	may(true)
+	if n := r.kinds(t, "note.checkpoints"); n != 1 {
+		t.Errorf("the journal tells %d times that sending goes on", n)
+	}
+	r.clock.add(5 * time.Hour) // nothing is due, so nothing is late
+	may(true)
+	must(t, k.Close())
+	if all := read(t, r.keeping.Outside[0]); len(all) < 2 || all[len(all)-1].Seq != 29 { // two alarms, one for each start, and that sending goes on
+		t.Errorf("outside stands %+v", all)
+	}
+	k = r.keeper(t)
+	may(true)
+	must(t, k.Close())
+}
+
+// TestOneWayOutIsEnough: the system's log takes what the file cannot.
+func TestOneWayOutIsEnough(t *testing.T) {
+	r := newRoom(t)
+	socket := filepath.Join(r.dir, "log")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	must(t, err)
+	defer c.Close()
+	l, err := outlet.ReadLog(socket)
+	must(t, err)
+	r.keeping.Logs, r.keeping.Outside = []outlet.Log{l}, []string{filepath.Join(r.dir, "mount", "checkpoints")}
+	k := r.keeper(t)
+	r.note(t, 20)
+	must(t, k.look(t.Context(), false))
+	r.clock.add(5 * time.Hour)
+	r.note(t, 20)
+	must(t, k.look(t.Context(), false))
+	must(t, k.MaySend())
+	buf := make([]byte, 4096)
+	n, err := c.Read(buf)
+	must(t, err)
+	_, err = note.Each(strings.NewReader(string(buf[:n])+"\n"), func(s note.Signed) error {
+		if s.Seq != 21 {
+			t.Errorf("the log got %+v", s)
+		}
+		return s.Verify([]ed25519.PublicKey{r.keeping.Key.Public()})
+	})
+	must(t, err)
+	must(t, k.Close())
+}
+
+// TestOtherJournalOutside: a file outside that was put in place later and knows another
+// journal takes nothing.
+func TestOtherJournalOutside(t *testing.T) {
+	r, other := newRoom(t), newRoom(t)
+	r.clock.add(time.Second)
+	k := r.keeper(t)
+	r.note(t, 20)
+	other.note(t, 20)
+	must(t, other.keeper(t).Close())
+	r.keeping.Outside[0] = filepath.Join(r.dir, "out", "checkpoints")
+	data, err := os.ReadFile(other.keeping.File)
+	must(t, err)
+	must(t, os.WriteFile(r.keeping.Outside[0], data, 0o600))
+	if err := k.look(t.Context(), false); err == nil || !strings.Contains(err.Error(), "written anew") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestBusyJournalIsCoveredAtOnce: ten events do not wait for the clock.
+func TestBusyJournalIsCoveredAtOnce(t *testing.T) {
+	r := newRoom(t)
+	k, err := Keep(t.Context(), r.book, r.keeping)
+	must(t, err)
+	for range 50 {
+		r.note(t, maxEvents)
+		end := time.Now().Add(10 * time.Second)
+		for seq := int64(0); seq < 11; {
+			last, _, err := note.Last(r.keeping.File)
+			must(t, err)
+			if seq = last.Seq; seq < 11 && time.Now().After(end) {
+				t.Fatalf("ten events have no checkpoint")
+			}
+		}
+	}
+	must(t, k.Close())
+	all := read(t, r.keeping.File)
+	for i, s := range all[1:] {
+		if gap := s.Seq - all[i].Seq; gap < 1 {
+			t.Errorf("checkpoint %d is not after the one before", s.Seq)
+		}
+	}
+}
+
+// TestHeadFitsAManifest: a note in one line has 200 characters at most.
+func TestHeadFitsAManifest(t *testing.T) {
+	r := newRoom(t)
+	r.keeping.Instance = strings.Repeat("connector-01.msk.", 20)
+	k := r.keeper(t)
+	n, err := k.Head()
+	must(t, err)
+	if line := n.Line(); len(line)+len("9999999999")-1 > 200 {
+		t.Errorf("%d characters: %s", len(line), line)
+	}
+	must(t, k.Close())
 }

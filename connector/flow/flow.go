@@ -99,6 +99,8 @@ type Courier struct {
 	Officials reading.Verifier                     // the bailiffs' signatures; nil: originals are carried unverified
 	Others    func(b *banks.Bank) []*banks.Bank    // every bank but b, to name whose reply strayed
 	Deadline  waiting.Deadline
+	MaySend   func() error           // why nothing may leave at all now; nil: it may
+	Head      func() (string, error) // signed head of the journal for manifests; nil: unsigned
 
 	Now    func() time.Time
 	Unique func() string // fresh name part, never repeated: a UUID
@@ -143,5 +145,5 @@ func (c *Courier) watch() *waiting.Watch {
 func (c *Courier) Sweep(ctx context.Context) error { return c.watch().Sweep(ctx) }
 
 func (c *Courier) sealer() *sealing.Sealer {
-	return &sealing.Sealer{Book: c.Book, Store: c.Store, Signer: c.Signer, SignedBy: c.SignedBy, Now: c.Now}
+	return &sealing.Sealer{Book: c.Book, Store: c.Store, Signer: c.Signer, SignedBy: c.SignedBy, Head: c.Head, Now: c.Now}
 }

@@ -157,12 +157,24 @@ func (v *visit) run(ctx context.Context) error {
 func (v *visit) exchange(ctx context.Context) error {
 	steps := []func(context.Context) error{v.resolve, v.inbound}
 	if v.bank.State == banks.StateActive {
-		steps = append(steps, v.outbound)
+		steps = append(steps, v.gate, v.outbound)
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// gate ends a visit before anything more leaves, when nothing may. What came is taken by
+// then, and what was announced before is known.
+func (v *visit) gate(context.Context) error {
+	if v.MaySend == nil {
+		return nil
+	}
+	if err := v.MaySend(); err != nil {
+		return &fate.Failure{Op: "send", Bank: v.bank.BIC, Kind: fate.Transient, Err: err}
 	}
 	return nil
 }

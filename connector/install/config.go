@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
@@ -53,7 +54,19 @@ func (a Approvals) of(name string) int {
 // the key that signs them and nothing else.
 type Checkpoint struct {
 	File    string `yaml:"file" resolve:"path"`
+	Syslog  string `yaml:"syslog"`
 	KeyFile string `yaml:"key_file" resolve:"path"`
+}
+
+// Check refuses a log whose address nobody understands.
+func (c *Checkpoint) Check() banks.Problems {
+	if c.Syslog == "" {
+		return nil
+	}
+	if _, err := outlet.ReadLog(c.Syslog); err != nil {
+		return banks.Problems{{Path: "syslog", Text: err.Error()}}
+	}
+	return nil
 }
 
 // OfficeConfig is how the bailiffs' system is met. Without officials the signed

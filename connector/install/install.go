@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/note"
+	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/install/signing"
@@ -129,9 +129,25 @@ func (in *Installation) keep(ctx context.Context) (*evidence.Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return evidence.Keep(ctx, in.Book, evidence.Keeping{
-		Key: key, Instance: instance(), Files: in.CheckpointPaths(), Now: in.opts.Now, Log: in.opts.Log,
-	})
+	paths := in.CheckpointPaths()
+	o := evidence.Keeping{
+		Key: key, Instance: instance(), File: paths[0], Outside: paths[1:], Waiting: filepath.Join(in.Config.StateDir, "checkpoints.waiting"),
+		Now: in.opts.Now, Log: in.opts.Log,
+	}
+	if text := in.Config.Checkpoint.Syslog; text != "" {
+		log, err := outlet.ReadLog(text)
+		if err != nil {
+			return nil, fmt.Errorf("checkpoint.syslog: %w", err)
+		}
+		o.Logs = append(o.Logs, log)
+	}
+	return evidence.Keep(ctx, in.Book, o)
+}
+
+// head is the signed head of the journal in one line, for a manifest.
+func (in *Installation) head() (string, error) {
+	n, err := in.keeper.Head()
+	return n.Line(), err
 }
 
 // instance names this installation in every event.
@@ -166,8 +182,8 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		Dial: dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
 		Verifier: func(b *banks.Bank) reading.Verifier { return trusted.Verifier(b) },
 		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
-		Deadline: p.deadline,
-		Now:      func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
+		Deadline: p.deadline, MaySend: in.keeper.MaySend, Head: in.head,
+		Now: func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
 	}
 	if bailiffs != nil {
 		c.Officials = bailiffs
@@ -265,7 +281,7 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	if p.Config.StateDir != in.Config.StateDir || p.Config.OfficeDir != in.Config.OfficeDir {
 		return errors.New("reload: state_dir and office_dir change only with a restart")
 	}
-	if p.checkpointKey() != in.checkpointKey() || !slices.Equal(p.CheckpointPaths(), in.CheckpointPaths()) {
+	if p.Config.Checkpoint != in.Config.Checkpoint {
 		return errors.New("reload: checkpoint changes only with a restart")
 	}
 	if err := in.keepsOpenBanks(ctx, p); err != nil {

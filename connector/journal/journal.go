@@ -108,6 +108,7 @@ type Book struct {
 	queue    *group.Queue[job] // nil: open for reading only
 	once     sync.Once
 	closeErr error
+	grown    chan struct{} // one token: events were committed; for one listener
 	broken   atomic.Pointer[error]
 	stands   atomic.Pointer[position] // as the last commit left it
 
@@ -191,7 +192,7 @@ func Open(ctx context.Context, path string, o Options) (*Book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	b := &Book{path: path, w: c, now: o.Now, instance: o.Instance}
+	b := &Book{path: path, w: c, now: o.Now, instance: o.Instance, grown: make(chan struct{}, 1)}
 	if err := b.ready(o); err != nil {
 		return nil, fmt.Errorf("open journal: %w", errors.Join(err, c.Leave(err)))
 	}
@@ -277,6 +278,10 @@ func (b *Book) Backup(ctx context.Context, into string) error {
 
 // DB is a read-only pool on the same file, for reports.
 func (b *Book) DB() *sql.DB { return b.read }
+
+// Grown has a token when events were committed since the last one was taken. It is for one
+// listener, who looks at Head then; a book open for reading only never has one.
+func (b *Book) Grown() <-chan struct{} { return b.grown }
 
 // Head is the last committed event, as the file tells it: its number and hash.
 func (b *Book) Head(ctx context.Context) (seq int64, hash string, err error) {

@@ -121,6 +121,12 @@ func (b *Book) transact(batch []job, results []error) (n int, err error) {
 	stands := b.end
 	b.stands.Store(&stands)
 	done = true
+	if b.end != start {
+		select {
+		case b.grown <- struct{}{}:
+		default: // the listener has not come for the last token yet
+		}
+	}
 	return n, nil
 }
 

@@ -13,11 +13,12 @@ import (
 	"bankconnector/internal/durable"
 )
 
-// longest is more than any line of a checkpoint needs.
-const longest = 4096
+// longest is more than any line that holds a checkpoint needs.
+const longest = 1 << 20
 
-// Each reads notes one after the other and calls fn for each. What is not a whole note,
-// such as a last one that a power cut left half written, is passed over and counted.
+// Each reads notes one after the other and calls fn for each: as the program writes them to
+// a file, or one in a line of a log. What is not a whole note, such as a last one that a
+// power cut left half written, is passed over and counted.
 func Each(r io.Reader, fn func(Signed) error) (torn int, err error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 0, longest), longest)
@@ -36,6 +37,12 @@ func Each(r io.Reader, fn func(Signed) error) (torn int, err error) {
 	}
 	for in.Scan() {
 		line := in.Text()
+		if s, ok := inline(line); ok {
+			if err := errors.Join(end(), fn(s)); err != nil {
+				return torn, err
+			}
+			continue
+		}
 		if named(line) || whole(lines) && !strings.HasPrefix(line, mark) {
 			if err := end(); err != nil {
 				return torn, err

@@ -10,8 +10,12 @@
 //	— bankconnector/journal/v1/HOST base64
 //
 // The last line holds four octets that name the key and an Ed25519 signature over all
-// lines before the empty one, line ends included. The package reads and writes texts
-// and does not know the journal. It may call durable.
+// lines before the empty one, line ends included.
+//
+// Where only one line can stand, in the system's log or in the manifest of an envelope, the
+// same note is "ORIGIN NUMBER HASH SIGNATURE", which reads back as the note (see Line).
+//
+// The package reads and writes texts and does not know the journal. It may call durable.
 package note
 
 import (
@@ -110,6 +114,38 @@ func (s Signed) Verify(keys []ed25519.PublicKey) error {
 		}
 	}
 	return err
+}
+
+// Line is the note in one line, "" for one with several signatures or none.
+func (s Signed) Line() string {
+	if len(s.signatures) != 1 {
+		return ""
+	}
+	_, sig, _ := strings.Cut(s.signatures[0], " ")
+	sum, err := hex.DecodeString(s.Hash)
+	if err != nil {
+		return ""
+	}
+	return s.Origin + " " + strconv.FormatInt(s.Seq, 10) + " " + base64.StdEncoding.EncodeToString(sum) + " " + sig
+}
+
+// inline finds a note in a line of something else: a log, a bank's ledger.
+func inline(line string) (Signed, bool) {
+	at := strings.Index(line, Origin)
+	if at < 0 {
+		return Signed{}, false
+	}
+	part := strings.FieldsFunc(line[at:], func(r rune) bool { return r == ' ' || r == '"' || r == '<' })
+	if len(part) < 4 {
+		return Signed{}, false
+	}
+	s, err := parse([]string{part[0], part[1], part[2], "", mark + part[0] + " " + part[3]})
+	return s, err == nil
+}
+
+// Read reads one note that Sign wrote.
+func Read(raw string) (Signed, error) {
+	return parse(strings.Split(strings.TrimSuffix(raw, "\n"), "\n"))
 }
 
 // parse reads the lines of one note.

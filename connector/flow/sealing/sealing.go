@@ -31,7 +31,8 @@ type Sealer struct {
 	Book     *journal.Book
 	Store    *spool.Store
 	Signer   Signer
-	SignedBy string // fingerprint of our certificate
+	SignedBy string                 // fingerprint of our certificate
+	Head     func() (string, error) // signed head of the journal; nil: its number and hash
 	Now      func() time.Time
 }
 
@@ -143,12 +144,16 @@ func (s *Sealer) contents(ctx context.Context, x journal.Exchange) ([]envelope.E
 
 // manifest binds the entries to the addressee, to their number in the stream and to the
 // envelope before it, so that the bank can see and prove a gap; it also leaves the head
-// of our journal with the bank, one more witness of what we had written by then.
+// of our journal with the bank, signed with the key of checkpoints: one more witness of what
+// we had written by then, which cannot be taken back from a hundred banks.
 func (s *Sealer) manifest(ctx context.Context, x journal.Exchange, last link, entries []envelope.Entry) ([]envelope.Entry, error) {
-	seq, head := s.Book.Latest()
+	head, err := s.head()
+	if err != nil {
+		return nil, fate.Disk(banks.ID(x.Bank), "head of the journal", err)
+	}
 	m := &formats.Manifest{
 		Version: 1, Sender: reading.Service, Recipient: x.Bank, Stream: x.Stream,
-		Seq: last.seq + 1, Previous: last.digest, CreatedAt: s.Now().UTC(), Head: fmt.Sprintf("%d:%s", seq, head),
+		Seq: last.seq + 1, Previous: last.digest, CreatedAt: s.Now().UTC(), Head: head,
 	}
 	for _, e := range entries {
 		m.Entries = append(m.Entries, formats.ManifestEntry{Name: e.Name, SHA256: spool.Digest(e.Data), Size: int64(len(e.Data))})
@@ -162,6 +167,14 @@ func (s *Sealer) manifest(ctx context.Context, x journal.Exchange, last link, en
 		return nil, err
 	}
 	return []envelope.Entry{{Name: reading.ManifestName, Data: data}, {Name: reading.ManifestName + ".sig", Data: sig}}, nil
+}
+
+func (s *Sealer) head() (string, error) {
+	if s.Head != nil {
+		return s.Head()
+	}
+	seq, hash := s.Book.Latest()
+	return fmt.Sprintf("%d:%s", seq, hash), nil
 }
 
 // sign makes our signature. A key that cannot sign stops this bank, not the daemon: a
