@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -44,6 +45,23 @@ type bankLine struct {
 	Host  string `json:"host"`
 	Next  string `json:"next_visit,omitempty"`
 	Open  int    `json:"open"` // documents that wait for something; -1: there is no journal yet
+	Held  []held `json:"held,omitempty"`
+}
+
+// held is a reply whose signer cannot be checked now.
+type held struct {
+	File   string    `json:"file"`
+	Since  time.Time `json:"since"`
+	Code   string    `json:"code"`
+	Reason string    `json:"reason"`
+}
+
+func heldAt(ctx context.Context, book *journal.Book, bank string) (list []held, err error) {
+	files, err := book.IncomingHeld(ctx, bank)
+	for _, f := range files {
+		list = append(list, held{f.Name, f.ReceivedAt, f.Code, f.Reason})
+	}
+	return list, err
 }
 
 func (a *app) bankList(ctx context.Context) error {
@@ -65,6 +83,9 @@ func (a *app) bankList(ctx context.Context) error {
 			if l.Open, err = book.OpenDocuments(ctx, []string{l.BIC}); err != nil {
 				return err
 			}
+			if l.Held, err = heldAt(ctx, book, l.BIC); err != nil {
+				return err
+			}
 		}
 		lines = append(lines, l)
 	}
@@ -74,16 +95,21 @@ func (a *app) bankList(ctx context.Context) error {
 	t := a.table()
 	t.AppendHeader(table.Row{
 		"BIC", a.say("Name", "Название"), a.say("State", "Состояние"), a.say("Server", "Сервер"),
-		a.say("Next visit", "Следующий визит"), a.say("Open documents", "Открыто документов"),
+		a.say("Next visit", "Следующий визит"), a.say("Open documents", "Открыто документов"), a.say("Held replies", "Задержано ответов"),
 	})
 	for _, l := range lines {
 		open := ""
 		if l.Open >= 0 {
 			open = fmt.Sprint(l.Open)
 		}
-		t.AppendRow(table.Row{l.BIC, l.Name, l.State, l.Host, l.Next, open})
+		t.AppendRow(table.Row{l.BIC, l.Name, l.State, l.Host, l.Next, open, len(l.Held)})
 	}
 	t.Render()
+	for _, l := range lines {
+		for _, h := range l.Held {
+			a.printf(a.say("%s: reply %s waits since %s: %s\n", "%s: ответ %s ждёт с %s: %s\n"), l.BIC, h.File, h.Since.Local().Format("2006-01-02 15:04"), h.Reason)
+		}
+	}
 	return nil
 }
 

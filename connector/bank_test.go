@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bankconnector/banks/rehearsal"
+	"bankconnector/connector/journal"
 	"bankconnector/connector/practice"
 	"bankconnector/internal/testkit"
 )
@@ -158,5 +159,40 @@ func TestEveryQuirkEndsWell(t *testing.T) {
 				t.Errorf("%d arrived, want 8", len(lines))
 			}
 		})
+	}
+}
+
+// TestHeldReplyShows: a reply that waits for a fresh list of revoked certificates is counted and named in bank list, and
+// in the auditor's view.
+func TestHeldReplyShows(t *testing.T) {
+	dir, config := stage(t, 1)
+	done(t, "exchange", "-c", config)
+	now := time.Now()
+	b, err := journal.Open(t.Context(), filepath.Join(dir, "state", "journal.db"), journal.Options{Now: time.Now, Instance: "test"})
+	must(t, err)
+	var bank string
+	must(t, b.DB().QueryRowContext(t.Context(), `SELECT bank FROM visits`).Scan(&bank))
+	must(t, b.Write(t.Context(), "test", func(tx *journal.Tx) error {
+		id, _, err := tx.Receive(journal.Incoming{Bank: bank, Name: "rep_1.zip", SHA256: strings.Repeat("ab", 32), Size: 9, ReceivedAt: now})
+		if err != nil {
+			return err
+		}
+		return tx.Hold(id, journal.Settlement{Verdict: "unchecked", Code: "crl-stale", Reason: "the list is out of date"})
+	}))
+	must(t, b.Close())
+	for _, lang := range []string{"ru", "en"} {
+		if out := done(t, "bank", "list", "-c", config, "--lang", lang); !strings.Contains(out, "rep_1.zip") || !strings.Contains(out, "the list is out of date") {
+			t.Errorf("%s: %s", lang, out)
+		}
+	}
+	if out := done(t, "bank", "list", "-c", config, "--json"); !strings.Contains(out, `"code":"crl-stale"`) {
+		t.Errorf("%s", out)
+	}
+	rows := query(t, book(t, dir), `SELECT name, verdict, code, outcome FROM incoming WHERE verdict = 'unchecked'`)
+	if len(rows) != 1 || rows[0] != "rep_1.zip|unchecked|crl-stale|" {
+		t.Errorf("view: %q", rows)
+	}
+	if out := done(t, "journal", "verify", "-c", config, "--quick"); out == "" {
+		t.Error("nothing said")
 	}
 }

@@ -231,12 +231,12 @@ func (a *app) policy(o signatureOptions) (*cms.Policy, error) {
 	if err := errors.Join(err, bad, worse); err != nil {
 		return nil, err
 	}
-	return p, o.apply(p)
+	return p, o.apply(p, a.now)
 }
 
 // apply puts the switches and the revocation lists of the command line into a policy.
 // Where a chain is asked for, a revocation status that cannot be told refuses.
-func (o signatureOptions) apply(p *cms.Policy) error {
+func (o signatureOptions) apply(p *cms.Policy, now func() time.Time) error {
 	if o.bank == "" || o.signatures != 1 {
 		p.Signatures = o.signatures
 	}
@@ -250,7 +250,7 @@ func (o signatureOptions) apply(p *cms.Policy) error {
 		return nil
 	}
 	if p.CRLs == nil {
-		p.CRLs = new(cms.Revocations)
+		p.CRLs = &cms.Revocations{Now: now}
 	}
 	return eachFile(o.crl, func(_ string, data []byte) error { return p.CRLs.Add(data) })
 }

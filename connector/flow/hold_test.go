@@ -38,6 +38,14 @@ func TestReplyIsHeldUntilTheListIsFresh(t *testing.T) {
 		o.visit(t, f)
 		o.pass(2 * time.Hour)
 	}
+	wait, err := o.Book.IncomingHeld(t.Context(), string(f.bank.BIC))
+	if err != nil || len(wait) == 0 || wait[0].Code != "crl-stale" || wait[0].Verdict != "unchecked" || wait[0].Reason == "" {
+		t.Errorf("%v held, %+v", err, wait)
+	}
+	var n int
+	if err := o.Book.DB().QueryRowContext(t.Context(), `SELECT count(*) FROM event WHERE kind = 'alarm.unchecked'`).Scan(&n); err != nil || n != len(wait) {
+		t.Errorf("%d alarms for %d held files in three visits, want one each", n, len(wait))
+	}
 	if x := o.find(t, key); x.State != journal.Delivered {
 		t.Errorf("%s on the word of a signer who may be revoked", x.State)
 	}
@@ -48,6 +56,9 @@ func TestReplyIsHeldUntilTheListIsFresh(t *testing.T) {
 	o.visit(t, f)
 	if x := o.find(t, key); x.State != journal.Answered && x.State != journal.Confirmed && x.State != journal.Closed {
 		t.Errorf("still %s although the list is fresh", x.State)
+	}
+	if wait, err := o.Book.IncomingHeld(t.Context(), string(f.bank.BIC)); err != nil || len(wait) > 0 {
+		t.Errorf("%v still held, %+v", err, wait)
 	}
 	o.settle(t, f)
 	o.checkBooks(t)

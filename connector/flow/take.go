@@ -196,9 +196,8 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 	if j.err != nil {
 		return v.disk("judge", j.err)
 	}
-	if j.held { // unsettled, it is found again by resume on every visit, until a fresh CRL decides
-		v.Log.WarnContext(ctx, "reply held: the signer's revocation cannot be told", slog.Any("bank", in.Bank), slog.Any("file", in.Name), slog.String("reason", j.Reason))
-		return nil
+	if j.held {
+		return v.hold(ctx, in, j.Settlement)
 	}
 	if j.Outcome == outcomeIncomplete {
 		earlier, err := v.Book.IncomingClaimed(ctx, in.Bank, in.Claimed)
@@ -215,6 +214,26 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 		return err
 	}
 	return v.finish(ctx, settled, data)
+}
+
+// hold leaves a file unsettled, whose signer may be revoked for all anybody can tell now: resume
+// judges it again on every visit, until a fresh CRL decides. People are told once for each
+// reason; what was told stands in the file's own line, so that a restart does not tell it again.
+func (v *visit) hold(ctx context.Context, in journal.Incoming, s journal.Settlement) error {
+	if in.Verdict == s.Verdict && in.Code == s.Code {
+		return nil
+	}
+	err := v.write(ctx, "hold", func(tx *journal.Tx) error {
+		if err := tx.Hold(in.ID, s); err != nil {
+			return err
+		}
+		return tx.Note("alarm.unchecked", in.Bank, 0, alarm{Reason: s.Reason, Name: in.Name})
+	})
+	if err == nil {
+		v.Log.ErrorContext(ctx, "a reply is held: whether its signer is revoked cannot be told", slog.Any("bank", in.Bank),
+			slog.Any("file", in.Name), slog.String("code", s.Code), slog.String("reason", s.Reason))
+	}
+	return err
 }
 
 // incompleteTime is how long a file that was cut short may still be growing under the

@@ -28,7 +28,7 @@ func (p *Plan) trust() (*trust.Trust, error) {
 func (in *Installation) trusted(ctx context.Context, p *Plan) (*trust.Trust, error) {
 	lasting := context.WithoutCancel(ctx) // lists come new for as long as the program runs
 	return trust.Open(p.Registry.All(), trust.Options{
-		Floors: p.floors(), Keep: true, Log: in.opts.Log,
+		Floors: p.floors(), Keep: true, Log: in.opts.Log, Now: in.opts.Now,
 		Taken: func(all bool, list []trust.Material) error {
 			if all {
 				own, err := p.own()

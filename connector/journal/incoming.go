@@ -53,6 +53,21 @@ func (t *Tx) Settle(id int64, s Settlement) error {
 	return t.append("incoming.settled", i.Bank, s.ExchangeID, record.Settled{ID: id, Settlement: s})
 }
 
+// Hold says why an incoming file cannot be settled yet: Verdict, Code, Signer and
+// Reason of s count. It stays to be settled; [ErrStale] when it is.
+func (t *Tx) Hold(id int64, s Settlement) error {
+	i, err := t.incoming(id)
+	if err != nil {
+		return fmt.Errorf("hold: %w", err)
+	}
+	if i.Outcome != "" {
+		return fmt.Errorf("hold incoming %d: %w: it is %s", id, ErrStale, i.Outcome)
+	}
+	return t.append("incoming.held", i.Bank, 0, record.Settled{ID: id, Settlement: Settlement{
+		Verdict: s.Verdict, Code: s.Code, Signer: s.Signer, Reason: s.Reason,
+	}})
+}
+
 func (t *Tx) checkSettlement(i Incoming, s Settlement) error {
 	switch s.Outcome {
 	case outcomeMatched, "duplicate", "conflict", "orphan", "quarantined", outcomeIncomplete, "misdirected":

@@ -104,6 +104,13 @@ func (b *Book) IncomingOpen(ctx context.Context, bank string) ([]Incoming, error
 		ORDER BY id`, bank)
 }
 
+// IncomingHeld lists the files of a bank that wait for something to be settled: see
+// [Tx.Hold].
+func (b *Book) IncomingHeld(ctx context.Context, bank string) ([]Incoming, error) {
+	return standing.Rows(ctx, b.read, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
+		AND outcome = '' AND verdict <> '' ORDER BY id`, bank)
+}
+
 // IncomingBy reads the matched file of a bank that has an external key, of
 // one of the kinds if any are named; the first if there are several.
 func (b *Book) IncomingBy(ctx context.Context, bank, externalKey string, kinds ...string) (Incoming, error) {

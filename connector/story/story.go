@@ -72,6 +72,8 @@ func Tell(e journal.Event, lang string) string {
 		text = say("attempt failed before anything was visible", "попытка не удалась, банк ничего не видел")
 	case "incoming.settled":
 		text = fmt.Sprintf(say("%s %s came: %s, signature %s by %s", "пришёл %s %s: %s, подпись %s, подписал %s"), b.Kind, b.Key, b.Outcome, b.Verdict, b.Signer)
+	case "incoming.held":
+		text = say("came, and waits", "пришёл и ждёт")
 	case "incoming.handed":
 		text = say("handed to the office", "передан в АИС")
 	case "incoming.cleaned":

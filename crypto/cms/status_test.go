@@ -89,6 +89,37 @@ func check(t *testing.T, v cms.Verdict, want string) {
 	}
 }
 
+// TestListOfAfterTheReceipt: a reply that was held for a stale list is judged, as of its receipt, by one that was made
+// later; with our clock that is no list of the future.
+func TestListOfAfterTheReceipt(t *testing.T) {
+	w := newWorld(t, suites()[3])
+	sig := w.one(signer{})
+	next := now().Add(48 * time.Hour)
+	later := map[int64]time.Time{0x1001: now().Add(time.Hour)}
+	before := map[int64]time.Time{0x1001: now().Add(-time.Hour)}
+	for _, c := range []struct {
+		name string
+		list sheet
+		here time.Time // our clock
+		want string
+	}{
+		{"made later", sheet{by: "root", from: now().Add(24 * time.Hour), next: next}, now().Add(25 * time.Hour), ""},
+		{"made later, revoked after the receipt", sheet{by: "root", from: now().Add(24 * time.Hour), next: next, revoked: later}, now().Add(25 * time.Hour), ""},
+		{"made later, revoked before the receipt", sheet{by: "root", from: now().Add(24 * time.Hour), next: next, revoked: before}, now().Add(25 * time.Hour), "revoked"},
+		{"not made yet", sheet{by: "root", from: now().Add(24 * time.Hour), next: next}, now().Add(23 * time.Hour), "crl-stale"},
+		{"clock behind", sheet{by: "root", from: now(), next: next}, now().Add(-24 * time.Hour), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := w.policy("leaf")
+			p.CRLs = &cms.Revocations{Now: func() time.Time { return c.here }}
+			if err := p.CRLs.Add(w.crl(c.list)); err != nil {
+				t.Fatal(err)
+			}
+			check(t, p.Verify(w.doc, sig, now()), c.want)
+		})
+	}
+}
+
 func TestCRLRollback(t *testing.T) {
 	w := newWorld(t, suites()[3])
 	sig := w.one(signer{})

@@ -25,9 +25,10 @@ import (
 
 // Options are what a Trust takes from outside.
 type Options struct {
-	Floors string       // file of the highest CRL numbers seen; need not be there yet
-	Keep   bool         // write the file when a number rises; only the one process that has the state folder may
-	Log    *slog.Logger // may be nil when Keep is off
+	Floors string           // file of the highest CRL numbers seen; need not be there yet
+	Keep   bool             // write the file when a number rises; only the one process that has the state folder may
+	Log    *slog.Logger     // may be nil when Keep is off
+	Now    func() time.Time // nil: the moment that is judged is the present
 	// Taken keeps what was read anew, before anything is held against it; nil: nobody keeps it.
 	Taken func(all bool, list []Material) error
 }
@@ -63,7 +64,7 @@ type stamp struct {
 // Open reads every file that the profiles name. A suspended bank whose files are not there has no policy.
 func Open(list []*banks.Bank, o Options) (*Trust, error) {
 	t := &Trust{
-		opts: o, policies: make(map[banks.ID]*cms.Policy), known: new(cms.Revocations),
+		opts: o, policies: make(map[banks.ID]*cms.Policy), known: &cms.Revocations{Now: o.Now},
 		certs: make(map[string][]*pki.Certificate), lists: make(map[string]stamp), used: make(map[string]*Material),
 	}
 	if err := t.readFloors(); err != nil {

@@ -122,7 +122,8 @@ type Received struct {
 	Size    int64  `json:"size"`
 }
 
-// Settled is the body of "incoming.settled".
+// Settled is the body of "incoming.settled", and of "incoming.held", where nothing but the
+// verdict and its reason is known yet.
 type Settled struct {
 	ID int64 `json:"id"`
 	Settlement

@@ -264,6 +264,13 @@ func projectIncoming(c *sqlite.Conn, e *Event, verb string) (string, error) {
 		return "received", err
 	case "settled":
 		return projectSettled(c, e)
+	case "held":
+		h, err := body[Settled](e)
+		if err != nil {
+			return "", err
+		}
+		return "", only(c.Exec(`UPDATE arrival SET verdict = ?2, code = ?3, signer = ?4, reason = ?5, last_event = ?6
+			WHERE id = ?1 AND outcome = ''`, h.ID, h.Verdict, h.Code, h.Signer, h.Reason, e.Seq))
 	}
 	t, err := body[Touched](e)
 	if err != nil {

@@ -183,7 +183,7 @@ func (r *Revocations) checkOCSP(c, issuer *pki.Certificate, at time.Time) *pki.R
 				return refuse("revoked", "%s was revoked at %s (OCSP)", c, stamp(x.revokedAt))
 			}
 			switch {
-			case x.thisUpdate.After(at.Add(clockSkew)) || x.nextUp.IsZero() || at.After(x.nextUp):
+			case r.future(x.thisUpdate, at) || x.nextUp.IsZero() || at.After(x.nextUp):
 				refusal = refuse("ocsp-stale", "the OCSP answer about %s holds from %s to %s", c, stamp(x.thisUpdate), stamp(x.nextUp))
 			case x.good || x.revoked:
 				return nil
