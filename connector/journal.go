@@ -19,7 +19,7 @@ func (a *app) journalCommand() *cobra.Command {
 			return a.journalQuery(c.Context(), strings.Join(args, " "))
 		},
 	})
-	c.AddCommand(append(a.registerCommands(), query, a.verifyCommand(), a.evidenceCommand())...)
+	c.AddCommand(append(append(a.registerCommands(), a.keepCommands()...), query, a.verifyCommand(), a.evidenceCommand())...)
 	return c
 }
 

@@ -16,9 +16,9 @@ import (
 // verifyOptions are the flags of journal verify. With file nothing of a configuration is
 // read: all that is known comes by flag.
 type verifyOptions struct {
-	file, store                string
-	checkpoints, keys, signers []string
-	quick                      bool
+	file, store                         string
+	checkpoints, keys, signers, adopted []string
+	quick                               bool
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -33,6 +33,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&o.checkpoints, "checkpoints", nil, "file of signed checkpoints, best one kept elsewhere (may be repeated)")
 	c.Flags().StringSliceVar(&o.keys, "checkpoint-key", nil, "public key of the checkpoints, checkpoint.pub (may be repeated)")
 	c.Flags().StringSliceVar(&o.signers, "signer", nil, "certificates of those who sign (may be repeated)")
+	c.Flags().StringSliceVar(&o.adopted, "adopted", nil, "hash of an adoption after a restore that you know of, as journal adopt printed it (may be repeated)")
 	c.Flags().BoolVar(&o.quick, "quick", false, "only the chain and the checkpoints: not the tables, the numbers, the stored documents or their signatures")
 	return a.configFlag(c)
 }
@@ -54,7 +55,7 @@ func (o verifyOptions) inquiry(config string) (q evidence.Inquiry, err error) {
 		return q, usage("--checkpoints needs --checkpoint-key: nothing in the file is worth anything without it")
 	}
 	q.Checkpoints = append(q.Checkpoints, o.checkpoints...)
-	q.Quick = o.quick
+	q.Quick, q.Adopted = o.quick, o.adopted
 	if o.store != "" {
 		q.Store = spool.ReadStore(o.store)
 	}

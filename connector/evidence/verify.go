@@ -23,6 +23,7 @@ type Inquiry struct {
 	Checkpoints  []string            // files of signed heads, best from outside
 	Keys         []ed25519.PublicKey // that sign them
 	Certificates []*pki.Certificate  // that the auditor knows by himself
+	Adopted      []string            // hashes of events book.adopted that the auditor knows of
 	Quick        bool                // only the chain and the checkpoints
 	Temp         string              // for the tables that are rebuilt; "" = the system's
 }
@@ -54,7 +55,7 @@ func (f *Findings) problem(format string, args ...any) {
 // what kept it from looking.
 func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 	var f Findings
-	o := journal.VerifyOptions{Temp: q.Temp, ChainOnly: q.Quick}
+	o := journal.VerifyOptions{Temp: q.Temp, ChainOnly: q.Quick, Adopted: q.Adopted}
 	if q.Store != nil && !q.Quick {
 		o.Store = func(digest string) error { return q.Store.Check(ctx, digest) }
 	}
@@ -135,10 +136,12 @@ func (w *witnesses) file(path string, yield func(int64, string) bool) error {
 
 // Text is the verdict for a person, in "ru" or "en".
 func (f Findings) Text(lang string) string {
+	adopted := "  a person went on with a restored journal (give the hash by --adopted if you know of it): %s\n"
 	sound, broken, counts, unvouched := "%s is sound: %d events, head %s\n", "%s is NOT sound; first bad event %d\n",
 		"checkpoints %d, the newest at event %d; rows rebuilt %d; stored files %d; signatures %d; numbers of envelopes %d\n",
 		"  certificate named by the journal alone, not given: %s\n"
 	if lang == "ru" {
+		adopted = "  человек продолжил восстановленный журнал (если вам это известно, укажите хэш в --adopted): %s\n"
 		sound, broken, counts, unvouched = "%s цел: событий %d, последний хэш %s\n", "%s НЕ цел; первое плохое событие %d\n",
 			"контрольных точек %d, последняя на событии %d; строк восстановлено %d; хранимых файлов %d; подписей %d; номеров конвертов %d\n",
 			"  сертификат известен только из журнала, отдельно не дан: %s\n"
@@ -152,6 +155,9 @@ func (f Findings) Text(lang string) string {
 	fmt.Fprintf(&b, counts, f.Checkpoints, f.Witnessed, f.Rows, f.Digests, f.Signatures, f.Numbers)
 	for _, print := range f.Unvouched {
 		fmt.Fprintf(&b, unvouched, print)
+	}
+	for _, a := range f.Adoptions {
+		fmt.Fprintf(&b, adopted, a)
 	}
 	for _, p := range f.Problems {
 		fmt.Fprintf(&b, "  %s\n", p)

@@ -3,6 +3,7 @@ package install
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/backup"
+	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/ledger"
 	"bankconnector/connector/evidence/note"
@@ -143,4 +146,64 @@ func sent(ctx context.Context, book *journal.Book, day time.Time, bank string) (
 		return nil, err
 	}
 	return list[0].Lines, nil
+}
+
+// seal opens what checkpoints are signed with, and names where they are written.
+func (p *Plan) seal() (s evidence.Seal, err error) {
+	s = evidence.Seal{Instance: instance(), Files: p.CheckpointPaths()}
+	s.Key, err = note.OpenKey(p.checkpointKey(), p.CheckpointPublicPath(), rand.Reader)
+	return s, err
+}
+
+// WriteCheckpoint writes a checkpoint of the journal's head now, beside the daemon, and
+// returns its text.
+func (p *Plan) WriteCheckpoint(ctx context.Context) (string, error) {
+	seal, err := p.seal()
+	if err != nil {
+		return "", err
+	}
+	book, err := journal.View(ctx, p.JournalPath())
+	if err != nil {
+		return "", err
+	}
+	text, err := seal.Checkpoint(ctx, book)
+	return text, errors.Join(err, book.Close())
+}
+
+// BackUp copies the journal, the checkpoints and the stored documents to a folder, beside the
+// daemon, and proves the copy; a drill only proves the newest one that is there.
+func (p *Plan) BackUp(ctx context.Context, folder string, at time.Time, drill bool) (r backup.Result, err error) {
+	own := p.CheckpointPaths()[0]
+	if !drill {
+		source := backup.Source{Journal: p.JournalPath(), Store: p.StorePath(), Checkpoints: own, Public: p.CheckpointPublicPath()}
+		if _, err := backup.Make(ctx, source, folder, at); err != nil {
+			return r, err
+		}
+	}
+	q, err := p.Inquiry()
+	if err != nil {
+		return r, err
+	}
+	return backup.Drill(ctx, q, folder, own)
+}
+
+// AdoptJournal goes on with a journal that was restored from a copy, because a person says
+// so. The error is spool.ErrLocked while a daemon works on it, evidence.ErrNothingLost when no
+// checkpoint knows more than the journal, unless anyway.
+func (p *Plan) AdoptJournal(ctx context.Context, now func() time.Time, reason string, anyway bool) (e journal.Event, err error) {
+	lock, err := spool.Acquire(p.Config.StateDir)
+	if err != nil {
+		return e, err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	seal, err := p.seal()
+	if err != nil {
+		return e, err
+	}
+	book, err := journal.Open(ctx, p.JournalPath(), journal.Options{Now: now, Instance: instance()})
+	if err != nil {
+		return e, err
+	}
+	e, err = seal.Adopt(ctx, book, control.Self(), reason, anyway)
+	return e, errors.Join(err, book.Close())
 }

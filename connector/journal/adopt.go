@@ -14,11 +14,12 @@ import (
 const adoptionSkip = 1_000_000
 
 // Adopt records that a person goes on with a journal restored from a copy, though what was
-// written after the copy is lost; lost are the newest points known from outside, number and
-// hash, that the journal does not pass through. Streams leave out the numbers that the lost
+// written after the copy is lost. Kept is the newest event that a point known from outside
+// confirms; lost are the newest points, number and hash, that the journal does not pass
+// through. Streams leave out the numbers that the lost
 // part may have used. Every document that was not yet delivered becomes Suspect, because it
 // may have been sent since: nothing goes twice without a person's decision.
-func (t *Tx) Adopt(reason string, lost map[int64]string) error {
+func (t *Tx) Adopt(reason string, kept int64, lost map[int64]string) error {
 	if strings.TrimSpace(reason) == "" {
 		return errors.New("adopt journal: a reason is required")
 	}
@@ -27,7 +28,7 @@ func (t *Tx) Adopt(reason string, lost map[int64]string) error {
 	if err != nil {
 		return err
 	}
-	a := record.Adoption{Reason: reason, Lost: lost, Skip: adoptionSkip, Suspects: row.Num(0)}
+	a := record.Adoption{Reason: reason, Kept: kept, Lost: lost, Skip: adoptionSkip, Suspects: row.Num(0)}
 	if err := t.append("book.adopted", "", 0, a); err != nil {
 		return err
 	}

@@ -22,10 +22,10 @@ func TestAdopt(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := map[int64]string{9999: sum("lost")}
-	if err := d.Write(t.Context(), "Иванова", func(tx *Tx) error { return tx.Adopt(" ", lost) }); err == nil {
+	if err := d.Write(t.Context(), "Иванова", func(tx *Tx) error { return tx.Adopt(" ", 1, lost) }); err == nil {
 		t.Error("adopted without a reason")
 	}
-	d.do(t, func(tx *Tx) error { return tx.Adopt("диск вышел из строя", lost) })
+	d.do(t, func(tx *Tx) error { return tx.Adopt("диск вышел из строя", 1, lost) })
 	for from, to := range want {
 		if x := d.exchange(t, ids[from]); x.State != to {
 			t.Errorf("%s became %s, want %s", from, x.State, to)

@@ -267,10 +267,7 @@ func (b *Book) Close() error {
 // Backup writes a consistent copy of the journal to a new file and returns when
 // it is on the disk. Writing goes on meanwhile; the copy verifies by itself.
 func (b *Book) Backup(ctx context.Context, into string) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("back up journal: %w", err)
-	}
-	if err := sqlite.Backup(b.path, into); err != nil {
+	if err := sqlite.Backup(ctx, b.path, into); err != nil {
 		return fmt.Errorf("back up journal: %w", err)
 	}
 	return nil

@@ -245,7 +245,7 @@ func (w *walker) reopenBook() {
 
 // adopt takes the book for one restored from a copy.
 func (w *walker) adopt() {
-	w.must(func(tx *Tx) error { return tx.Adopt("restored", map[int64]string{1: sum("lost")}) })
+	w.must(func(tx *Tx) error { return tx.Adopt("restored", 1, map[int64]string{1: sum("lost")}) })
 	w.skipped += adoptionSkip
 	for stream := range w.sealed {
 		w.sealed[stream] += adoptionSkip

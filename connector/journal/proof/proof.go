@@ -25,6 +25,8 @@ type Options struct {
 	Store func(sha256 string) error
 	// Checkpoints are event numbers and hashes known from outside; the chain must pass through each. nil = none is known.
 	Checkpoints iter.Seq2[int64, string]
+	// Adopted are hashes of events book.adopted that the caller knows of: what such an event gave up is no problem then.
+	Adopted []string
 	// Further asks the same file what else the caller wants to know, on a read-only pool, after all the rest; nil = nothing.
 	Further func(db *sql.DB) error
 	// ChainOnly leaves out what takes most of the time: rebuilding the state tables, and SQLite's own check of the file.
@@ -45,8 +47,9 @@ type Report struct {
 	Digests   int64    `json:"digests"`   // files of the store checked
 	Witnessed int64    `json:"witnessed"` // newest event that a checkpoint confirms, 0 if none does
 	ChainOnly bool     `json:"chain_only,omitempty"`
-	Problems  []string `json:"problems,omitempty"` // the first 50
-	Further   int      `json:"further,omitempty"`  // problems not listed
+	Adoptions []string `json:"adoptions,omitempty"` // each: who went on with a restored journal, when and why
+	Problems  []string `json:"problems,omitempty"`  // the first 50
+	Further   int      `json:"further,omitempty"`   // problems not listed
 }
 
 const maxProblems = 50
@@ -70,8 +73,9 @@ func (r *Report) bad(seq int64, format string, args ...any) {
 type verification struct {
 	r       *Report
 	o       Options
-	c       *sqlite.Conn      // the journal, inside one read transaction
-	end     int64             // number of the last event
+	c       *sqlite.Conn // the journal, inside one read transaction
+	end     int64        // number of the last event
+	adopted []adoption
 	named   []map[string]bool // files of the store that only events name
 	rebuilt *rebuilding       // nil when ChainOnly, or once a replay has failed
 }
@@ -121,6 +125,9 @@ func (v *verification) all(ctx context.Context) (err error) {
 		defer func(r *rebuilding) { err = errors.Join(err, r.close()) }(v.rebuilt)
 	}
 	if err := v.read(ctx); err != nil {
+		return err
+	}
+	if err := v.adoptions(); err != nil {
 		return err
 	}
 	if err := v.witness(ctx); err != nil {

@@ -194,6 +194,7 @@ type Listed struct {
 // a copy for the one to go on with.
 type Adoption struct {
 	Reason string `json:"reason"`
+	Kept   int64  `json:"kept,omitempty"` // newest event that a point known outside confirms
 	// Lost are the newest points known outside, number and hash, that this journal does not pass through.
 	Lost map[int64]string `json:"lost,omitempty"`
 	// Skip is how many numbers of envelopes every stream leaves out: those that the lost part of the journal may

@@ -126,23 +126,55 @@ func alone(path string) bool {
 	return err == nil && wal.Size() == 0 && errors.Is(shm, fs.ErrNotExist)
 }
 
-// Backup writes a consistent copy of a file, live or at rest, to a new file of
-// mode 0640, and returns when it is on the disk. It keeps a writer from
+// Backup writes a consistent copy of a file, live or at rest, to a new file of mode 0640, by
+// SQLite's backup interface, and returns when it is on the disk. It keeps a writer from
 // starting its log anew while it runs, but not from writing.
-func Backup(path, into string) (err error) {
-	c, err := dial(address(path, "mode=ro&_busy_timeout=5000"))
+func Backup(ctx context.Context, path, into string) (err error) {
+	c, err := dial(address(path, readOf(path)))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
+	// All steps read in one transaction: else a commit of the daemon, another process, would begin the copy anew.
+	if err := c.Script("BEGIN; SELECT count(*) FROM sqlite_schema"); err != nil {
+		return err
+	}
 	if err := makeEmpty(into); err != nil {
 		return err
 	}
 	// A crash here leaves an unfinished copy that does not verify.
-	if _, err := c.Exec("VACUUM INTO ?", into); err != nil {
+	if err := copyPages(ctx, c, into); err != nil {
 		return errors.Join(err, os.Remove(into))
 	}
 	return syncFile(into)
+}
+
+// pagesAStep is how much is copied between two looks at the context.
+const pagesAStep = 4096
+
+func copyPages(ctx context.Context, c *Conn, into string) (err error) {
+	to, err := dial(address(into, "mode=rw&_journal_mode=OFF&_synchronous=OFF"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	b, err := to.raw.Backup("main", c.raw, "main")
+	if err != nil {
+		return err
+	}
+	for done := false; !done; {
+		if done, err = b.Step(pagesAStep); err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return errors.Join(err, b.Finish())
+		}
+	}
+	if err := b.Finish(); err != nil {
+		return err
+	}
+	// The copied header says WAL; a copy is one file, and its reader must not make others beside it.
+	return to.Script("PRAGMA journal_mode=DELETE")
 }
 
 // Scratch makes a database to be thrown away: nothing in it survives a crash.
