@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"bankconnector/connector/evidence/ledger"
 	"bankconnector/connector/evidence/table"
+	"bankconnector/connector/install"
 )
 
 func (a *app) registerCommands() []*cobra.Command {
@@ -17,10 +19,21 @@ func (a *app) registerCommands() []*cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return a.register(c.Context(), day, bank, dir) },
 	}
 	register.Flags().StringVar(&dir, "out", ".", "folder for the registers")
+	var reason string
+	var dry bool
 	reconcile := &cobra.Command{
 		Use: "reconcile FILE --bank BIC", Args: cobra.ExactArgs(1), Short: a.say("Compare a bank's own register (CSV or JSON lines) with the journal", "Сверить реестр банка (CSV или JSON) с журналом"),
-		RunE: func(c *cobra.Command, args []string) error { return a.reconcile(c.Context(), args[0], bank, day) },
+		Long: a.say("Every difference is named. With --reason each also becomes an act in your name: the document becomes Suspect, if\nanything is left to decide about it. The same difference is recorded once.",
+			"Каждое расхождение названо. С --reason каждое становится действием от вашего имени: документ переходит в Suspect,\nесли о нём ещё можно что-то решить. Одно и то же расхождение записывается один раз."),
+		RunE: func(c *cobra.Command, args []string) error {
+			if dry {
+				reason = ""
+			}
+			return a.reconcile(c.Context(), args[0], bank, day, reason)
+		},
 	}
+	reconcile.Flags().StringVar(&reason, "reason", "", a.say("record the differences, with this reason; without it nothing is written", "записать расхождения, с этой причиной; без неё ничего не записывается"))
+	reconcile.Flags().BoolVar(&dry, "dry-run", false, a.say("write nothing, whatever else is given", "ничего не записывать, что бы ещё ни было указано"))
 	for _, c := range []*cobra.Command{register, reconcile} {
 		c.Flags().StringVar(&day, "day", "", "day of the installation's time zone, as 2026-11-22")
 		c.Flags().StringVar(&bank, "bank", "", "BIC")
@@ -61,23 +74,31 @@ func (a *app) register(ctx context.Context, day, bank, dir string) error {
 	return err
 }
 
-func (a *app) reconcile(ctx context.Context, path, bank, day string) error {
+func (a *app) reconcile(ctx context.Context, path, bank, day, reason string) error {
 	plan, c, err := a.openCase(ctx)
 	if err != nil {
 		return err
 	}
-	defer c.Book.Close()
 	list, err := plan.Reconcile(ctx, c.Book, bank, day, path)
-	if err != nil {
-		return withCode(exitData, err)
+	if err := errors.Join(withCode(exitData, err), c.Book.Close()); err != nil {
+		return err
 	}
 	for _, d := range list {
 		if err := a.report(d); err != nil {
 			return err
 		}
 	}
-	if len(list) > 0 {
-		return withCode(exitData, errors.New(a.say("the registers differ", "реестры расходятся")))
+	if len(list) == 0 {
+		return nil
 	}
-	return nil
+	if reason == "" {
+		return withCode(exitData, errors.New(a.say("the registers differ; nothing was written: with --reason these documents become Suspect",
+			"реестры расходятся; ничего не записано: с --reason документы перейдут в Suspect")))
+	}
+	changed, err := plan.Dispute(ctx, install.Options{Now: a.now, Log: a.logger()}, bank, reason, list)
+	if err != nil {
+		return err
+	}
+	return withCode(exitData, fmt.Errorf(a.say("the registers differ; recorded: %d, the others stood in the journal before",
+		"реестры расходятся; записано: %d, остальные уже были в журнале"), changed))
 }

@@ -82,6 +82,83 @@ func reconcileSpoilt(t *testing.T, config, bank, book string) {
 	}
 }
 
+// TestDifferencesBecomeSuspect: a removed, an added and a changed line of a bank's ledger
+// are recorded as acts of the person, once, with a daemon and without; looking alone writes
+// nothing.
+func TestDifferencesBecomeSuspect(t *testing.T) {
+	for name, daemon := range map[string]bool{"Alone": false, "BesideTheDaemon": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, config := stage(t, 1)
+			done(t, "sample", "-c", config, "--documents", "4", "--seed", "3")
+			done(t, "exchange", "-c", config)
+			bank := onlyFirstBank(t, dir)
+			b := book(t, dir)
+			sent := query(t, b, `SELECT internal_key, file_sha256 FROM exchanges WHERE state IN ('Delivered', 'Confirmed') ORDER BY id`)
+			if len(sent) < 2 {
+				t.Fatalf("sent is %v", sent)
+			}
+			gone, _, _ := strings.Cut(sent[0], "|")
+			other, digest, _ := strings.Cut(sent[1], "|")
+			data, err := os.ReadFile(filepath.Join(dir, "banks", bank, "received.jsonl"))
+			must(t, err)
+			var theirs bytes.Buffer
+			for line := range strings.Lines(string(data)) {
+				if !strings.Contains(line, `"`+gone+`"`) {
+					theirs.WriteString(strings.Replace(line, digest, strings.Repeat("ab", 32), 1))
+				}
+			}
+			theirs.WriteString(`{"internal_key":"999","sha256":"` + digest + `"}` + "\n")
+			path := filepath.Join(t.TempDir(), "theirs.jsonl")
+			must(t, os.WriteFile(path, theirs.Bytes(), 0o600))
+			if daemon {
+				must(t, os.WriteFile(filepath.Join(dir, "banks.d", bank+".yaml"), suspend(t, filepath.Join(dir, "banks.d", bank+".yaml")), 0o600))
+				c := program(t, "run", "-c", config)
+				must(t, c.Start())
+				defer func() {
+					must(t, c.Process.Signal(os.Interrupt))
+					must(t, c.Wait())
+				}()
+				waitFor(t, func() bool { _, err := os.Stat(filepath.Join(dir, "state", "control.sock")); return err == nil })
+			}
+			acts := func() int { return len(query(t, b, `SELECT seq FROM operator_acts WHERE act = 'dispute'`)) }
+			reconcile := func(more ...string) {
+				t.Helper()
+				args := append([]string{"journal", "reconcile", path, "-c", config, "--bank", bank}, more...)
+				if code, out, errs := run(t, args...); code != exitData || strings.Count(out, `"kind"`) != 3 {
+					t.Errorf("%v: exit %d\n%s%s", args, code, out, errs)
+				}
+			}
+			reconcile()
+			reconcile("--reason", "сверка за ноябрь", "--dry-run")
+			if n := acts(); n != 0 {
+				t.Errorf("looking alone made %d acts", n)
+			}
+			for range 2 {
+				reconcile("--reason", "сверка за ноябрь")
+				if n := acts(); n != 3 {
+					t.Errorf("%d acts, want 3", n)
+				}
+			}
+			if got := query(t, b, `SELECT internal_key FROM exchanges WHERE state = 'Suspect' ORDER BY id`); len(got) != 2 || got[0] != gone || got[1] != other {
+				t.Errorf("suspect are %v, want %s and %s", got, gone, other)
+			}
+			if who := query(t, b, `SELECT DISTINCT actor, reason FROM operator_acts`); len(who) != 1 || !strings.HasSuffix(who[0], "|сверка за ноябрь") || strings.HasPrefix(who[0], "bankconnector") {
+				t.Errorf("who did it: %v", who)
+			}
+			done(t, "journal", "verify", "-c", config)
+		})
+	}
+}
+
+// suspend is a profile whose bank is not visited.
+func suspend(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	must(t, err)
+	return bytes.Replace(data, []byte("state: active"), []byte("state: suspended"), 1)
+}
+
 // TestExport writes views as other tools read them.
 func TestExport(t *testing.T) {
 	dir := t.TempDir()

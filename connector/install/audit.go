@@ -17,6 +17,7 @@ import (
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/ledger"
 	"bankconnector/connector/evidence/note"
+	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
@@ -138,6 +139,22 @@ func (p *Plan) Reconcile(ctx context.Context, book *journal.Book, bank, day, pat
 	}
 	known, err := sent(ctx, book, time.Time{}, bank)
 	return ledger.Reconcile(ours, known, lines), err
+}
+
+// Dispute records every difference in the journal, in the name of the person who runs this,
+// and tells how many were not there before. It stops at the first that cannot be recorded;
+// to run it again records the rest.
+func (p *Plan) Dispute(ctx context.Context, o Options, bank, reason string, list []ledger.Difference) (changed int, err error) {
+	for _, d := range list {
+		out, err := Act(ctx, p, o, act.Request{Act: act.Dispute, Exchange: d.Exchange, Bank: bank, As: d.Text(), Reason: reason})
+		if err != nil {
+			return changed, err
+		}
+		if out.Changed {
+			changed++
+		}
+	}
+	return changed, nil
 }
 
 func sent(ctx context.Context, book *journal.Book, day time.Time, bank string) ([]journal.Exchange, error) {

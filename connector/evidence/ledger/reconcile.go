@@ -116,6 +116,18 @@ type Difference struct {
 	Theirs   string `json:"theirs,omitempty"`
 }
 
+// Text is the difference in one line of English, the same for the same difference.
+func (d Difference) Text() string {
+	text := "register: " + d.Kind + " " + strconv.Quote(d.Key)
+	if d.Ours != "" {
+		text += ", ours " + strconv.Quote(d.Ours)
+	}
+	if d.Theirs != "" {
+		text += ", theirs " + strconv.Quote(d.Theirs)
+	}
+	return text
+}
+
 // Reconcile names every difference between what we sent and what they say they have.
 // Ours are the documents that must be there; known are all that were ever sent to the
 // bank.

@@ -28,14 +28,15 @@ type Request struct {
 	Act      string `json:"act"`
 	Exchange int64  `json:"exchange"`
 	Reason   string `json:"reason"`
-	As       string `json:"as,omitempty"`      // of resolve
+	As       string `json:"as,omitempty"`      // of resolve; of dispute the difference
+	Bank     string `json:"bank,omitempty"`    // of a dispute about a document that is not ours
 	Confirm  bool   `json:"confirm,omitempty"` // the person confirms what only the bank can know
 }
 
 // check refuses a request that is none.
 func (r Request) check() error {
 	switch {
-	case !slices.Contains([]string{Release, Reject, Cancel, Resend, Resolve}, r.Act):
+	case !slices.Contains([]string{Release, Reject, Cancel, Resend, Resolve, Dispute}, r.Act):
 		return refuse("%q is no act", "%q — не действие", r.Act)
 	case strings.TrimSpace(r.Reason) == "":
 		return refuse("a reason is required: --reason", "нужна причина: --reason")
@@ -73,6 +74,9 @@ type Desk struct {
 func (d *Desk) Do(ctx context.Context, actor string, r Request) (Outcome, error) {
 	if err := r.check(); err != nil {
 		return Outcome{}, err
+	}
+	if r.Act == Dispute {
+		return d.dispute(ctx, actor, r)
 	}
 	c, events, err := d.open(ctx, r)
 	if err != nil {
