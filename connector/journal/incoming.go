@@ -56,7 +56,7 @@ func (t *Tx) Settle(id int64, s Settlement) error {
 // Hold says why an incoming file cannot be settled yet: Verdict, Code, Signer and
 // Reason of s count. It stays to be settled; [ErrStale] when it is.
 func (t *Tx) Hold(id int64, s Settlement) error {
-	i, err := t.incoming(id)
+	i, err := t.Incoming(id)
 	if err != nil {
 		return fmt.Errorf("hold: %w", err)
 	}

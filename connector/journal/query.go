@@ -107,7 +107,7 @@ func (b *Book) IncomingOpen(ctx context.Context, bank string) ([]Incoming, error
 // IncomingHeld lists the files of a bank that wait for something to be settled: see
 // [Tx.Hold].
 func (b *Book) IncomingHeld(ctx context.Context, bank string) ([]Incoming, error) {
-	return standing.Rows(ctx, b.read, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
+	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
 		AND outcome = '' AND verdict <> '' ORDER BY id`, bank)
 }
 
