@@ -27,9 +27,8 @@ func (a *app) keepCommands() []*cobra.Command {
 	adopt.Flags().StringVar(&reason, "reason", "", a.say("why; it stands in the journal for ever (required)", "почему; остаётся в журнале навсегда (обязательно)"))
 	adopt.Flags().BoolVar(&anyway, "anyway", false, a.say("also when no checkpoint knows more than the journal, because the checkpoints were restored as well", "и тогда, когда контрольные точки не знают больше журнала, потому что восстановлены вместе с ним"))
 	checkpoint := &cobra.Command{
-		Use: "checkpoint", Args: cobra.NoArgs,
+		Use: "checkpoint", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return a.journalCheckpoint(c.Context()) },
 		Short: a.say("Write a checkpoint of the journal now and print it", "Записать контрольную точку журнала сейчас и напечатать её"),
-		RunE:  func(c *cobra.Command, _ []string) error { return a.journalCheckpoint(c.Context()) },
 	}
 	return []*cobra.Command{a.configFlag(saved), a.configFlag(adopt), a.configFlag(checkpoint)}
 }
@@ -80,9 +79,6 @@ func (a *app) journalCheckpoint(ctx context.Context) error {
 	text, err := plan.WriteCheckpoint(ctx)
 	if err != nil {
 		return err
-	}
-	if a.json {
-		return a.report(map[string]string{"checkpoint": text})
 	}
 	a.printf("%s", text)
 	return nil

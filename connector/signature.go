@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -125,25 +124,10 @@ func certificates(paths []string) ([]*pki.Certificate, error) {
 	return all, err
 }
 
-// eachFile reads files, and of folders every file.
+// eachFile is install.EachFile with the exit code of a file that cannot be read.
 func eachFile(paths []string, read func(path string, data []byte) error) error {
-	for i := 0; i < len(paths); i++ {
-		path := paths[i]
-		if entries, err := os.ReadDir(path); err == nil {
-			for _, e := range entries {
-				if e.Type().IsRegular() {
-					paths = append(paths[:len(paths):len(paths)], filepath.Join(path, e.Name()))
-				}
-			}
-			continue
-		}
-		data, err := os.ReadFile(path)
-		if err == nil {
-			err = read(path, data)
-		}
-		if err != nil {
-			return unread(fmt.Errorf("read %s: %w", path, err))
-		}
+	if err := install.EachFile(paths, read); err != nil {
+		return unread(err)
 	}
 	return nil
 }

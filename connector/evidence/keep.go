@@ -71,7 +71,7 @@ type Keeper struct {
 // that cannot be reached now is no error: it is tried again with every checkpoint.
 func Keep(ctx context.Context, book *journal.Book, o Keeping) (*Keeper, error) {
 	lasting := context.WithoutCancel(ctx)
-	k := &Keeper{Keeping: o, book: book, origin: origin(o.Instance), done: make(chan struct{})}
+	k := &Keeper{Keeping: o, book: book, origin: note.Named(o.Instance), done: make(chan struct{})}
 	fits := func(c note.Checkpoint) error { return extends(lasting, book, c) }
 	for _, path := range append([]string{o.File}, o.Outside...) {
 		if err := k.join(ctx, path, fits); err != nil {
@@ -136,21 +136,6 @@ func extends(ctx context.Context, book *journal.Book, c note.Checkpoint) error {
 		return fmt.Errorf("event %d has another hash: the journal was written anew", c.Seq)
 	}
 	return nil
-}
-
-// longestHost keeps a checkpoint in one line within 200 characters, which is what the
-// manifest of an envelope holds.
-const longestHost = 26
-
-// origin makes the name of an installation fit for a note.
-func origin(instance string) string {
-	name := strings.Map(func(r rune) rune {
-		if r <= ' ' || r > '~' || strings.ContainsRune(`+/"<>&`, r) {
-			return '-'
-		}
-		return r
-	}, instance)
-	return note.Origin + name[:min(len(name), longestHost)]
 }
 
 // run looks when the journal has grown, and while something waits.

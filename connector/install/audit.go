@@ -15,6 +15,7 @@ import (
 	"bankconnector/connector/backup"
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
+	"bankconnector/connector/evidence/adopt"
 	"bankconnector/connector/evidence/ledger"
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/flow/act"
@@ -166,8 +167,8 @@ func sent(ctx context.Context, book *journal.Book, day time.Time, bank string) (
 }
 
 // seal opens what checkpoints are signed with, and names where they are written.
-func (p *Plan) seal() (s evidence.Seal, err error) {
-	s = evidence.Seal{Instance: instance(), Files: p.CheckpointPaths()}
+func (p *Plan) seal() (s adopt.Seal, err error) {
+	s = adopt.Seal{Instance: instance(), Files: p.CheckpointPaths()}
 	s.Key, err = note.OpenKey(p.checkpointKey(), p.CheckpointPublicPath(), rand.Reader)
 	return s, err
 }
@@ -205,7 +206,7 @@ func (p *Plan) BackUp(ctx context.Context, folder string, at time.Time, drill bo
 }
 
 // AdoptJournal goes on with a journal that was restored from a copy, because a person says
-// so. The error is spool.ErrLocked while a daemon works on it, evidence.ErrNothingLost when no
+// so. The error is spool.ErrLocked while a daemon works on it, adopt.ErrNothingLost when no
 // checkpoint knows more than the journal, unless anyway.
 func (p *Plan) AdoptJournal(ctx context.Context, now func() time.Time, reason string, anyway bool) (e journal.Event, err error) {
 	lock, err := spool.Acquire(p.Config.StateDir)
@@ -223,4 +224,27 @@ func (p *Plan) AdoptJournal(ctx context.Context, now func() time.Time, reason st
 	}
 	e, err = seal.Adopt(ctx, book, control.Self(), reason, anyway)
 	return e, errors.Join(err, book.Close())
+}
+
+// EachFile reads files that a person names, and of folders every file.
+func EachFile(paths []string, read func(path string, data []byte) error) error {
+	for i := 0; i < len(paths); i++ {
+		path := paths[i]
+		if entries, err := os.ReadDir(path); err == nil {
+			for _, e := range entries {
+				if e.Type().IsRegular() {
+					paths = append(paths[:len(paths):len(paths)], filepath.Join(path, e.Name()))
+				}
+			}
+			continue
+		}
+		data, err := os.ReadFile(path)
+		if err == nil {
+			err = read(path, data)
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+	}
+	return nil
 }

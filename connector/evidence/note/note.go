@@ -33,6 +33,21 @@ import (
 // Origin begins the first line of every checkpoint; the installation's name follows.
 const Origin = "bankconnector/journal/v1/"
 
+// longestHost keeps a checkpoint in one line within 200 characters, which is what the
+// manifest of an envelope holds.
+const longestHost = 26
+
+// Named is the origin of an installation: Origin and its name, made fit for a note.
+func Named(instance string) string {
+	name := strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' || strings.ContainsRune(`+/"<>&`, r) {
+			return '-'
+		}
+		return r
+	}, instance)
+	return Origin + name[:min(len(name), longestHost)]
+}
+
 const (
 	mark      = "— "
 	algorithm = 0x01 // Ed25519, in the identifier of a C2SP key

@@ -1,4 +1,6 @@
-package evidence
+// Package adopt writes a checkpoint when a person wants one, and that a person goes on with a
+// journal restored from a copy. It may call journal and note.
+package adopt
 
 import (
 	"context"
@@ -12,6 +14,9 @@ import (
 	"bankconnector/connector/journal"
 )
 
+// ErrContradicted reports a journal that a checkpoint contradicts.
+var ErrContradicted = errors.New("the journal is not the one that was written here")
+
 // ErrNothingLost reports a journal that passes through every checkpoint: there is nothing to
 // give up.
 var ErrNothingLost = errors.New("the journal passes through every checkpoint")
@@ -24,7 +29,7 @@ type Seal struct {
 }
 
 // Checkpoint writes a checkpoint of the journal's head now and returns its text. The error is
-// ErrWitness when the journal does not pass through the newest one of a file.
+// ErrContradicted when the journal does not pass through the newest one of a file.
 func (s Seal) Checkpoint(ctx context.Context, book *journal.Book) (text string, err error) {
 	lost, err := contradicted(ctx, book, s.Files)
 	if err == nil {
@@ -34,13 +39,13 @@ func (s Seal) Checkpoint(ctx context.Context, book *journal.Book) (text string, 
 		return "", err
 	}
 	for seq := range lost {
-		return "", fmt.Errorf("%w: a checkpoint of event %d contradicts it: run journal verify", ErrWitness, seq)
+		return "", fmt.Errorf("%w: a checkpoint of event %d contradicts it: run journal verify", ErrContradicted, seq)
 	}
 	seq, hash, err := book.Head(ctx)
 	if err != nil {
 		return "", err
 	}
-	text, err = s.Key.Sign(note.Checkpoint{Origin: origin(s.Instance), Seq: seq, Hash: hash})
+	text, err = s.Key.Sign(note.Checkpoint{Origin: note.Named(s.Instance), Seq: seq, Hash: hash})
 	if err != nil {
 		return "", fmt.Errorf("sign checkpoint: %w", err)
 	}
