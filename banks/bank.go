@@ -141,10 +141,11 @@ type Format struct {
 }
 
 // Delivery says how a file gets its final name in the bank's folder and what is done when the outcome of that step
-// stayed unknown. Mode is "auto", "posix-rename", "rename", "marker" or "direct"; UnknownOutcome "hold" or "reissue".
+// stayed unknown. Mode is "auto", "posix-rename", "rename", "marker", "direct" or "blind"; UnknownOutcome "hold" or
+// "reissue".
 // An empty TempFolder means that the temporary name lies in the folder to_bank itself.
 type Delivery struct {
-	Mode           string `yaml:"mode,omitempty" jsonschema:"default=auto,enum=auto,enum=posix-rename,enum=rename,enum=marker,enum=direct"`
+	Mode           string `yaml:"mode,omitempty" jsonschema:"default=auto,enum=auto,enum=posix-rename,enum=rename,enum=marker,enum=direct,enum=blind"`
 	UnknownOutcome string `yaml:"unknown_outcome,omitempty" jsonschema:"default=hold,enum=hold,enum=reissue"`
 	TempFolder     string `yaml:"temp_folder,omitempty" jsonschema:"pattern=^/"`
 }

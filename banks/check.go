@@ -179,9 +179,13 @@ func (f *Format) Check() Problems {
 	return nil
 }
 
-// Check refuses to send again without a rename: a late marker or a late write could follow the second file.
+// Check refuses to send again without a rename: a late marker or a late write could follow the second file. Into a drop
+// box that nobody can look into nothing unfinished can be put.
 func (d *Delivery) Check() Problems {
-	if d.UnknownOutcome == "reissue" && (d.Mode == "marker" || d.Mode == "direct") {
+	if d.Mode == "blind" && d.TempFolder != "" {
+		return Problems{{Path: "temp_folder", Text: "is of no use with mode blind: files are written under their final name"}}
+	}
+	if d.UnknownOutcome == "reissue" && (d.Mode == "marker" || d.Mode == "direct" || d.Mode == "blind") {
 		return Problems{{Path: "unknown_outcome", Text: "must be hold with mode " + d.Mode + ": without a rename, sending again can double an order"}}
 	}
 	return nil

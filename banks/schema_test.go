@@ -138,7 +138,7 @@ func TestSchemaDescribesEveryKey(t *testing.T) {
 	for _, want := range []string{
 		`"description": "required. Host name or address, nothing else"`,
 		`"description": "accepted to the end of this day. Default: for ever"`,
-		`else rename), posix-rename, rename, marker, direct. Default auto"`,
+		`only the bank's receipt tells). Default auto"`,
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("lacks %s", want)

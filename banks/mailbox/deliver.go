@@ -20,8 +20,8 @@ import (
 // Upload puts a document at the bank so that the bank does not yet take it for finished: under the
 // temporary name (see TempName), or in marker mode under its final name without the marker. The name
 // is created exclusively, the bytes are written, flushed to disk where the server can, the file is
-// closed, read back and compared by SHA-256. In direct mode nothing is sent before Publish; the
-// bytes are held in the session.
+// closed, read back and compared by SHA-256. In direct and blind mode nothing is sent before
+// Publish; the bytes are held in the session.
 //
 // Errors: Exists if the temporary name is taken, Changed if what was read back differs, Refused or
 // Transient otherwise, Unknown if the connection was lost. What an Upload created and could not
@@ -31,7 +31,7 @@ func (s *Session) Upload(ctx context.Context, temp, final string, data []byte) e
 	if err := s.checkNames(op, temp, final); err != nil {
 		return err
 	}
-	if s.route.mode == modeDirect {
+	if s.route.atOnce() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.held[final] = data
@@ -48,7 +48,7 @@ func (s *Session) checkNames(op, temp, final string) error {
 	if !sieve.Final(final) {
 		return &Error{Op: op, Path: line.Quote(final), Kind: Refused, Err: errors.New("not a name of an envelope")}
 	}
-	if s.route.mode != modeMarker && s.route.mode != modeDirect && !sieve.Temp(temp) {
+	if s.route.mode != modeMarker && !s.route.atOnce() && !sieve.Temp(temp) {
 		return &Error{Op: op, Path: line.Quote(temp), Kind: Refused, Err: errors.New("not a temporary name; form it with TempName")}
 	}
 	return nil
@@ -156,8 +156,9 @@ func (s *Session) prove(op, name string, data []byte) error {
 
 // Publish makes an uploaded document visible as finished: by renaming it (the server's atomic
 // posix-rename where the profile allows and the server has it, else the plain rename), by creating
-// the marker `<final>.done`, or in direct mode by writing it under its final name. It first looks
-// whether the name is free, because some renames overwrite: Exists if it is not.
+// the marker `<final>.done`, or in direct and blind mode by writing it under its final name. It first
+// looks whether the name is free, because some renames overwrite: Exists if it is not. In blind mode it
+// cannot look, and trusts the exclusive creation and the server's answers to WRITE and CLOSE.
 //
 // Any failure after the request may have left is Unknown, also one that the server reports: an
 // error status does not prove that the rename was not done. A crash here leaves a document that is
@@ -173,7 +174,7 @@ func (s *Session) Publish(ctx context.Context, temp, final string) error {
 		if err != nil {
 			return err
 		}
-		taken, err := s.lstat(shown)
+		taken, err := s.glimpse(shown)
 		if err != nil {
 			return err
 		}
@@ -188,13 +189,21 @@ func (s *Session) Publish(ctx context.Context, temp, final string) error {
 	})
 }
 
+// glimpse is lstat of a name in to_bank; in a drop box everything is absent.
+func (s *Session) glimpse(name string) (fs.FileInfo, error) {
+	if s.route.mode == modeBlind {
+		return nil, nil
+	}
+	return s.lstat(name)
+}
+
 // publisher chooses the act that makes a document visible.
 func (s *Session) publisher(op, temp, final string) (func() error, error) {
 	from, to := s.route.sent(temp, final), s.route.shown(final)
 	switch s.route.mode {
 	case modeMarker:
 		return func() error { return s.write(to, nil) }, nil
-	case modeDirect:
+	case modeDirect, modeBlind:
 		s.mu.Lock()
 		data, ok := s.held[final]
 		s.mu.Unlock()
@@ -258,6 +267,9 @@ func (s *Session) write(name string, data []byte) error {
 	s.mu.Lock()
 	delete(s.held, path.Base(name))
 	s.mu.Unlock()
+	if s.route.mode == modeBlind {
+		return nil
+	}
 	return s.prove("publish", name, data)
 }
 
@@ -268,13 +280,16 @@ func (s *Session) doubt(op, name string, err error) *Error {
 
 // Look tells where a document is: first its temporary name, then its final one (in marker mode the
 // data file, then the marker). The order matters: a rename that happens between the two looks shows
-// as both, never as neither. nil means absent.
+// as both, never as neither. nil means absent; in blind mode nothing can be seen, and nothing is asked.
 func (s *Session) Look(ctx context.Context, temp, final string) (Sight, error) {
 	op := "look for"
 	if err := s.checkNames(op, temp, final); err != nil {
 		return Sight{}, err
 	}
 	var sight Sight
+	if s.route.mode == modeBlind {
+		return sight, nil
+	}
 	err := s.do(ctx, op, s.route.shown(final), func() (err error) {
 		if s.route.mode != modeDirect {
 			if sight.Temp, err = s.glance(op, s.route.sent(temp, final)); err != nil {

@@ -299,6 +299,51 @@ func TestMarkerAndDirectInDoubtAreUnknown(t *testing.T) {
 	})
 }
 
+// F92: a drop box is written once, exclusively, and nothing else there is asked for; what is not
+// acknowledged is Unknown.
+func TestDropBox(t *testing.T) {
+	start := func(t *testing.T) (*testkit.Hostile, *Session) {
+		t.Helper()
+		h, b := hostile(t)
+		b.Delivery.Mode = "blind"
+		for _, op := range []string{"lstat", "stat", "opendir", "read", "remove", "rename", "posix-rename"} {
+			h.On(op, func(r *testkit.Request) { r.Status(3, "write only") })
+		}
+		return h, dialed(t, dialer(), b)
+	}
+	t.Run("written and acknowledged", func(t *testing.T) {
+		h, s := start(t)
+		must(t, s.Upload(t.Context(), temp, final, []byte("document")))
+		if h.Get(toBank+"/"+final) != nil {
+			t.Fatal("the document shows before it is published")
+		}
+		must(t, s.Publish(t.Context(), temp, final))
+		if got := string(h.Get(toBank + "/" + final)); got != "document" {
+			t.Fatalf("the bank has %q", got)
+		}
+		for _, op := range []string{"lstat", "stat", "opendir", "read", "remove", "rename", "posix-rename"} {
+			if n := sent(h, op); n != 0 {
+				t.Errorf("%d requests %s", n, op)
+			}
+		}
+		sight, err := s.Look(t.Context(), temp, final)
+		if err != nil || sight.Temp != nil || sight.Final != nil {
+			t.Errorf("a look into it shows %+v, %v", sight, err)
+		}
+		if left, more, err := s.Leftovers(t.Context()); err != nil || more || len(left) != 0 {
+			t.Errorf("leftovers %v, %v", left, err)
+		}
+	})
+	for name, on := range map[string]string{"name is taken or refused": "open", "bytes are not taken": "write", "end is not acknowledged": "close"} {
+		t.Run(name, func(t *testing.T) {
+			h, s := start(t)
+			must(t, s.Upload(t.Context(), temp, final, []byte("document")))
+			h.On(on, func(r *testkit.Request) { r.Status(4, "no") })
+			wantKind(t, s.Publish(t.Context(), temp, final), Unknown)
+		})
+	}
+}
+
 // F19, F20: what the server acknowledged and did not write is found by reading back, and taken away.
 func TestUploadsThatLie(t *testing.T) {
 	tests := map[string]struct {

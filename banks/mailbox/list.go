@@ -83,6 +83,9 @@ func (s *Session) listClaimed(ctx context.Context, l *Listing, strange *sieve.St
 // Leftovers lists the temporary files of ours that interrupted uploads have left, by the name pattern
 // alone: which of them may still be renamed, only the caller knows. more says that not all was read.
 func (s *Session) Leftovers(ctx context.Context) (temps []Entry, more bool, err error) {
+	if s.route.mode == modeBlind {
+		return nil, false, nil // none are made
+	}
 	err = s.do(ctx, "list", s.route.temp, func() error {
 		items, truncated, err := s.readdir(ctx, s.route.temp)
 		if err != nil {

@@ -22,6 +22,7 @@ const (
 	modeRename = "rename"
 	modeMarker = "marker"
 	modeDirect = "direct"
+	modeBlind  = "blind" // a drop box: nothing in to_bank can be listed, looked at, read or removed
 )
 
 // route is what this package takes from a bank's profile, with a default for what is not set.
@@ -76,6 +77,9 @@ func newRoute(b *banks.Bank) (*route, error) {
 func (r *route) fault(op string, err error) *Error {
 	return &Error{Op: op, Path: r.addr, Kind: Operator, Err: err}
 }
+
+// atOnce tells that a document is written under its final name in one go, by Publish.
+func (r *route) atOnce() bool { return r.mode == modeDirect || r.mode == modeBlind }
 
 // sent is where Upload puts the bytes of a document.
 func (r *route) sent(temp, final string) string {

@@ -45,7 +45,7 @@ type Session struct {
 
 	mu      sync.Mutex
 	cause   error             // why the session is dead
-	held    map[string][]byte // delivery mode "direct": bytes between Upload and Publish
+	held    map[string][]byte // delivery modes "direct" and "blind": bytes between Upload and Publish
 	claimed bool              // the claimed folder is known to be there
 }
 

@@ -18,6 +18,7 @@ const (
 	quirkDown          Quirk = "down"
 	quirkNoPosixRename Quirk = "no-posix-rename"
 	quirkNoRename      Quirk = "no-rename"
+	quirkDropBox       Quirk = "drop-box"
 	quirkNoFsync       Quirk = "no-fsync"
 	quirkClobber       Quirk = "clobber"
 	quirkNoListHome    Quirk = "no-list-home"
@@ -52,6 +53,7 @@ func Quirks() []QuirkInfo {
 		{Name: quirkDown, RU: "порт закрыт, соединиться нельзя", EN: "does not listen, its port refuses connections"},
 		{Name: quirkNoPosixRename, RU: "нет расширения posix-rename@openssh.com", EN: "has no posix-rename@openssh.com", Delivery: "rename"},
 		{Name: quirkNoRename, RU: "переименование запрещено; файл берётся, когда рядом появился NAME.done", EN: "refuses every rename; takes a file when NAME.done appears beside it", Delivery: "marker", Pickup: "leave"},
+		{Name: quirkDropBox, RU: "в папку для банка можно только писать: ни списка, ни чтения, ни удаления, ни переименования", EN: "documents can only be written: its folder cannot be listed, looked at, read, removed from or renamed in", Delivery: "blind"},
 		{Name: quirkNoFsync, RU: "нет расширения fsync@openssh.com", EN: "has no fsync@openssh.com"},
 		{Name: quirkClobber, RU: "обычное переименование молча заменяет существующий файл", EN: "plain rename silently replaces an existing file"},
 		{Name: quirkNoListHome, RU: "домашнюю папку нельзя прочитать, только папки обмена", EN: "the home folder cannot be listed, only the exchange folders"},
@@ -96,6 +98,7 @@ const slowness = 10 * time.Millisecond
 func (h habits) server() host.Habits {
 	s := host.Habits{
 		Mute: h[quirkMute], Down: h[quirkDown], NoPosixRename: h[quirkNoPosixRename], NoRename: h[quirkNoRename],
+		DropBox: h[quirkDropBox],
 		NoFsync: h[quirkNoFsync], Clobber: h[quirkClobber], NoListHome: h[quirkNoListHome],
 		ReadonlyFromBank: h[quirkReadonly], CrashRename: h[quirkCrashRename], DropRename: h[quirkDropRename],
 	}

@@ -30,7 +30,7 @@ func TestQuirksList(t *testing.T) {
 func TestQuirksOfTheServer(t *testing.T) {
 	tests := map[Quirk]host.Habits{
 		quirkSlow: {Pause: slowness}, quirkMute: {Mute: true}, quirkDown: {Down: true}, quirkNoPosixRename: {NoPosixRename: true},
-		quirkNoRename: {NoRename: true}, quirkNoFsync: {NoFsync: true}, quirkClobber: {Clobber: true}, quirkNoListHome: {NoListHome: true},
+		quirkNoRename: {NoRename: true}, quirkDropBox: {DropBox: true}, quirkNoFsync: {NoFsync: true}, quirkClobber: {Clobber: true}, quirkNoListHome: {NoListHome: true},
 		quirkReadonly: {ReadonlyFromBank: true}, quirkCrashRename: {CrashRename: true}, quirkDropRename: {DropRename: true},
 		quirkLateReceipts: {}, quirkDuplicates: {}, quirkUnsigned: {}, quirkWrongSigner: {}, quirkForeign: {}, quirkHalfFile: {}, quirkSecondReport: {},
 	}
@@ -70,6 +70,31 @@ func TestQuirkNoRename(t *testing.T) {
 	if err != nil || len(left) != 0 {
 		t.Errorf("left %v, %v", left, err)
 	}
+}
+
+func TestQuirkDropBox(t *testing.T) {
+	w := newWorld(t, first).start(quirkDropBox)
+	c := w.visit(first)
+	p := w.parcels(first, 1)[0]
+	name := "/to-bank/" + p.name
+	if err := write(c, name, p.data); err != nil {
+		t.Fatal(err)
+	}
+	for what, act := range map[string]func() error{
+		"list":   func() error { _, err := c.ReadDir("/to-bank"); return err },
+		"stat":   func() error { _, err := c.Stat(name); return err },
+		"lstat":  func() error { _, err := c.Lstat(name); return err },
+		"read":   func() error { _, err := c.Open(name); return err },
+		"remove": func() error { return c.Remove(name) },
+		"rename": func() error { return c.Rename(name, name+"x") },
+		"posix":  func() error { return c.PosixRename(name, name+"x") },
+	} {
+		if err := act(); !errors.Is(err, os.ErrPermission) {
+			t.Errorf("%s: %v, want permission denied", what, err)
+		}
+	}
+	w.settle()
+	w.check(first, []parcel{p})
 }
 
 func TestQuirkLateReceipts(t *testing.T) {

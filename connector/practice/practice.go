@@ -236,7 +236,7 @@ func (p *Stage) quirkKeys() string {
 			}
 			if info.Delivery != "" {
 				delivery = "delivery:\n  mode: " + info.Delivery + "\n"
-				if info.Delivery != "marker" { // without a rename nothing may be sent again
+				if info.Delivery != "marker" && info.Delivery != "blind" { // without a rename nothing may be sent again
 					delivery += "  unknown_outcome: reissue\n"
 				}
 			}

@@ -70,9 +70,15 @@ func local(p string) (name, zone string, depth int) {
 	return name, zone, strings.Count(name, "/") + 1
 }
 
+// hidden tells that a zone is a drop box, which shows nobody what it holds.
+func (g *guest) hidden(zone string) bool { return g.habits.DropBox && zone == ToBank }
+
 // Fileread opens a file for reading.
 func (g *guest) Fileread(r *sftp.Request) (io.ReaderAt, error) {
-	name, _, _ := local(r.Filepath)
+	name, zone, _ := local(r.Filepath)
+	if g.hidden(zone) {
+		return nil, sftp.ErrSSHFxPermissionDenied
+	}
 	f, err := g.root.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -94,6 +100,9 @@ func (g *guest) OpenFile(r *sftp.Request) (sftp.WriterAtReaderAt, error) {
 		return nil, sftp.ErrSSHFxPermissionDenied
 	}
 	want, flags := r.Pflags(), os.O_RDWR|unix.O_NOFOLLOW
+	if g.hidden(zone) && want.Read {
+		return nil, sftp.ErrSSHFxPermissionDenied
+	}
 	for flag, on := range map[int]bool{os.O_CREATE: want.Creat, os.O_TRUNC: want.Trunc, os.O_EXCL: want.Excl && want.Creat} {
 		if on {
 			flags |= flag
@@ -162,7 +171,7 @@ func (g *guest) PosixRename(r *sftp.Request) error {
 
 // mayChange allows changes below the exchange folders, not of the folders themselves.
 func (g *guest) mayChange(zone string, depth int) error {
-	if depth < 2 || zone != ToBank && (zone != FromBank || g.habits.ReadonlyFromBank) {
+	if depth < 2 || g.hidden(zone) || zone != ToBank && (zone != FromBank || g.habits.ReadonlyFromBank) {
 		return sftp.ErrSSHFxPermissionDenied
 	}
 	return nil
@@ -273,7 +282,10 @@ func (g *guest) setstat(r *sftp.Request, name, zone string) error {
 
 // Filelist lists a folder, or stats one name through links that stay inside.
 func (g *guest) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
-	name, _, depth := local(r.Filepath)
+	name, zone, depth := local(r.Filepath)
+	if g.hidden(zone) {
+		return nil, sftp.ErrSSHFxPermissionDenied
+	}
 	switch r.Method {
 	case "List":
 		if depth == 0 && g.habits.NoListHome {
@@ -292,7 +304,10 @@ func (g *guest) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 
 // Lstat is Stat of the name itself, never of what a link points to.
 func (g *guest) Lstat(r *sftp.Request) (sftp.ListerAt, error) {
-	name, _, _ := local(r.Filepath)
+	name, zone, _ := local(r.Filepath)
+	if g.hidden(zone) {
+		return nil, sftp.ErrSSHFxPermissionDenied
+	}
 	return single(g.root.Lstat(name))
 }
 

@@ -36,6 +36,7 @@ type Habits struct {
 	Down             bool          // does not listen
 	NoPosixRename    bool
 	NoRename         bool // refuses every rename
+	DropBox          bool // to-bank can only be written: nothing there is seen, read, moved or removed
 	NoFsync          bool
 	Clobber          bool // plain rename replaces an existing file
 	NoListHome       bool

@@ -19,6 +19,7 @@ const (
 	foundBoth    Finding = "both seen"       // link and unlink cut in half
 	foundTemp    Finding = "only temp seen"  // not renamed, or not yet, or taken between link and unlink
 	foundStrange Finding = "other size seen" // not ours, or damaged
+	foundUnseen  Finding = "not to be seen"  // a drop box
 )
 
 // Find reads a sight for an envelope of size octets. In marker mode the temp name is the
@@ -26,6 +27,8 @@ const (
 func Find(mode string, s Sight, size int64) Finding {
 	marked := mode == marker
 	switch {
+	case mode == blind:
+		return foundUnseen
 	case s.Temp != nil && *s.Temp != size, !marked && s.Final != nil && *s.Final != size:
 		return foundStrange
 	case marked && s.Final != nil, s.Temp == nil && s.Final != nil:
@@ -86,6 +89,8 @@ func Resolve(mode, unknownOutcome string, found Finding, read Bytes) Next {
 			return Next{Step: Rename}
 		}
 		return Next{Step: Doubt, To: journal.Ambiguous, Why: "the temp name is there, the final name is not"}
+	case foundUnseen: // whatever is done now could be the second time
+		return Next{Step: Doubt, To: journal.Ambiguous, Why: "nobody can look into the bank's drop box: only its receipt tells whether the document is there"}
 	case foundStrange:
 	}
 	return Next{Step: Doubt, To: journal.Suspect, Why: "a file of another size stands under our name"}

@@ -39,6 +39,7 @@ import (
 const (
 	marker  = "marker"  // delivery.mode: the data under its name, then a marker
 	direct  = "direct"  // delivery.mode: written under its final name at once
+	blind   = "blind"   // delivery.mode: as direct, into a drop box that nobody can look into
 	Reissue = "reissue" // delivery.unknown_outcome: the same rename may be sent again
 	Leave   = "leave"   // pickup.mode: the bank's files stay where they are
 )
