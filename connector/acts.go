@@ -16,22 +16,8 @@ import (
 // actCommands are what a person may decide about one document.
 func (a *app) actCommands() []*cobra.Command {
 	var list []*cobra.Command
-	for _, c := range []struct{ act, en, ru, long string }{
-		{act.Release, "Let a held document go", "Отпустить задержанный документ", a.say(
-			"The document goes with the next visit. A lifting does not overtake an arrest that is under way;\n--confirm says that its base document was carried out outside this program and will not come.",
-			"Документ уйдёт при следующем посещении. Отмена не обгоняет арест, который ещё в пути;\n--confirm означает: основной документ исполнен вне этой программы и не придёт.")},
-		{act.Reject, "Refuse a document that was not sealed yet; the office is told", "Отклонить документ, который ещё не запечатан; АИС получит уведомление", ""},
-		{act.Cancel, "Withdraw a document; the office is told", "Отменить документ; АИС получит уведомление", a.say(
-			"--confirm, needed in state Suspect, says that the bank has said that it does not have the document or will not act on it.",
-			"--confirm, нужный в состоянии Suspect, означает: банк сообщил, что документа у него нет или что он не будет исполнен.")},
-		{act.Resend, "Send the same bytes once more, under the same number", "Отправить те же байты ещё раз, под тем же номером", a.say(
-			"Without --confirm only where that provably cannot double the document (delivery.mode posix-rename: the same\nrename again). --confirm says that the bank has said that it does not have the document.",
-			"Без --confirm только там, где документ заведомо не удвоится (delivery.mode posix-rename: то же переименование\nещё раз). --confirm означает: банк сообщил, что документа у него нет.")},
-		{act.Resolve, "Say what became of a document in doubt", "Сказать, что стало с документом, исход которого неизвестен", a.say(
-			"--as look: the next visit looks at the bank's folder again. --as delivered, closed or rejected, with --confirm:\nthe bank has said so.",
-			"--as look: следующее посещение ещё раз посмотрит папку банка. --as delivered, closed или rejected, вместе с\n--confirm: так сообщил банк.")},
-	} {
-		list = append(list, a.actCommand(c.act, a.say(c.en, c.ru), c.long))
+	for _, i := range act.Acts() {
+		list = append(list, a.actCommand(i.Name, a.say(i.Short.EN, i.Short.RU), a.say(i.Long.EN, i.Long.RU)))
 	}
 	return list
 }
