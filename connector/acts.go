@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install"
-	"bankconnector/connector/journal"
 )
 
 // actCommands are what a person may decide about one document.
@@ -38,19 +35,6 @@ func (a *app) actCommand(name, short, long string) *cobra.Command {
 	return a.configFlag(c)
 }
 
-// unmistakable refuses a word that is the key of one document and the number of another.
-func (a *app) unmistakable(ctx context.Context, book *journal.Book, x journal.Exchange, ref string) error {
-	id, err := strconv.ParseInt(ref, 10, 64)
-	if err != nil || id == x.ID {
-		return nil
-	}
-	if other, err := book.Exchange(ctx, id); err == nil {
-		return withCode(exitData, fmt.Errorf(a.say("%s is the key of document %d and the id of document %d (key %s): name it by the other one",
-			"%s — ключ документа %d и номер документа %d (ключ %s): назовите его иначе"), ref, x.ID, other.ID, other.InternalKey))
-	}
-	return nil
-}
-
 // act finds the document and does the act, beside a daemon or without one.
 func (a *app) act(ctx context.Context, ref string, r act.Request) error {
 	plan, err := install.Read(a.config)
@@ -63,19 +47,15 @@ func (a *app) act(ctx context.Context, ref string, r act.Request) error {
 	}
 	x, err := find(ctx, book, ref)
 	if err == nil {
-		err = a.unmistakable(ctx, book, x, ref)
+		err = act.Unmistakable(ctx, book, x, ref)
 	}
-	if err := errors.Join(err, book.Close()); err != nil {
-		return err
+	if err = errors.Join(err, book.Close()); err != nil {
+		return a.unrefused(err)
 	}
 	r.Exchange = x.ID
 	out, err := install.Act(ctx, plan, install.Options{Now: a.now, Log: a.logger()}, r)
-	var refusal *act.Refusal
-	if errors.As(err, &refusal) {
-		return withCode(exitData, errors.New(a.say(refusal.EN, refusal.RU)))
-	}
 	if err != nil {
-		return err
+		return a.unrefused(err)
 	}
 	if a.json {
 		return a.report(out)
@@ -89,4 +69,12 @@ func (a *app) act(ctx context.Context, ref string, r act.Request) error {
 		a.printf(a.say("%s %s: %s -> %s\n", "%s %s: %s -> %s\n"), r.Act, out.Key, out.From, out.To)
 	}
 	return nil
+}
+
+// unrefused gives a refusal its language and its exit code.
+func (a *app) unrefused(err error) error {
+	if r := new(act.Refusal); errors.As(err, &r) {
+		return withCode(exitData, errors.New(a.say(r.EN, r.RU)))
+	}
+	return err
 }

@@ -1,7 +1,10 @@
 package act
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"strconv"
 	"strings"
 
 	"bankconnector/connector/journal"
@@ -65,4 +68,21 @@ func Renames(events []journal.Event) bool {
 		}
 	}
 	return false
+}
+
+// Unmistakable refuses a word that found document x and is the number of another one.
+func Unmistakable(ctx context.Context, book *journal.Book, x journal.Exchange, word string) error {
+	id, err := strconv.ParseInt(word, 10, 64)
+	if err != nil || id == x.ID {
+		return nil
+	}
+	other, err := book.Exchange(ctx, id)
+	if errors.Is(err, journal.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return refuse("%s is the key of document %d and the id of document %d (key %s): name it by the other one",
+		"%s — ключ документа %d и номер документа %d (ключ %s): назовите его иначе", word, x.ID, other.ID, other.InternalKey)
 }
