@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,29 +30,20 @@ func (a *app) view(ctx context.Context) (*journal.Book, error) {
 	return book, err
 }
 
-// documentsFilter are the flags of documents list.
-type documentsFilter struct {
-	bank, key    string
-	states       []string
-	open         bool
-	since, until string
-	limit        int
-}
-
 func (a *app) documentsCommand() *cobra.Command {
 	c := &cobra.Command{Use: "documents", Short: a.say("What became of the documents", "Что стало с документами")}
-	var f documentsFilter
+	var f story.Choice
 	list := &cobra.Command{
 		Use: "list", Short: a.say("List documents and their states", "Список документов и их состояний"), Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.documentsList(c.Context(), f) },
 	}
-	list.Flags().StringVar(&f.bank, "bank", "", "BIC")
-	list.Flags().StringVar(&f.key, "key", "", "internal key of the document")
-	list.Flags().StringSliceVar(&f.states, "state", nil, "states, such as Suspect or Held")
-	list.Flags().BoolVar(&f.open, "open", false, "only documents that wait for something")
-	list.Flags().StringVar(&f.since, "since", "", "accepted on this day or later (2026-11-22)")
-	list.Flags().StringVar(&f.until, "until", "", "accepted before this day")
-	list.Flags().IntVar(&f.limit, "limit", 1000, "at most so many; 0 for all")
+	list.Flags().StringVar(&f.Bank, "bank", "", "BIC")
+	list.Flags().StringVar(&f.Key, "key", "", "internal key of the document")
+	list.Flags().StringSliceVar(&f.States, "state", nil, "states, such as Suspect or Held")
+	list.Flags().BoolVar(&f.Open, "open", false, "only documents that wait for something")
+	list.Flags().StringVar(&f.Since, "since", "", "accepted on this day or later (2026-11-22)")
+	list.Flags().StringVar(&f.Until, "until", "", "accepted before this day")
+	list.Flags().IntVar(&f.Limit, "limit", 1000, "at most so many; 0 for all")
 	show := &cobra.Command{
 		Use: "show ID|KEY", Short: a.say("The life of one document, in words", "Жизнь одного документа словами"), Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.documentsShow(c.Context(), args[0]) },
@@ -62,36 +52,10 @@ func (a *app) documentsCommand() *cobra.Command {
 	return c
 }
 
-func (f documentsFilter) journal() (journal.Filter, error) {
-	out := journal.Filter{Bank: f.bank, Key: f.key, Kinds: []string{"order", "query"}, Limit: f.limit}
-	for _, s := range f.states {
-		i := slices.IndexFunc(journal.States(), func(known journal.State) bool { return strings.EqualFold(string(known), s) })
-		if i < 0 {
-			return out, usage("--state %q is no state; the states are %v", s, journal.States())
-		}
-		out.States = append(out.States, journal.States()[i])
-	}
-	if f.open {
-		out.States = append(out.States, journal.Accepted, journal.Held, journal.Sealed, journal.Sending, journal.Ambiguous,
-			journal.Delivered, journal.Confirmed, journal.Suspect)
-	}
-	for text, into := range map[string]*time.Time{f.since: &out.Since, f.until: &out.Until} {
-		if text == "" {
-			continue
-		}
-		day, err := time.ParseInLocation(time.DateOnly, text, time.Local)
-		if err != nil {
-			return out, usage("%q is no day; write it as 2026-11-22", text)
-		}
-		*into = day
-	}
-	return out, nil
-}
-
-func (a *app) documentsList(ctx context.Context, f documentsFilter) error {
-	filter, err := f.journal()
+func (a *app) documentsList(ctx context.Context, f story.Choice) error {
+	filter, err := f.Filter()
 	if err != nil {
-		return err
+		return usage("%w", err)
 	}
 	book, err := a.view(ctx)
 	if err != nil {
