@@ -192,6 +192,20 @@ func (w *world) trueSoFar() error {
 	return errors.Join(faults...)
 }
 
+// lastWord: a program that gave its ballast up used the room to write why, and said "try again".
+func (w *world) lastWord(exit int) error {
+	b, err := w.journal()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	said, err := list(b.DB(), `SELECT body FROM event WHERE kind = 'alarm.disk'`)
+	if err == nil && (len(said) != 1 || exit != 75) {
+		err = fmt.Errorf("the ballast is gone; exit %d, the journal says %q", exit, said)
+	}
+	return err
+}
+
 // parting is a line of a bank's sent.jsonl: a reply.
 type parting struct{ File, SHA256, Kind, Key string }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -29,6 +30,7 @@ type order struct {
 	Strike string // kill, cut (ask first, then kill), or error
 	Errno  int    // of error
 	Lasts  bool   // error: at every counted call from At on
+	Until  string // with Lasts: until a file of this name is removed
 	Lies   bool   // besides: no flush is carried out, and each is said to be done
 	List   bool   // list the counted calls
 	Stderr string // file for what the program says
@@ -40,6 +42,7 @@ type report struct {
 	Count  int      // calls counted
 	Struck string   // the call at the point; empty: the program ended before it
 	Exit   int      // exit code; -1: killed
+	Freed  bool     // the file of Until was removed
 	Signal int      // by which it ended
 	Calls  []string `json:",omitempty"`
 	// After lists what was done to files whose flush had failed, as if the failure were mended: any
@@ -163,7 +166,7 @@ func (t *tracer) follow() error {
 	for {
 		tid, err := unix.Wait4(-1, &status, unix.WALL, nil)
 		switch {
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
 			return err
@@ -178,7 +181,7 @@ func (t *tracer) follow() error {
 			continue
 		}
 		// A thread that was killed meanwhile is not there any more: its end is told by wait.
-		if err := t.resume(tid, t.stopped(tid, status)); err != nil && err != unix.ESRCH {
+		if err := t.resume(tid, t.stopped(tid, status)); err != nil && !errors.Is(err, unix.ESRCH) {
 			return err
 		}
 	}
@@ -230,9 +233,10 @@ func (t *tracer) atCall(tid int) {
 			t.Calls = append(t.Calls, fmt.Sprintf("%d %s", t.Count, c))
 		}
 		t.watchFlushed(c)
-		if t.At > 0 && (t.Count == t.At || t.Lasts && t.Count > t.At) {
+		if t.At > 0 && (t.Count == t.At || t.Lasts && t.Count > t.At && !t.Freed) {
 			t.strike(tid, c)
 		}
+		t.Freed = t.Freed || t.Until != "" && t.Struck != "" && strings.HasPrefix(c.name, "unlink") && strings.HasSuffix(c.target, "/"+t.Until)
 	}
 }
 
@@ -249,7 +253,7 @@ func (t *tracer) strike(tid int, c call) {
 	case "kill":
 		_ = unix.Kill(t.pid, unix.SIGKILL)
 	case "error":
-		if c.name == "exit_group" {
+		if c.name == "exit_group" || t.Which == "space" && !space[c.name] {
 			return
 		}
 		t.failing[tid] = t.Errno // its result is set on the way back
@@ -387,7 +391,7 @@ func (t *tracer) counts(tid int, c *call) bool {
 	case "files":
 		return inside
 	case "space":
-		return inside && space[c.name] && !t.plainOpen(c)
+		return inside && (space[c.name] || strings.HasPrefix(c.name, "unlink")) && !t.plainOpen(c)
 	}
 	return (inside || strings.HasPrefix(c.target, "socket") || c.name == "exit_group") && !t.plainOpen(c)
 }

@@ -51,6 +51,7 @@ type Installation struct {
 	door   *control.Server
 	force  atomic.Pointer[Plan] // the configuration in force, for those who ask beside the daemon
 	lock   *spool.Lock
+	last   func() error // what is done after the journal was closed on a full disk
 }
 
 // ErrNoJournal reports a state folder that was in use and has lost its journal. A new
@@ -75,6 +76,10 @@ func (in *Installation) open(ctx context.Context) (err error) {
 	if in.lock, err = spool.Acquire(dir); err != nil {
 		return err
 	}
+	if err := in.takeBallast(); err != nil {
+		return err
+	}
+	in.last = func() error { return in.lastWord(context.WithoutCancel(ctx)) } // when ctx may have ended
 	if in.Book, err = openBook(ctx, in.Plan, in.opts.Now); err != nil {
 		return err
 	}
@@ -346,6 +351,9 @@ func (in *Installation) Close() error {
 	}
 	if in.Book != nil {
 		errs = append(errs, in.Book.Close())
+		if in.Book.Full() {
+			errs = append(errs, in.last())
+		}
 	}
 	if in.lock != nil {
 		errs = append(errs, in.lock.Release())

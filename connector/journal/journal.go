@@ -251,6 +251,10 @@ func (b *Book) readHead() error {
 	return nil
 }
 
+// Full tells that the book is broken because its disk is full. Nothing of it was lost, and
+// with more room it can be opened again.
+func (b *Book) Full() bool { return sqlite.Full(b.brokenErr()) }
+
 // Close finishes the commit under way, refuses further writes and closes the
 // file. The second and later calls return what the first one did.
 func (b *Book) Close() error {

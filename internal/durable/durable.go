@@ -8,6 +8,7 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -89,6 +90,50 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	return SyncDir(filepath.Dir(dir))
+}
+
+// Reserve makes path a file that takes size octets of the disk, whatever is in it. One that
+// does is left alone. After a crash or an error a shorter one may stand there; the next call
+// makes it whole.
+func Reserve(path string, size int64) error {
+	if info, err := os.Stat(path); err == nil && info.Size() == size && taken(info) >= size {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("reserve: %w", err)
+	}
+	if err = allocate(f, size); err == nil {
+		err = f.Sync()
+	}
+	if shut := f.Close(); err == nil {
+		err = shut
+	}
+	if err != nil {
+		return fmt.Errorf("reserve %s: %w", path, err)
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// taken is the room on the disk that a file takes.
+func taken(info fs.FileInfo) int64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Blocks * 512 // stat(2): of 512 octets, whatever the file system's blocks are
+	}
+	return 0
+}
+
+func allocate(f *os.File, size int64) error {
+	for {
+		err := syscall.Fallocate(int(f.Fd()), 0, 0, size)
+		switch {
+		case errors.Is(err, syscall.EINTR): // a signal came, such as the runtime's own
+			continue
+		case errors.Is(err, syscall.EOPNOTSUPP): // a file system that cannot: octets take room as well
+			_, err = f.Write(make([]byte, size))
+		}
+		return err
+	}
 }
 
 // SyncDir makes the names of a folder durable.

@@ -81,6 +81,34 @@ func TestSweepTemps(t *testing.T) {
 	wantOnly(t, dir, map[string]string{"kept": "kept"})
 }
 
+func TestReserveTakesRoom(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "ballast")
+	const size = 1 << 20
+	room := func() int64 {
+		info, err := os.Stat(path)
+		if err != nil || info.Size() != size {
+			t.Fatalf("%v, %v", info, err)
+		}
+		return taken(info)
+	}
+	for range 2 { // the second finds it there
+		if err := Reserve(path, size); err != nil || room() < size {
+			t.Fatalf("%d octets on the disk, %v", room(), err)
+		}
+	}
+	// What a crash may leave: a name, or a size without room behind it.
+	if err := errors.Join(os.Truncate(path, 0), os.Truncate(path, size)); err != nil || room() >= size {
+		t.Fatalf("%d octets on the disk, %v", room(), err)
+	}
+	if err := Reserve(path, size); err != nil || room() < size {
+		t.Errorf("%d octets on the disk, %v", room(), err)
+	}
+	if err := Reserve(filepath.Join(dir, "more"), 1<<60); err == nil {
+		t.Error("room was reserved that no disk has")
+	}
+}
+
 func wantOnly(t *testing.T, dir string, want map[string]string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

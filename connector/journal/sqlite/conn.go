@@ -13,6 +13,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -238,4 +239,14 @@ func Fatal(err error) bool {
 	default:
 		return true
 	}
+}
+
+// Full tells an error of a disk without room. A flush that found none is not meant: what it
+// was about may be lost.
+func Full(err error) bool {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.Code == sqlite3.ErrFull || e.ExtendedCode == sqlite3.ErrIoErrWrite && errors.Is(e.SystemErrno, syscall.EDQUOT)
 }

@@ -306,6 +306,24 @@ func TestPublishRefusesAFileThatIsNotWrittenBack(t *testing.T) {
 	}
 }
 
+func TestFull(t *testing.T) {
+	for name, v := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"NoRoom":        {fmt.Errorf("commit: %w", sqlite3.Error{Code: sqlite3.ErrFull}), true},
+		"QuotaReached":  {sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrWrite, SystemErrno: unix.EDQUOT}, true},
+		"DiskFailed":    {sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrWrite, SystemErrno: unix.EIO}, false},
+		"FlushNoRoom":   {sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrFsync, SystemErrno: unix.ENOSPC}, false},
+		"SomethingElse": {errors.New("no such order"), false},
+		"Nothing":       {nil, false},
+	} {
+		if got := Full(v.err); got != v.want {
+			t.Errorf("%s: %v, want %v", name, got, v.want)
+		}
+	}
+}
+
 // After a failure of the disk the log stays as it is; after anything else it is written back.
 func TestLeaveWritesNothingBackAfterTheDiskFailed(t *testing.T) {
 	for name, v := range map[string]struct {
