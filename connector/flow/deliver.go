@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"strings"
 
@@ -14,12 +15,12 @@ import (
 	"bankconnector/formats"
 )
 
-// outbound releases what may go now, seals it and delivers it, a batch at a time.
+// outbound releases what may go now, seals it and delivers it: while some envelopes are
+// on their way, the next ones are sealed.
 func (v *visit) outbound(ctx context.Context) error {
 	if err := v.release(ctx); err != nil {
 		return err
 	}
-	// What an earlier visit sealed but could not upload goes first: its numbers are older.
 	left, err := v.find(ctx, 0, journal.Sealed)
 	if err == nil && len(left) > 0 {
 		err = v.sweepTemps(ctx, left)
@@ -27,25 +28,38 @@ func (v *visit) outbound(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for len(left) > 0 {
-		if err := v.deliverAll(ctx, sealing.Known(left)); err != nil {
-			return err
+	return each(ctx, v, v.envelopes(ctx, left), v.deliver)
+}
+
+// envelopes gives what an earlier visit sealed but could not upload, for its numbers are
+// older, and then seals what was accepted, a batch at a time.
+func (v *visit) envelopes(ctx context.Context, left []journal.Exchange) iter.Seq2[sealing.Sealed, error] {
+	next := func() (ready []sealing.Sealed, err error) {
+		if len(left) > 0 {
+			ready = sealing.Known(left)
+			left, err = v.find(ctx, left[len(left)-1].ID, journal.Sealed)
+			return ready, err
 		}
-		if left, err = v.find(ctx, left[len(left)-1].ID, journal.Sealed); err != nil {
-			return err
-		}
-	}
-	for {
 		batch, err := v.find(ctx, 0, journal.Accepted)
 		if err != nil || len(batch) == 0 {
-			return err
+			return nil, err
 		}
-		ready, err := v.sealer().Seal(ctx, v.bank, batch)
-		if err != nil {
-			return err
-		}
-		if err := v.deliverAll(ctx, ready); err != nil {
-			return err
+		return v.sealer().Seal(ctx, v.bank, batch)
+	}
+	return func(yield func(sealing.Sealed, error) bool) {
+		for {
+			ready, err := next()
+			if err != nil {
+				yield(sealing.Sealed{}, err)
+			}
+			if err != nil || len(ready) == 0 {
+				return
+			}
+			for _, x := range ready {
+				if !yield(x, nil) {
+					return
+				}
+			}
 		}
 	}
 }
@@ -86,17 +100,14 @@ func (v *visit) release(ctx context.Context) error {
 		if err != nil || len(held) == 0 {
 			return err
 		}
-		for _, x := range held {
-			after = x.ID
-			if err := v.watch().Release(ctx, v.bank, x); err != nil {
-				return err
-			}
+		after = held[len(held)-1].ID
+		err = each(ctx, v, fate.All(held), func(ctx context.Context, x journal.Exchange) error {
+			return v.watch().Release(ctx, v.bank, x)
+		})
+		if err != nil {
+			return err
 		}
 	}
-}
-
-func (v *visit) deliverAll(ctx context.Context, ready []sealing.Sealed) error {
-	return each(ctx, v, ready, v.deliver)
 }
 
 // deliver brings one envelope to the bank. The order of effects is the promise: upload
@@ -106,6 +117,11 @@ func (v *visit) deliverAll(ctx context.Context, ready []sealing.Sealed) error {
 //	before the intent   a temp file that nothing will rename; uploaded anew under another name
 //	after the intent    resolve looks at temp and final and goes on from what it sees
 func (v *visit) deliver(ctx context.Context, x sealing.Sealed) error {
+	weight := min(x.FileSize, inMemory)
+	if err := v.room.Acquire(ctx, weight); err != nil {
+		return &fate.Failure{Op: "deliver", Bank: v.bank.BIC, Document: x.InternalKey, Kind: fate.Transient, Err: err}
+	}
+	defer v.room.Release(weight)
 	data, err := v.Store.Get(ctx, x.FileSHA256) // Get proves that these are the sealed bytes
 	if err != nil {
 		return v.disk("read envelope", err)

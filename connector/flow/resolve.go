@@ -23,7 +23,7 @@ func (v *visit) resolve(ctx context.Context) error {
 	if err != nil {
 		return v.disk("find doubtful", err)
 	}
-	return each(ctx, v, sealing.Known(doubtful), v.resolveOne)
+	return each(ctx, v, fate.All(sealing.Known(doubtful)), v.resolveOne)
 }
 
 func (v *visit) resolveOne(ctx context.Context, x sealing.Sealed) error {

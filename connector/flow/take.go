@@ -42,7 +42,7 @@ func (v *visit) inbound(ctx context.Context) error {
 		for _, f := range list.Files {
 			todo = append(todo, v.observe(f))
 		}
-		if err := each(ctx, v, todo, v.take); err != nil {
+		if err := each(ctx, v, fate.All(todo), v.take); err != nil {
 			return err
 		}
 		if !list.Truncated || len(todo) == 0 || v.bank.Pickup.Mode == rule.Leave {
@@ -175,7 +175,7 @@ func (v *visit) resume(ctx context.Context) error {
 	if err != nil {
 		return v.disk("find unfinished files", err)
 	}
-	return each(ctx, v, open, func(ctx context.Context, in journal.Incoming) error {
+	return each(ctx, v, fate.All(open), func(ctx context.Context, in journal.Incoming) error {
 		if in.HandedAt != nil {
 			return v.clean(ctx, in)
 		}

@@ -3,10 +3,13 @@ package flow
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
@@ -59,6 +62,7 @@ type visit struct {
 	sent  atomic.Int64
 	taken atomic.Int64
 	bytes atomic.Int64
+	room  *semaphore.Weighted // octets of documents in memory
 
 	faults []error // of single documents; the visit went on
 }
@@ -90,7 +94,7 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	defer c.visits.leave(b.BIC)
 
 	start := c.Now()
-	v := &visit{Courier: c, bank: b}
+	v := &visit{Courier: c, bank: b, room: semaphore.NewWeighted(inMemory)}
 	var id int64
 	err := v.write(ctx, "begin visit", func(tx *journal.Tx) (err error) {
 		if !slot.At.IsZero() {
@@ -182,10 +186,23 @@ func (v *visit) gate(context.Context) error {
 // alarm is the body of an alarm event.
 type alarm = waiting.Alarm
 
-// each does the work for every item side by side, within the bank's limit. Failures of
-// single documents are noted, and the others go on.
-func each[T any](ctx context.Context, v *visit, items []T, work func(context.Context, T) error) error {
-	faults, err := fate.Each(ctx, v.bank.Limits.Parallel, v.Halt, items, work)
+// How much a visit has under way. A document holds a file open at the bank for less than
+// half of its way, and waits for answers and for the journal during the rest, so there are
+// more documents than the bank allows open files; the mailbox keeps to that limit. A bank
+// with a limit of one gets one document after the other.
+const (
+	ahead    = 4
+	inMemory = 32 << 20 // octets of documents
+)
+
+// each does the work for every item side by side. Failures of single documents are noted,
+// and the others go on.
+func each[T any](ctx context.Context, v *visit, items iter.Seq2[T, error], work func(context.Context, T) error) error {
+	limit := v.bank.Limits.Parallel
+	if limit > 1 {
+		limit *= ahead
+	}
+	faults, err := fate.Each(ctx, limit, v.Halt, items, work)
 	v.faults = append(v.faults, faults...)
 	if err == nil && v.halted() {
 		err = &fate.Failure{Op: "visit", Bank: v.bank.BIC, Kind: fate.Transient, Err: ErrHalted}

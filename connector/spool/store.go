@@ -65,25 +65,40 @@ func Digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Put keeps data durably and returns its digest. All who put at one moment wait for one
-// sync together. Bytes that are there already are checked, not written again, so a
-// repeated Put is cheap and harmless.
+// Put keeps data durably and returns its digest; see PutAll.
 func (s *Store) Put(ctx context.Context, data []byte) (string, error) {
-	if err := ctx.Err(); err != nil {
+	digests, err := s.PutAll(ctx, [][]byte{data})
+	if err != nil {
 		return "", err
 	}
-	key := pack.Key(sha256.Sum256(data))
-	known, err := s.find(key)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = s.pack.Add(ctx, key, data)
-	case err == nil && !bytes.Equal(known, data):
-		err = ErrDamaged
+	return digests[0], nil
+}
+
+// PutAll keeps all of these durably and returns their digests. All who put at one moment
+// wait for one sync together. Bytes that are there already are checked, not written
+// again, so a repetition is cheap and harmless.
+func (s *Store) PutAll(ctx context.Context, list [][]byte) (digests []string, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return "", fmt.Errorf("store: %w", err)
+	var fresh []pack.Entry
+	for _, data := range list {
+		key := pack.Key(sha256.Sum256(data))
+		digests = append(digests, hex.EncodeToString(key[:]))
+		known, err := s.find(key)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			fresh = append(fresh, pack.Entry{Key: key, Data: data})
+		case err != nil:
+			return nil, fmt.Errorf("store: %w", err)
+		case !bytes.Equal(known, data):
+			return nil, fmt.Errorf("store: %s: %w", digests[len(digests)-1], ErrDamaged)
+		}
 	}
-	return hex.EncodeToString(key[:]), nil
+	if err := s.pack.Add(ctx, fresh...); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return digests, nil
 }
 
 // Get returns the bytes of a digest. The error is fs.ErrNotExist when the store does not

@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -98,32 +100,43 @@ func Write(ctx context.Context, book *journal.Book, bank banks.ID, op string, fn
 	return &Failure{Op: op, Bank: bank, Kind: kind, Err: err}
 }
 
-// Each does the work for every item, at most limit at a time, and begins no further one
-// once halt is closed or a failure ended the whole. Failures of single documents are
-// returned apart: the others went on.
-func Each[T any](ctx context.Context, limit int, halt <-chan struct{}, items []T, work func(context.Context, T) error) (faults []error, err error) {
+// Each does the work for every item as the sequence gives it, at most limit at a time,
+// and begins no further one once halt is closed or a failure ended the whole. The next
+// item is asked for while others are at work. Failures of single documents are returned
+// apart: the others went on. An error of the sequence ends the whole.
+func Each[T any](ctx context.Context, limit int, halt <-chan struct{}, items iter.Seq2[T, error], work func(context.Context, T) error) (faults []error, err error) {
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, limit))
-	results := make([]error, len(items))
-	for i, item := range items {
-		if within.Err() != nil || halted(halt) {
+	var mu sync.Mutex
+	var broken error
+	for item, err := range items {
+		if broken = err; err != nil || within.Err() != nil || halted(halt) {
 			break
 		}
 		group.Go(func() error {
-			results[i] = work(within, item)
-			if results[i] != nil && !single(results[i]) {
-				return results[i]
+			err := work(within, item)
+			if err == nil || !single(err) {
+				return err
 			}
+			mu.Lock()
+			defer mu.Unlock()
+			faults = append(faults, err)
 			return nil
 		})
 	}
 	err = group.Wait()
-	for _, r := range results {
-		if r != nil && single(r) {
-			faults = append(faults, r)
+	return faults, Gravest(err, broken)
+}
+
+// All is a list as a sequence that does not fail.
+func All[T any](list []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, item := range list {
+			if !yield(item, nil) {
+				return
+			}
 		}
 	}
-	return faults, err
 }
 
 func halted(halt <-chan struct{}) bool {

@@ -20,7 +20,6 @@ import (
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
-	"bankconnector/formats/envelope"
 )
 
 // Intake is the door through which documents of the office come.
@@ -58,7 +57,7 @@ func (k *Intake) Accept(ctx context.Context, b *banks.Bank) (faults []error, err
 		for _, name := range strange {
 			k.Log.ErrorContext(ctx, "not a regular file in the office inbox", slog.Any("bank", b.BIC), slog.Any("file", fmt.Sprintf("%q", name)))
 		}
-		more, err := fate.Each(ctx, b.Limits.Parallel, k.Halt, items, d.accept)
+		more, err := fate.Each(ctx, b.Limits.Parallel, k.Halt, fate.All(items), d.accept)
 		faults = append(faults, more...)
 		if err != nil || len(items) < portion || len(more) > 0 {
 			return faults, err
@@ -180,7 +179,7 @@ type stray struct {
 func (d desk) acceptance(ctx context.Context, sub reading.Submission, doc formats.Document) (journal.Acceptance, error) {
 	a := journal.Acceptance{
 		Bank: string(d.bank.BIC), Kind: string(doc.Kind()), InternalKey: doc.Key(),
-		SourceSHA256: spool.Digest(sub.Document), Stream: StreamDocuments,
+		Stream: StreamDocuments,
 	}
 	switch doc := doc.(type) {
 	case *formats.Order:
@@ -194,20 +193,19 @@ func (d desk) acceptance(ctx context.Context, sub reading.Submission, doc format
 		a.Code, a.DocNum, a.DocDate, a.IPNum = doc.DocCode, doc.DocNum, string(doc.DocDate), doc.IP.IPNum
 	}
 	stem := doc.Kind().Prefix() + "_" + doc.Key()
-	for _, part := range []envelope.Entry{
-		{Name: stem + ".xml", Data: sub.Document},
-		{Name: stem + ".original.xml", Data: sub.Original},
-		{Name: stem + ".original.xml.sig", Data: sub.Signature},
-	} {
-		if part.Data == nil {
-			continue
-		}
-		digest, err := d.Store.Put(ctx, part.Data)
-		if err != nil {
-			return a, d.disk("store", err)
-		}
-		a.Sources = append(a.Sources, journal.Source{Name: part.Name, SHA256: digest})
+	names, parts := []string{stem + ".xml"}, [][]byte{sub.Document}
+	if sub.Original != nil {
+		names = append(names, stem+".original.xml", stem+".original.xml.sig")
+		parts = append(parts, sub.Original, sub.Signature)
 	}
+	digests, err := d.Store.PutAll(ctx, parts)
+	if err != nil {
+		return a, d.disk("store", err)
+	}
+	for i, name := range names {
+		a.Sources = append(a.Sources, journal.Source{Name: name, SHA256: digests[i]})
+	}
+	a.SourceSHA256 = digests[0]
 	return a, nil
 }
 

@@ -9,7 +9,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
@@ -45,25 +49,24 @@ type Sealed struct {
 // made once (signatures differ each time they are made) and never again after Sending.
 // A crash before the commit leaves bytes in the store that nothing names; the numbers
 // were not taken, so the next run takes the same ones.
+//
+// Documents are read and signed side by side. What binds an envelope to the one before it
+// is made one after the other, for it takes that one's digest.
 func (s *Sealer) Seal(ctx context.Context, b *banks.Bank, batch []journal.Exchange) ([]Sealed, error) {
-	chain := make(map[string]link)
+	head, err := s.head()
+	if err != nil {
+		return nil, fate.Disk(b.BIC, "head of the journal", err)
+	}
+	c := chain{head: head, last: make(map[string]link)}
 	changes := make([]journal.Change, 0, len(batch))
-	for _, x := range batch {
-		last, ok := chain[x.Stream]
-		if !ok {
-			var err error
-			if last.seq, last.digest, err = s.Book.Last(ctx, x.Bank, x.Stream); err != nil {
-				return nil, fate.Disk(banks.ID(x.Bank), "last number", err)
-			}
-		}
-		change, err := s.sealOne(ctx, x, last)
+	for part := range slices.Chunk(batch, sideBySide) {
+		more, err := s.sealPart(ctx, b.BIC, part, &c)
 		if err != nil {
 			return nil, err
 		}
-		chain[x.Stream] = link{change.Seq, change.FileSHA256}
-		changes = append(changes, change)
+		changes = append(changes, more...)
 	}
-	err := fate.Write(ctx, s.Book, b.BIC, "seal", func(tx *journal.Tx) error {
+	err = fate.Write(ctx, s.Book, b.BIC, "seal", func(tx *journal.Tx) error {
 		for i, x := range batch {
 			if err := tx.Advance(x.ID, journal.Accepted, journal.Sealed, changes[i]); err != nil {
 				return fmt.Errorf("exchange %d: %w", x.ID, err)
@@ -83,46 +86,84 @@ func (s *Sealer) Seal(ctx context.Context, b *banks.Bank, batch []journal.Exchan
 	return out, nil
 }
 
+// sideBySide is how many documents are in memory at once, signed side by side and stored
+// with one sync.
+const sideBySide = 16
+
+// chain is where the streams of a bank's envelopes have come to while a batch is sealed.
+type chain struct {
+	head string // of the journal, when the batch was begun
+	last map[string]link
+}
+
 // link is the end of one stream of envelopes.
 type link struct {
 	seq    int64
 	digest string
 }
 
-func (s *Sealer) sealOne(ctx context.Context, x journal.Exchange, last link) (journal.Change, error) {
-	entries, err := s.contents(ctx, x)
-	if err != nil {
-		return journal.Change{}, err
+// sealPart makes and stores the next envelopes.
+func (s *Sealer) sealPart(ctx context.Context, b banks.ID, part []journal.Exchange, c *chain) ([]journal.Change, error) {
+	ids := make([]int64, len(part))
+	for i, x := range part {
+		ids[i] = x.ID
 	}
-	manifest, err := s.manifest(ctx, x, last, entries)
+	sources, err := s.Book.SourcesOf(ctx, ids)
 	if err != nil {
-		return journal.Change{}, err
+		return nil, fate.Disk(b, "find sources", err)
+	}
+	contents := make([][]envelope.Entry, len(part))
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(2 * runtime.GOMAXPROCS(0))
+	for i, x := range part {
+		group.Go(func() (err error) {
+			contents[i], err = s.contents(within, x, sources[x.ID])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	changes, made := make([]journal.Change, len(part)), make([][]byte, len(part))
+	for i, x := range part {
+		if changes[i], made[i], err = s.sealOne(ctx, x, c, contents[i]); err != nil {
+			return nil, err
+		}
+	}
+	_, err = s.Store.PutAll(ctx, made)
+	return changes, fate.Disk(b, "store envelopes", err)
+}
+
+// sealOne makes the bytes of the next envelope of its stream.
+func (s *Sealer) sealOne(ctx context.Context, x journal.Exchange, c *chain, entries []envelope.Entry) (change journal.Change, data []byte, err error) {
+	last, ok := c.last[x.Stream]
+	if !ok {
+		if last.seq, last.digest, err = s.Book.Last(ctx, x.Bank, x.Stream); err != nil {
+			return change, nil, fate.Disk(banks.ID(x.Bank), "last number", err)
+		}
+	}
+	manifest, err := s.manifest(ctx, x, s.manifestOf(x, last, c.head, entries))
+	if err != nil {
+		return change, nil, err
 	}
 	name, err := envelope.Name(formats.Kind(x.Kind).Prefix(), x.InternalKey)
-	if err != nil {
-		return journal.Change{}, &fate.Failure{Op: "seal", Bank: banks.ID(x.Bank), Document: x.InternalKey, Kind: fate.Refused, Err: err}
+	if err == nil {
+		data, err = envelope.Seal(append(entries, manifest...))
 	}
-	data, err := envelope.Seal(append(entries, manifest...))
 	if err != nil {
-		return journal.Change{}, &fate.Failure{Op: "seal", Bank: banks.ID(x.Bank), Document: x.InternalKey, Kind: fate.Refused, Err: err}
+		return change, nil, &fate.Failure{Op: "seal", Bank: banks.ID(x.Bank), Document: x.InternalKey, Kind: fate.Refused, Err: err}
 	}
-	digest, err := s.Store.Put(ctx, data)
-	if err != nil {
-		return journal.Change{}, fate.Disk(banks.ID(x.Bank), "store envelope", err)
-	}
-	return journal.Change{
+	change = journal.Change{
 		Seq: last.seq + 1, Previous: last.digest,
-		FileName: name, FileSHA256: digest, FileSize: int64(len(data)), Signer: s.SignedBy,
-	}, nil
+		FileName: name, FileSHA256: spool.Digest(data), FileSize: int64(len(data)), Signer: s.SignedBy,
+	}
+	c.last[x.Stream] = link{change.Seq, change.FileSHA256}
+	return change, data, nil
 }
 
 // contents are the document as the office gave it, our signature over it, and the signed
 // original untouched.
-func (s *Sealer) contents(ctx context.Context, x journal.Exchange) ([]envelope.Entry, error) {
-	sources, err := s.Book.Sources(ctx, x.ID)
-	if err != nil {
-		return nil, fate.Disk(banks.ID(x.Bank), "find sources", err)
-	}
+func (s *Sealer) contents(ctx context.Context, x journal.Exchange, sources []journal.Source) ([]envelope.Entry, error) {
 	var entries []envelope.Entry
 	for i, part := range sources {
 		data, err := s.Store.Get(ctx, part.SHA256)
@@ -142,15 +183,11 @@ func (s *Sealer) contents(ctx context.Context, x journal.Exchange) ([]envelope.E
 	return entries, nil
 }
 
-// manifest binds the entries to the addressee, to their number in the stream and to the
+// manifestOf binds the entries to the addressee, to their number in the stream and to the
 // envelope before it, so that the bank can see and prove a gap; it also leaves the head
 // of our journal with the bank, signed with the key of checkpoints: one more witness of what
 // we had written by then, which cannot be taken back from a hundred banks.
-func (s *Sealer) manifest(ctx context.Context, x journal.Exchange, last link, entries []envelope.Entry) ([]envelope.Entry, error) {
-	head, err := s.head()
-	if err != nil {
-		return nil, fate.Disk(banks.ID(x.Bank), "head of the journal", err)
-	}
+func (s *Sealer) manifestOf(x journal.Exchange, last link, head string, entries []envelope.Entry) *formats.Manifest {
 	m := &formats.Manifest{
 		Version: 1, Sender: reading.Service, Recipient: x.Bank, Stream: x.Stream,
 		Seq: last.seq + 1, Previous: last.digest, CreatedAt: s.Now().UTC(), Head: head,
@@ -158,6 +195,11 @@ func (s *Sealer) manifest(ctx context.Context, x journal.Exchange, last link, en
 	for _, e := range entries {
 		m.Entries = append(m.Entries, formats.ManifestEntry{Name: e.Name, SHA256: spool.Digest(e.Data), Size: int64(len(e.Data))})
 	}
+	return m
+}
+
+// manifest writes and signs a manifest.
+func (s *Sealer) manifest(ctx context.Context, x journal.Exchange, m *formats.Manifest) ([]envelope.Entry, error) {
 	data, err := formats.EncodeManifest(m)
 	if err != nil {
 		return nil, fate.Disk(banks.ID(x.Bank), "write manifest", err)

@@ -111,33 +111,57 @@ func (p *Pack) Close() error {
 	return errors.Join(errs...)
 }
 
-// Add appends one entry and returns when it is on the disk. All who wait for that at one
+// Entry is one file to add.
+type Entry struct {
+	Key  Key
+	Data []byte
+}
+
+// Add appends entries and returns when they are on the disk. All who wait for that at one
 // moment share one write and one sync. After an error nothing more is written: what the
 // disk holds is not known any more.
-func (p *Pack) Add(ctx context.Context, key Key, data []byte) error {
+func (p *Pack) Add(ctx context.Context, entries ...Entry) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if len(data) > largest {
-		return fmt.Errorf("%d octets are too long for an entry", len(data))
+	for _, e := range entries {
+		if len(e.Data) > largest {
+			return fmt.Errorf("%d octets are too long for an entry", len(e.Data))
+		}
 	}
+	for len(entries) > 0 {
+		g, rest, leads, err := p.join(entries)
+		if err != nil {
+			return err
+		}
+		if leads {
+			p.lead(g)
+		}
+		<-g.done
+		if g.err != nil {
+			return g.err
+		}
+		entries = rest
+	}
+	return nil
+}
+
+// join puts entries into the group that gathers, as many as it takes. Whoever begins a
+// group leads it.
+func (p *Pack) join(entries []Entry) (g *group, rest []Entry, leads bool, err error) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.broken != nil {
-		defer p.mu.Unlock()
-		return p.broken
+		return nil, nil, false, p.broken
 	}
-	g, leads := p.next, false
-	if g == nil || len(g.octets) >= groupSize {
-		g, leads = &group{done: make(chan struct{})}, true
-		p.next = g
+	if p.next == nil || len(p.next.octets) >= groupSize {
+		p.next, leads = &group{done: make(chan struct{})}, true
 	}
-	g.add(key, data)
-	p.mu.Unlock()
-	if leads {
-		p.lead(g)
+	for len(entries) > 0 && len(p.next.octets) < groupSize {
+		p.next.add(entries[0].Key, entries[0].Data)
+		entries = entries[1:]
 	}
-	<-g.done
-	return g.err
+	return p.next, entries, leads, nil
 }
 
 // lead waits until the group before is on the disk and then writes this one, with

@@ -44,7 +44,7 @@ func open(t *testing.T, dir string) *Pack {
 func add(t *testing.T, p *Pack, data []byte) Key {
 	t.Helper()
 	key := Key(sha256.Sum256(data))
-	must(t, p.Add(t.Context(), key, data))
+	must(t, p.Add(t.Context(), Entry{key, data}))
 	return key
 }
 
@@ -237,7 +237,7 @@ func TestWhoeverWaitsSharesOneSync(t *testing.T) {
 	for n := range 50 {
 		crew.Go(func() {
 			data := doc(n)
-			if err := p.Add(t.Context(), sha256.Sum256(data), data); err != nil {
+			if err := p.Add(t.Context(), Entry{sha256.Sum256(data), data}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -269,8 +269,8 @@ func TestNothingIsWrittenAfterAnError(t *testing.T) {
 	must(t, err)
 	must(t, s.file.Close())
 	s.file = readable // a write to it is refused
-	first := p.Add(t.Context(), sha256.Sum256(doc(2)), doc(2))
-	second := p.Add(t.Context(), sha256.Sum256(doc(3)), doc(3))
+	first := p.Add(t.Context(), Entry{sha256.Sum256(doc(2)), doc(2)})
+	second := p.Add(t.Context(), Entry{sha256.Sum256(doc(3)), doc(3)})
 	if first == nil || second == nil {
 		t.Errorf("got %v and %v, want errors", first, second)
 	}
@@ -284,18 +284,18 @@ func TestRefusals(t *testing.T) {
 	key := add(t, p, doc(1))
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := p.Add(ended, key, nil); !errors.Is(err, context.Canceled) {
+	if err := p.Add(ended, Entry{Key: key}); !errors.Is(err, context.Canceled) {
 		t.Errorf("context ended: %v", err)
 	}
-	if err := p.Add(t.Context(), key, make([]byte, largest+1)); err == nil {
+	if err := p.Add(t.Context(), Entry{key, make([]byte, largest+1)}); err == nil {
 		t.Error("an entry beyond the limit was taken")
 	}
 	view := View(dir)
-	if err := view.Add(t.Context(), key, nil); !errors.Is(err, errReadOnly) {
+	if err := view.Add(t.Context(), Entry{Key: key}); !errors.Is(err, errReadOnly) {
 		t.Errorf("written through a view: %v", err)
 	}
 	must(t, p.Close())
-	if err := p.Add(t.Context(), key, nil); !errors.Is(err, errClosed) {
+	if err := p.Add(t.Context(), Entry{Key: key}); !errors.Is(err, errClosed) {
 		t.Errorf("written after the close: %v", err)
 	}
 	if _, err := p.Get(key); !errors.Is(err, errClosed) {
@@ -347,7 +347,7 @@ func addForEver(t *testing.T, dir string) {
 		go func() {
 			for n := 0; ; n++ {
 				line := fmt.Sprintf("%s/%d/%d %s", os.Getenv("PACK_ROUND"), worker, n, strings.Repeat("y", n%900))
-				if err := p.Add(t.Context(), sha256.Sum256([]byte(line)), []byte(line)); err != nil {
+				if err := p.Add(t.Context(), Entry{sha256.Sum256([]byte(line)), []byte(line)}); err != nil {
 					panic(err)
 				}
 				if _, err := fmt.Println(line); err != nil {
