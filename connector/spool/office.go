@@ -26,6 +26,7 @@ import (
 type Office struct {
 	dir   string
 	limit int64
+	tray  *tray // of HandOver
 }
 
 // Item is one document that the office left.
@@ -53,7 +54,7 @@ func OpenOffice(dir string, limit int64) (*Office, error) {
 			return nil, fmt.Errorf("open office: %w", err)
 		}
 	}
-	return &Office{dir: dir, limit: limit}, nil
+	return &Office{dir: dir, limit: limit, tray: newTray()}, nil
 }
 
 // Prepare makes a bank's folders, so that the office finds where to write.
@@ -169,23 +170,26 @@ type File struct {
 // HandOver puts files into a bank's outbox in their order, each whole or not at all; the
 // last one, by custom the .json with the verdict, tells the office that the set is
 // complete. A file that is there with the same bytes is done already; with other bytes it
-// is an error, for nothing handed over is ever replaced.
+// is an error, for nothing handed over is ever replaced. All who hand over at one moment
+// share the syncs.
 func (o *Office) HandOver(ctx context.Context, bank string, files []File) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	dir := filepath.Join(o.dir, "out", bank)
-	for _, f := range files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		path := filepath.Join(dir, filepath.Base(f.Name))
-		err := durable.Place(path, f.Data, 0o640)
+	set := make([]durable.File, len(files))
+	for i, f := range files {
+		set[i] = durable.File{Path: filepath.Join(dir, filepath.Base(f.Name)), Data: f.Data, Perm: 0o640}
+	}
+	for i, err := range o.tray.put(set) {
 		if errors.Is(err, fs.ErrExist) {
-			err = sameBytes(path, f.Data)
+			err = sameBytes(set[i].Path, set[i].Data)
 		}
 		if err != nil {
 			return fmt.Errorf("hand over: %w", err)
 		}
 	}
-	return durable.SyncDir(dir)
+	return nil
 }
 
 // Tell puts a file into a bank's outbox in place of an earlier one of that name: notices

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -241,4 +243,44 @@ func TestLock(t *testing.T) {
 	l, err = Acquire(dir)
 	must(t, err)
 	must(t, l.Release())
+}
+
+// TestHandOverTogether lets many hand over at once: each set is whole, and one that
+// collides with other bytes is the only one that hears of it.
+func TestHandOverTogether(t *testing.T) {
+	o := newOffice(t)
+	must(t, o.HandOver(t.Context(), bank, []File{{"rep_7.json", []byte("other")}}))
+	o.tray.turn <- struct{}{} // nobody writes, so that all gather
+	errs := make([]error, 20)
+	var crew sync.WaitGroup
+	for i := range errs {
+		crew.Go(func() {
+			name := fmt.Sprintf("rep_%d", i)
+			errs[i] = o.HandOver(t.Context(), bank, []File{{name + ".xml", []byte(name)}, {name + ".json", []byte("{}")}})
+		})
+	}
+	for gathered := 0; gathered < 40; {
+		o.tray.mu.Lock()
+		if o.tray.next != nil {
+			gathered = len(o.tray.next.files)
+		}
+		o.tray.mu.Unlock()
+	}
+	out := filepath.Join(o.dir, "out", bank)
+	if names, _ := filepath.Glob(filepath.Join(out, "*.xml")); len(names) != 0 {
+		t.Errorf("seen before the sync: %v", names)
+	}
+	<-o.tray.turn
+	crew.Wait()
+	for i, err := range errs {
+		if (err != nil) != (i == 7) {
+			t.Errorf("set %d: %v", i, err)
+		}
+		if data, err := os.ReadFile(filepath.Join(out, fmt.Sprintf("rep_%d.xml", i))); err != nil || string(data) != fmt.Sprintf("rep_%d", i) {
+			t.Errorf("set %d: %q %v", i, data, err)
+		}
+	}
+	if temps, _ := filepath.Glob(filepath.Join(out, ".*")); len(temps) != 0 {
+		t.Errorf("left behind: %v", temps)
+	}
 }

@@ -33,9 +33,14 @@ func Place(path string, data []byte, perm fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	// link(2), unlike rename(2), refuses to replace. A crash between the two calls leaves
-	// the final name complete and a temp name that SweepTemps removes.
-	err = os.Link(temp, path)
+	return link(temp, path)
+}
+
+// link gives a temp file its name. link(2), unlike rename(2), refuses to replace. A crash
+// between the two calls leaves the final name complete and a temp name that SweepTemps
+// removes.
+func link(temp, path string) error {
+	err := os.Link(temp, path)
 	if gone := os.Remove(temp); err == nil && gone != nil {
 		err = gone
 	}
@@ -188,17 +193,11 @@ func SweepTemps(dir string) error {
 
 // stage writes data under a fresh temp name beside path and syncs it.
 func stage(path string, data []byte, perm fs.FileMode) (string, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*")
+	f, err := write(path, data, perm)
 	if err != nil {
-		return "", fmt.Errorf("stage %s: %w", path, err)
+		return "", err
 	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(perm)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
+	err = f.Sync()
 	if shut := f.Close(); err == nil {
 		err = shut
 	}
@@ -207,4 +206,22 @@ func stage(path string, data []byte, perm fs.FileMode) (string, error) {
 		return "", fmt.Errorf("stage %s: %w", path, err)
 	}
 	return f.Name(), nil
+}
+
+// write writes data under a fresh temp name beside path and leaves the file open.
+func write(path string, data []byte, perm fs.FileMode) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*")
+	if err != nil {
+		return nil, fmt.Errorf("stage %s: %w", path, err)
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(perm)
+	}
+	if err != nil {
+		_ = f.Close()
+		_ = os.Remove(f.Name()) // best effort: the name is ours and swept at the next start
+		return nil, fmt.Errorf("stage %s: %w", path, err)
+	}
+	return f, nil
 }

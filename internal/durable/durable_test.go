@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -123,5 +124,41 @@ func wantOnly(t *testing.T, dir string, want map[string]string) {
 		if err != nil || string(got) != text {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, text)
 		}
+	}
+}
+
+func TestCreateAll(t *testing.T) {
+	dir := t.TempDir()
+	for _, n := range []int{1, single, 3 * single} {
+		var files []File
+		for i := range n {
+			sub := filepath.Join(dir, fmt.Sprintf("%d-%d", n, i))
+			if err := os.Mkdir(sub, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, File{filepath.Join(sub, "a"), []byte("first"), 0o640})
+		}
+		files = append(files, File{files[0].Path, []byte("second"), 0o640}, File{filepath.Join(dir, "b"), nil, 0o400})
+		for i, err := range CreateAll(files) {
+			if errors.Is(err, fs.ErrExist) != (i == n) || i != n && err != nil {
+				t.Errorf("file %d of %d: %v", i, n, err)
+			}
+		}
+		info, err := os.Stat(files[0].Path)
+		if data, _ := os.ReadFile(files[0].Path); err != nil || string(data) != "first" || info.Mode().Perm() != 0o640 {
+			t.Errorf("got %q %v %v", data, info, err)
+		}
+		if err := os.Remove(filepath.Join(dir, "b")); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Run("NoFolder", func(t *testing.T) {
+		errs := CreateAll([]File{{filepath.Join(dir, "c"), nil, 0o600}, {filepath.Join(dir, "none", "d"), nil, 0o600}})
+		if errs[0] != nil || !errors.Is(errs[1], fs.ErrNotExist) {
+			t.Errorf("got %v, want an error of the second", errs)
+		}
+	})
+	if temps, _ := filepath.Glob(filepath.Join(dir, "*", ".*")); len(temps) != 0 {
+		t.Errorf("left behind: %v", temps)
 	}
 }
