@@ -71,6 +71,8 @@ func withCode(code int, err error) error {
 // unread gives the exit code of an input file that could not be read or is not what it should be.
 func unread(err error) error {
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return withCode(exitInput, err)
 	case errors.Is(err, fs.ErrPermission):

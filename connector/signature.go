@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bankconnector/connector/install"
+	"bankconnector/connector/signature"
 	"bankconnector/crypto/cms"
 	"bankconnector/crypto/pki"
 	"bankconnector/internal/durable"
@@ -21,16 +22,10 @@ import (
 type signatureOptions struct {
 	file, signature, out string
 	key, certificate     string
-	signers, trust       []string
-	intermediate, crl    []string
-	at                   string
-	bank                 string
-	signatures           int
-	loose                loosened
+	at, bank             string
+	count                int
+	trust                signature.Trust
 }
-
-// loosened are the switches of a bank's profile; each is off unless asked for.
-type loosened struct{ ber, pss, attached, noBinding, keyPeriod, revocation bool }
 
 func (a *app) signatureCommand() *cobra.Command {
 	c := &cobra.Command{Use: "signature", Short: a.say("Make, verify and explain detached signatures", "Создать, проверить и объяснить откреплённую подпись")}
@@ -50,19 +45,19 @@ func (a *app) signatureCommand() *cobra.Command {
 	flags := verify.Flags()
 	flags.StringVar(&o.file, "file", "", "signed file")
 	flags.StringVar(&o.signature, "signature", "", "signature (.sig, .p7s); FILE.sig by default")
-	flags.StringSliceVar(&o.signers, "signer", nil, "certificate that may have signed (may be repeated)")
+	flags.StringSliceVar(&o.trust.Signers, "signer", nil, "certificate that may have signed (may be repeated)")
 	flags.StringVar(&o.at, "at", "", "moment to judge by, RFC 3339; now by default")
 	flags.StringVar(&o.bank, "bank", "", "judge as this bank's profile does (needs -c)")
-	flags.StringSliceVar(&o.trust, "trust", nil, "root certificate, file or folder: the signer must chain to it")
-	flags.StringSliceVar(&o.intermediate, "intermediate", nil, "certificate of an authority between, file or folder")
-	flags.StringSliceVar(&o.crl, "crl", nil, "CRL or OCSP answer, file or folder")
-	flags.IntVar(&o.signatures, "signatures", 1, "how many signers the message must have")
-	flags.BoolVar(&o.loose.ber, "ber", false, "accept BER with indefinite lengths, as Java providers write it")
-	flags.BoolVar(&o.loose.pss, "pss", false, "accept RSASSA-PSS")
-	flags.BoolVar(&o.loose.attached, "attached", false, "accept a message that also holds the content")
-	flags.BoolVar(&o.loose.noBinding, "no-signing-certificate", false, "accept a message without signingCertificateV2")
-	flags.BoolVar(&o.loose.revocation, "revocation-optional", false, "accept a signer whose revocation cannot be told")
-	flags.BoolVar(&o.loose.keyPeriod, "key-period-optional", false, "ignore privateKeyUsagePeriod")
+	flags.StringSliceVar(&o.trust.Roots, "trust", nil, "root certificate, file or folder: the signer must chain to it")
+	flags.StringSliceVar(&o.trust.Intermediates, "intermediate", nil, "certificate of an authority between, file or folder")
+	flags.StringSliceVar(&o.trust.Lists, "crl", nil, "CRL or OCSP answer, file or folder")
+	flags.IntVar(&o.count, "signatures", 1, "how many signers the message must have")
+	flags.BoolVar(&o.trust.BER, "ber", false, "accept BER with indefinite lengths, as Java providers write it")
+	flags.BoolVar(&o.trust.PSS, "pss", false, "accept RSASSA-PSS")
+	flags.BoolVar(&o.trust.Attached, "attached", false, "accept a message that also holds the content")
+	flags.BoolVar(&o.trust.NoSigningCertificate, "no-signing-certificate", false, "accept a message without signingCertificateV2")
+	flags.BoolVar(&o.trust.RevocationOptional, "revocation-optional", false, "accept a signer whose revocation cannot be told")
+	flags.BoolVar(&o.trust.KeyPeriodOptional, "key-period-optional", false, "ignore privateKeyUsagePeriod")
 	inspect := &cobra.Command{
 		Use: "inspect FILE", Short: a.say("Explain what a signature says, without trusting it", "Объяснить, что говорит подпись, не доверяя ей"), Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.signatureInspect(args[0]) },
@@ -83,9 +78,9 @@ func (a *app) signatureSign(ctx context.Context, o signatureOptions) error {
 	if err != nil {
 		return unread(err)
 	}
-	certs, err := certificates([]string{o.certificate})
+	certs, err := signature.Certificates([]string{o.certificate})
 	if err != nil {
-		return err
+		return unread(err)
 	}
 	signer, err := cms.NewSigner(certs[0], key, rand.Reader)
 	if err != nil {
@@ -107,28 +102,6 @@ func (a *app) signatureSign(ctx context.Context, o signatureOptions) error {
 		return a.report(map[string]any{"signature": o.out, "signer": certs[0].Subject().Text, "bytes": len(sig)})
 	}
 	a.printf("%s\n", o.out)
-	return nil
-}
-
-// certificates reads every certificate of files and folders.
-func certificates(paths []string) ([]*pki.Certificate, error) {
-	var all []*pki.Certificate
-	err := eachFile(paths, func(path string, data []byte) error {
-		list, err := pki.ReadCertificates(data)
-		if err == nil && len(list) == 0 {
-			err = errors.New("no certificate in it")
-		}
-		all = append(all, list...)
-		return err
-	})
-	return all, err
-}
-
-// eachFile is install.EachFile with the exit code of a file that cannot be read.
-func eachFile(paths []string, read func(path string, data []byte) error) error {
-	if err := install.EachFile(paths, read); err != nil {
-		return unread(err)
-	}
 	return nil
 }
 
@@ -202,41 +175,13 @@ func (a *app) policy(o signatureOptions) (*cms.Policy, error) {
 			return nil, err
 		}
 	}
-	if len(o.signers) == 0 && o.bank == "" {
+	if len(o.trust.Signers) == 0 && o.bank == "" {
 		return nil, usage("signature verify needs --signer CERT or --bank BIC: a signature is only as good as the certificate it is held against")
 	}
-	certs, err := certificates(o.signers)
-	for _, c := range certs {
-		p.Signers = append(p.Signers, cms.Pin{Certificate: c})
+	if o.bank == "" || o.count != 1 {
+		p.Signatures = o.count
 	}
-	roots, bad := certificates(o.trust)
-	between, worse := certificates(o.intermediate)
-	p.Roots, p.Intermediates = append(p.Roots, roots...), append(p.Intermediates, between...)
-	if err := errors.Join(err, bad, worse); err != nil {
-		return nil, err
-	}
-	return p, o.apply(p, a.now)
-}
-
-// apply puts the switches and the revocation lists of the command line into a policy.
-// Where a chain is asked for, a revocation status that cannot be told refuses.
-func (o signatureOptions) apply(p *cms.Policy, now func() time.Time) error {
-	if o.bank == "" || o.signatures != 1 {
-		p.Signatures = o.signatures
-	}
-	p.BER = p.BER || o.loose.ber
-	p.PSS = p.PSS || o.loose.pss
-	p.Attached = p.Attached || o.loose.attached
-	p.SigningCertificateOptional = p.SigningCertificateOptional || o.loose.noBinding
-	p.KeyPeriodOptional = p.KeyPeriodOptional || o.loose.keyPeriod
-	p.RevocationOptional = p.RevocationOptional || o.loose.revocation
-	if len(o.crl) == 0 {
-		return nil
-	}
-	if p.CRLs == nil {
-		p.CRLs = &cms.Revocations{Now: now}
-	}
-	return eachFile(o.crl, func(_ string, data []byte) error { return p.CRLs.Add(data) })
+	return p, unread(o.trust.Apply(p, a.now))
 }
 
 func (a *app) printVerdict(v cms.Verdict) error {

@@ -225,26 +225,3 @@ func (p *Plan) AdoptJournal(ctx context.Context, now func() time.Time, reason st
 	e, err = seal.Adopt(ctx, book, control.Self(), reason, anyway)
 	return e, errors.Join(err, book.Close())
 }
-
-// EachFile reads files that a person names, and of folders every file.
-func EachFile(paths []string, read func(path string, data []byte) error) error {
-	for i := 0; i < len(paths); i++ {
-		path := paths[i]
-		if entries, err := os.ReadDir(path); err == nil {
-			for _, e := range entries {
-				if e.Type().IsRegular() {
-					paths = append(paths[:len(paths):len(paths)], filepath.Join(path, e.Name()))
-				}
-			}
-			continue
-		}
-		data, err := os.ReadFile(path)
-		if err == nil {
-			err = read(path, data)
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
-		}
-	}
-	return nil
-}

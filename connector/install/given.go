@@ -5,6 +5,7 @@ import (
 
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/note"
+	"bankconnector/connector/signature"
 	"bankconnector/connector/spool"
 	"bankconnector/crypto/pki"
 )
@@ -46,12 +47,12 @@ func (g Given) Add(q *evidence.Inquiry) error {
 	if g.Store != "" {
 		q.Store = spool.ReadStore(g.Store)
 	}
-	err := EachFile(g.Keys, func(_ string, data []byte) error {
+	err := signature.EachFile(g.Keys, func(_ string, data []byte) error {
 		key, err := note.ReadPublic(data)
 		q.Keys = append(q.Keys, key)
 		return err
 	})
-	return errors.Join(err, EachFile(g.Signers, func(_ string, data []byte) error {
+	return errors.Join(err, signature.EachFile(g.Signers, func(_ string, data []byte) error {
 		list, err := pki.ReadCertificates(data)
 		q.Certificates = append(q.Certificates, list...)
 		return err
