@@ -158,8 +158,10 @@ func (o *office) open(t *testing.T, fresh bool) {
 	must(t, err)
 	o.Book = book
 	t.Cleanup(func() { _ = book.Close() })
-	o.Store, err = spool.OpenStore(filepath.Join(o.dir, "store"))
+	store, err := spool.OpenStore(filepath.Join(o.dir, "store"))
 	must(t, err)
+	t.Cleanup(func() { _ = store.Close() })
+	o.Store = store
 	o.Office, err = spool.OpenOffice(filepath.Join(o.dir, "office"), 1<<20)
 	must(t, err)
 	o.Quarantine, err = spool.OpenQuarantine(filepath.Join(o.dir, "quarantine"))

@@ -329,7 +329,7 @@ func (w *simulation) callOn(s *simBank) {
 
 // restart is the next start of the daemon, after a kill or a power cut.
 func (w *simulation) restart(bank banks.ID, waiting []string) {
-	_ = w.Book.Close()
+	_, _ = w.Book.Close(), w.Store.Close() // a process that died holds nothing
 	w.dead = false
 	if w.happens("power cut", 2) {
 		w.forget(bank, waiting)
