@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // profiler is compiled into the program for the bench alone, by an overlay: the product has no such door.
@@ -83,11 +85,12 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if workshop != "" {
-		_ = os.RemoveAll(workshop)
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if workshop != "" {
+			_ = os.RemoveAll(workshop)
+		}
+		os.Exit(code)
+	}))
 }
 
 // stageOf says where a frame of the program belongs; the innermost frame that is listed decides.

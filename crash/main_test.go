@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
 // asTracer makes the test binary be the tracer, by the order in the file that it names.
@@ -51,9 +53,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	code := m.Run()
-	if workshop != "" {
-		_ = os.RemoveAll(workshop)
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if workshop != "" {
+			_ = os.RemoveAll(workshop)
+		}
+		os.Exit(code)
+	}))
 }

@@ -34,6 +34,7 @@ var rules = []rule{
 	{"required", checkRequired},
 	{"names", checkNames},
 	{"corpora", checkCorpora},
+	{"leaks", checkLeaks},
 	{"words", checkWords},
 	{"links", checkLinks},
 }

@@ -66,6 +66,24 @@ func TestNames(t *testing.T) {
 	}
 }
 
+func TestLeaks(t *testing.T) {
+	const test = "package x\nfunc TestA(t *testing.T) {}\n"
+	tests := map[string]struct {
+		files map[string]string
+		want  []string
+	}{
+		"looked for": {map[string]string{
+			"banks/a_test.go": test, "banks/b_test.go": "package x\nfunc TestMain(m *testing.M) { goleak.VerifyTestMain(m) }\n",
+		}, nil},
+		"no test":         {map[string]string{"banks/a.go": bank}, nil},
+		"no look":         {map[string]string{"banks/a_test.go": test}, []string{"banks: nothing looks for goroutines"}},
+		"main of its own": {map[string]string{"banks/a_test.go": "package x\nfunc TestMain(m *testing.M) { os.Exit(m.Run()) }\n"}, []string{"nothing looks"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) { wants(t, brokenIn(t, "leaks", tt.files), tt.want...) })
+	}
+}
+
 func TestCorpora(t *testing.T) {
 	const target = "package x\nfunc FuzzA(f *testing.F) {\nSEED\nf.Fuzz(func(t *testing.T, b []byte) {})\n}\n"
 	fuzz := func(seed string) string { return strings.Replace(target, "SEED", seed, 1) }
