@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -21,8 +22,16 @@ import (
 
 func main() { os.Exit(process()) }
 
+// mostHeap is how much the Go side of the program may take before it collects its garbage
+// more often, in octets: what one bank's largest archive becomes, and what the program needs
+// besides. SQLite's pages stand beside it. GOMEMLIMIT overrides it.
+const mostHeap = 88 << 20
+
 // process is the whole program as a process of its own: what a test does not do to itself.
 func process() int {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(mostHeap)
+	}
 	if err := keepMemory(); err != nil {
 		fmt.Fprintf(os.Stderr, "bankconnector: keys could end in a core dump: %v\n", err)
 	}

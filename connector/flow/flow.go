@@ -5,8 +5,9 @@
 // It decides; it does not dial, parse bytes on the wire or keep files itself. Its inner
 // rooms are intake (the office's documents come in), sealing (envelopes are made),
 // waiting (documents that wait for something), reading (files are understood), rule (what
-// happens next) and fate (what becomes of a failure). It may call them, journal, spool, banks, formats, envelope and cms. Where our world ends (the
-// bank's server, the signing key, trust in a signature) it declares an interface, and
+// happens next), ration (how much is held in memory) and fate (what becomes of a failure).
+// It may call them, journal, spool, banks, formats, envelope and cms. Where our world ends
+// (the bank's server, the signing key, trust in a signature) it declares an interface, and
 // main brings the thing.
 package flow
 
@@ -18,6 +19,7 @@ import (
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/intake"
+	"bankconnector/connector/flow/ration"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/flow/sealing"
 	"bankconnector/connector/flow/waiting"
@@ -109,7 +111,8 @@ type Courier struct {
 	Halt   <-chan struct{} // closed: finish what is begun, begin nothing new; may be nil
 	Batch  int             // documents sealed in one commit; 0 = 256
 
-	visits visits
+	visits   visits
+	contents ration.Contents // what is held in memory of opened files, over all visits
 }
 
 // Progress is one step of a visit for whoever watches it.

@@ -88,6 +88,11 @@ func (v *visit) take(ctx context.Context, f found) error {
 	if v.bank.Pickup.Mode == rule.Leave {
 		source = f.name
 	}
+	done, err := v.files.Hold(ctx, f.size)
+	if err != nil {
+		return v.disk("wait for memory", err)
+	}
+	defer done()
 	data, err := v.box.Fetch(ctx, source, f.size)
 	if err != nil {
 		if fate.IsGone(err) {
@@ -179,41 +184,63 @@ func (v *visit) resume(ctx context.Context) error {
 		if in.HandedAt != nil {
 			return v.clean(ctx, in)
 		}
+		done, err := v.files.Hold(ctx, in.Size)
+		if err != nil {
+			return v.disk("wait for memory", err)
+		}
+		defer done()
 		data, err := v.Store.Get(ctx, in.SHA256)
 		if err != nil {
 			return v.disk("read store", err)
 		}
-		if in.Outcome == "" {
-			return v.settle(ctx, in, data)
-		}
-		return v.finish(ctx, in, data)
+		return v.settle(ctx, in, data)
 	})
 }
 
-// settle judges a recorded file and commits everything that follows from it at once.
+// settle brings a recorded file to its end: judged, settled, handed over, and then removed
+// at the bank. What it becomes when it is opened is held no longer than our own work takes,
+// for the bank's server may be slow on purpose.
 func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) error {
+	done, err := v.contents.Hold(ctx, in.Size)
+	if err != nil {
+		return v.disk("wait for memory", err)
+	}
+	over := true
+	if in.Outcome == "" {
+		in, over, err = v.settleOnce(ctx, in, data)
+	}
+	if err == nil && over {
+		err = v.finish(ctx, in, data)
+	}
+	done()
+	if err != nil || !over {
+		return err
+	}
+	return v.clean(ctx, in)
+}
+
+// settleOnce judges a file and commits everything that follows from it at once; over is
+// false for one that must wait.
+func (v *visit) settleOnce(ctx context.Context, in journal.Incoming, data []byte) (settled journal.Incoming, over bool, err error) {
 	j := v.judge(ctx, in, data)
 	if j.err != nil {
-		return v.disk("judge", j.err)
+		return in, false, v.disk("judge", j.err)
 	}
 	if j.held {
-		return v.hold(ctx, in, j.Settlement)
+		return in, false, v.hold(ctx, in, j.Settlement)
 	}
 	if j.Outcome == outcomeIncomplete {
 		earlier, err := v.Book.IncomingClaimed(ctx, in.Bank, in.Claimed)
 		if err != nil {
-			return v.disk("find file", err)
+			return in, false, v.disk("find file", err)
 		}
 		if !v.outOfTime(earlier) {
-			return v.write(ctx, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
+			return in, false, v.write(ctx, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
 		}
 		j.Outcome = outcomeQuarantined
 	}
-	settled, err := v.commit(ctx, in, &j)
-	if err != nil {
-		return err
-	}
-	return v.finish(ctx, settled, data)
+	settled, err = v.commit(ctx, in, &j)
+	return settled, true, err
 }
 
 // hold leaves a file unsettled, whose signer may be revoked for all anybody can tell now: resume
@@ -245,17 +272,13 @@ func (v *visit) outOfTime(earlier []journal.Incoming) bool {
 	return v.Now().Sub(earlier[0].ReceivedAt) > incompleteTime
 }
 
-// finish hands a settled file over and removes it at the bank. Both may be done twice: a
-// hand-over that is there with the same bytes is done, a removed name is removed.
+// finish hands a settled file over. That may be done twice: a hand-over that is there with
+// the same bytes is done.
 func (v *visit) finish(ctx context.Context, in journal.Incoming, data []byte) error {
 	if err := v.handOver(ctx, in, data); err != nil {
 		return err
 	}
-	err := v.write(ctx, "hand over", func(tx *journal.Tx) error { return tx.Hand(in.ID) })
-	if err != nil {
-		return err
-	}
-	return v.clean(ctx, in)
+	return v.write(ctx, "hand over", func(tx *journal.Tx) error { return tx.Hand(in.ID) })
 }
 
 // clean removes the claimed file: only a name of ours, only after its bytes are in the

@@ -13,6 +13,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/ration"
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 )
@@ -63,6 +64,7 @@ type visit struct {
 	taken atomic.Int64
 	bytes atomic.Int64
 	room  *semaphore.Weighted // octets of documents in memory
+	files ration.Files        // what of the bank's files is held in memory
 
 	faults []error // of single documents; the visit went on
 }

@@ -200,22 +200,23 @@ func (h header) read(data []byte, l Limits) (content []byte, next int64, refusal
 	if refusal := h.agrees(local, string(local[localSize:localSize+name])); refusal != nil {
 		return nil, 0, refusal
 	}
-	packed := data[from:to]
 	if h.method == deflated {
-		if packed, refusal = h.inflate(packed, l); refusal != nil {
-			return nil, 0, refusal
-		}
+		content, refusal = h.inflate(data[from:to], l)
+	} else {
+		content = bytes.Clone(data[from:to])
 	}
-	if int64(len(packed)) != h.size || crc32.ChecksumIEEE(packed) != h.sum {
+	switch {
+	case refusal != nil:
+		return nil, 0, refusal
+	case int64(len(content)) != h.size || crc32.ChecksumIEEE(content) != h.sum:
 		return nil, 0, refuse(CodeSize, "size or checksum of entry %.80q differs from its data", h.name)
-	}
-	if nested(packed) {
+	case nested(content):
 		return nil, 0, refuse(CodeNested, "entry %.80q is an archive", h.name)
 	}
 	if h.flags&flagDescriptor != 0 {
 		to += h.descriptor(data[to:])
 	}
-	return bytes.Clone(packed), to, nil
+	return content, to, nil
 }
 
 // agrees compares the local header with the directory: a reader that trusts the other one must see the same entry.
@@ -249,7 +250,11 @@ func (h header) descriptor(rest []byte) int64 {
 func (h header) inflate(packed []byte, l Limits) ([]byte, *Refusal) {
 	in := bytes.NewReader(packed)
 	r := flate.NewReader(in)
-	content, err := io.ReadAll(io.LimitReader(r, min(h.size, l.EntryBytes)+1))
+	limit := min(h.size, l.EntryBytes) + 1
+	// Room for everything at once: a buffer that grows leaves several times its content behind.
+	buf := bytes.NewBuffer(make([]byte, 0, limit+bytes.MinRead))
+	_, err := buf.ReadFrom(io.LimitReader(r, limit))
+	content := buf.Bytes()
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, refuse(CodeSize, "the packed data of entry %.80q end early", h.name)

@@ -8,41 +8,60 @@ import (
 )
 
 func TestRationIsSharedAndGivenBack(t *testing.T) {
-	var r Ration
-	full, cancel := context.WithCancel(t.Context())
+	late, cancel := context.WithCancel(t.Context())
 	cancel()
+	var files Files
+	var contents Contents
 	for name, tt := range map[string]struct {
-		take func(context.Context, int64) (func(), error)
+		hold func(context.Context, int64) (func(), error)
 		size int64 // of a file that leaves room for no other
 		fits int   // how many usual ones of 4 KiB stand beside each other, at least
 	}{
-		"Fetch": {r.Fetch, packed, 1000},
-		"Open":  {r.Open, unpacked / ratio, 100},
+		"Files":    {files.Hold, packed, 1000},
+		"Contents": {contents.Hold, unpacked/ratio + 1, 100},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, size := range []int64{tt.size, math.MaxInt64} { // the second is more than there ever is
-				done, err := tt.take(t.Context(), size)
+				done, err := tt.hold(t.Context(), size)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := tt.take(full, 4096); !errors.Is(err, context.Canceled) {
+				if _, err := tt.hold(late, 4096); !errors.Is(err, context.Canceled) {
 					t.Errorf("beside a file of %d octets another found room: %v", size, err)
 				}
 				done()
 				done() // once is enough, twice gives nothing away
 			}
 			for range tt.fits {
-				done, err := tt.take(full, 4096)
+				done, err := tt.hold(t.Context(), 4096)
 				if err != nil {
 					t.Fatalf("a usual file found no room: %v", err)
 				}
 				defer done()
 			}
-			if done, err := tt.take(full, -1); err != nil { // a size that a listing did not tell
+			if done, err := tt.hold(t.Context(), -1); err != nil { // a size that a listing did not tell
 				t.Error(err)
 			} else {
 				done()
 			}
 		})
 	}
+}
+
+func TestFullRationWaits(t *testing.T) {
+	var files Files
+	first, err := files.Hold(t.Context(), packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waited := make(chan func())
+	go func() {
+		done, err := files.Hold(t.Context(), 1)
+		if err != nil {
+			t.Error(err)
+		}
+		waited <- done
+	}()
+	first()
+	(<-waited)()
 }
