@@ -8,7 +8,8 @@ import (
 )
 
 func TestRationIsSharedAndGivenBack(t *testing.T) {
-	late, cancel := context.WithCancel(t.Context())
+	ctx := t.Context()
+	late, cancel := context.WithCancel(ctx)
 	cancel()
 	var files Files
 	var contents Contents
@@ -22,7 +23,7 @@ func TestRationIsSharedAndGivenBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, size := range []int64{tt.size, math.MaxInt64} { // the second is more than there ever is
-				done, err := tt.hold(t.Context(), size)
+				done, err := tt.hold(ctx, size)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -33,13 +34,13 @@ func TestRationIsSharedAndGivenBack(t *testing.T) {
 				done() // once is enough, twice gives nothing away
 			}
 			for range tt.fits {
-				done, err := tt.hold(t.Context(), 4096)
+				done, err := tt.hold(ctx, 4096)
 				if err != nil {
 					t.Fatalf("a usual file found no room: %v", err)
 				}
 				defer done()
 			}
-			if done, err := tt.hold(t.Context(), -1); err != nil { // a size that a listing did not tell
+			if done, err := tt.hold(ctx, -1); err != nil { // a size that a listing did not tell
 				t.Error(err)
 			} else {
 				done()
