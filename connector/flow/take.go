@@ -303,7 +303,7 @@ func (v *visit) handOver(ctx context.Context, in journal.Incoming, data []byte) 
 	if refused != nil {
 		return v.disk("unwrap again", refused)
 	}
-	files, err := officeFiles(p, in)
+	files, err := p.ForOffice(in)
 	if err != nil {
 		return v.disk("hand over", err)
 	}

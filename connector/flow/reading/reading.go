@@ -3,7 +3,7 @@
 // the one before returned: bytes are opened, an opened parcel is verified, and only a
 // verified one is decoded.
 //
-// It may call banks, spool for digests, formats, envelope and cms.
+// It may call journal and spool for what they name, banks, formats, envelope and cms.
 package reading
 
 import (
