@@ -33,6 +33,7 @@ CRASH_KILLS   ?= 0
 CRASH_FAULTS  ?= 2000
 POWER_CUTS    ?= 500
 CRASH_ROUNDS  ?= 20
+TAMPER_ROUNDS ?= 10000
 WALK_ROUNDS   ?= 20
 N             ?= 100000
 SEED          ?=
@@ -119,6 +120,10 @@ sim: ## N (100000) simulated exchanges under drawn faults, from SEED or the firs
 .PHONY: walk
 walk: deps ## random walks and injected faults, WALK_ROUNDS (20) times over
 	@go test -json -shuffle=on -count=$(WALK_ROUNDS) -timeout 240m -run '$(WALK)' $(PACKAGES) | $(GATE_PART)
+
+.PHONY: tamper
+tamper: deps ## a journal spoilt TAMPER_ROUNDS (10000) times, and sound ones: each is found, none is refused
+	@TAMPER_ROUNDS=$(TAMPER_ROUNDS) go test -json -count=1 -timeout 240m -run 'TestTampering|TestSoundIsNotRefused' ./connector | $(GATE_PART)
 
 .PHONY: bench
 bench: ## the program beside its peers, into bench/RESULTS.md (BENCH=short writes nothing; BENCH=Upload: one part)
