@@ -167,11 +167,11 @@ func (c *crime) rewrite(s *scene, events []record.Event) {
 	must(c.t, db.Close())
 }
 
-// forge signs a checkpoint of the spoilt journal, in the name of the installation, with a
-// key of the forger's own.
-func (c *crime) forge(s *scene) {
+// forge signs a checkpoint of the spoilt journal, in the name of the installation, with the
+// key at a path, which is made when there is none.
+func (c *crime) forge(s *scene, path string) {
 	c.t.Helper()
-	key, err := note.OpenKey(s.path+".key", s.path+".pub", crand.Reader)
+	key, err := note.OpenKey(path, s.path+".pub", crand.Reader)
 	must(c.t, err)
 	known, _, err := note.Last(c.checkpoints)
 	must(c.t, err)
@@ -260,7 +260,21 @@ func ways() []way {
 		{"ChainComputedAnewWithCheckpointsByAStolenName", func(c *crime, s *scene) {
 			events := c.edited()
 			c.rewrite(s, events)
-			c.forge(s)
+			c.forge(s, s.path+".key")
+		}},
+		{"ChainComputedAnewWithTheStolenKey", func(c *crime, s *scene) {
+			c.rewrite(s, c.edited())
+			c.forge(s, filepath.Join(c.dir, "state", "checkpoint.key"))
+		}},
+		{"TailCutAndAdoptedWithTheStolenKey", func(c *crime, s *scene) {
+			known, _, err := note.Last(c.checkpoints)
+			must(c.t, err)
+			cut := c.events[:max(1, c.rnd.IntN(len(c.events)-1))]
+			e := cut[len(cut)-1]
+			e.Kind, e.Bank, e.Exchange = "book.adopted", "", 0
+			e.Body = json.RawMessage(fmt.Sprintf(`{"reason":"restored","lost":{"%d":"%s"},"skip":1000000,"suspects":0}`, known.Seq, known.Hash))
+			c.rewrite(s, append(slices.Clone(cut), e))
+			c.forge(s, filepath.Join(c.dir, "state", "checkpoint.key"))
 		}},
 		{"TableEdited", func(c *crime, s *scene) {
 			c.force(s, c.pick(
@@ -392,6 +406,10 @@ func TestSoundIsNotRefused(t *testing.T) {
 		"TriggersTakenAndPutBack":    func(s *scene) { c.force(s) },
 		"StoreCopied":                func(s *scene) { c.storeCopy(s) },
 		"Analyzed":                   func(s *scene) { c.force(s, "ANALYZE") },
+		"BackedUp": func(s *scene) {
+			must(t, sqlite.Backup(t.Context(), c.journal(), s.path+".copy"))
+			s.path += ".copy"
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := c.copy()
