@@ -60,10 +60,11 @@ var doors = map[string][]string{
 
 // testDoors are opened only by the tests of a room, besides its doors, itself and testkit.
 var testDoors = map[string][]string{
-	"crypto/gost":     {"crypto/gost/internal/gen"},
-	"banks/rehearsal": {"crypto/pki"}, // keys and certificates for both sides
-	"connector/flow":  {"crypto/pki"},
-	"crypto/token":    {"crypto/cms"}, // a token's signature is judged whole
+	"crypto/gost":      {"crypto/gost/internal/gen"},
+	"banks/rehearsal":  {"crypto/pki"}, // keys and certificates for both sides
+	"connector/flow":   {"crypto/pki"},
+	"connector/backup": {"connector/evidence/adopt"}, // checkpoints of the journal that is copied
+	"crypto/token":     {"crypto/cms"},               // a token's signature is judged whole
 }
 
 // testkit is the room that every test may open and no product code may.
