@@ -37,6 +37,7 @@ type stage struct {
 	home    string             // holds the worlds; on the disk or in memory
 	before  map[journey]string // templates
 	keys    map[string]string  // documents of the office: key to BIC
+	lengths map[string]int     // calls of a journey, by what counts
 	program string
 }
 
@@ -49,7 +50,7 @@ type world struct {
 // newStage plays the journeys through once without faults and keeps a copy before each.
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{sshd: testkit.StartSSHD(t, testkit.SSHDOptions{External: true}), home: worldsHome(t), before: map[journey]string{}}
+	s := &stage{sshd: testkit.StartSSHD(t, testkit.SSHDOptions{External: true}), home: worldsHome(t), before: map[journey]string{}, lengths: map[string]int{}}
 	var err error
 	if s.program, err = built(); err != nil {
 		t.Fatal(err)
