@@ -142,8 +142,9 @@ func monotonic() int64 {
 }
 
 // accept takes in what the office left, so that a bad document is answered at once, and
-// raises the alarm for passed deadlines.
+// raises the alarm for passed deadlines. Our next certificate takes over here, too.
 func (d *Daemon) accept(ctx context.Context) {
+	d.in.Turn(ctx)
 	for _, b := range d.in.Registry.All() {
 		if err := d.in.Courier.Accept(ctx, b); err != nil {
 			d.failure(b.BIC, err)

@@ -47,6 +47,7 @@ type Installation struct {
 
 	opts   Options
 	signer *signing.Signer
+	tried  time.Time // when the turn to the next certificate was tried last
 	keeper *evidence.Keeper
 	door   *control.Server
 	force  atomic.Pointer[Plan] // the configuration in force, for those who ask beside the daemon
@@ -106,6 +107,7 @@ func (in *Installation) open(ctx context.Context) (err error) {
 	if err := in.announce(ctx, in.Plan); err != nil {
 		return err
 	}
+	in.warn(ctx, in.Plan)
 	in.force.Store(in.Plan)
 	in.door, err = control.Listen(ctx, dir, in.answer)
 	return err
@@ -311,7 +313,8 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 		in.signer = old
 		return errors.Join(err, own.Close())
 	}
-	in.Plan, in.Courier = p, c
+	in.Plan, in.Courier, in.tried = p, c, time.Time{}
+	in.warn(ctx, p)
 	in.force.Store(p)
 	return old.Close() // a visit under way that still signs with a token opens its session again
 }

@@ -48,7 +48,13 @@ func (p *Plan) own() (m trust.Material, err error) {
 	if err != nil {
 		return m, fmt.Errorf("signing: %w", err)
 	}
-	return trust.Material{What: "own", File: p.Config.Signing.CertificateFile, Parts: [][]byte{cert.Raw}}, nil
+	m = trust.Material{What: "own", File: p.Config.Signing.CertificateFile, Parts: [][]byte{cert.Raw}}
+	if next := p.Config.Signing.Next; next != nil { // it takes over without anything being loaded anew
+		if cert, err := trust.ReadCertificate(next.CertificateFile); err == nil {
+			m.Parts = append(m.Parts, cert.Raw)
+		}
+	}
+	return m, nil
 }
 
 // keepTrust puts certificates and lists into the store and their digests into the journal:
@@ -168,6 +174,11 @@ func (p *Plan) Certificates() ([]*pki.Certificate, error) {
 		return nil, err
 	}
 	list := []*pki.Certificate{own}
+	if next := p.Config.Signing.Next; next != nil {
+		if cert, err := trust.ReadCertificate(next.CertificateFile); err == nil {
+			list = append(list, cert)
+		}
+	}
 	for _, b := range p.Registry.All() {
 		policy := trusted.Policy(b.BIC)
 		if policy == nil {

@@ -29,13 +29,15 @@ type Config struct {
 	Next            *Next         `yaml:"next,omitempty"`
 }
 
-// Next is the certificate that is announced to the banks and not yet in force, with its key.
+// Next is the certificate that is announced to the banks and not yet in force, with its key. From is when it takes over
+// by itself; without it that is when signing under the old one stops.
 type Next struct {
-	CertificateFile string   `yaml:"certificate_file" jsonschema:"required" resolve:"path"`
-	KeyFile         string   `yaml:"key_file,omitempty" resolve:"path"`
-	PasswordFile    string   `yaml:"password_file,omitempty" resolve:"path"`
-	PKCS11          *Token   `yaml:"pkcs11,omitempty"`
-	Command         *Command `yaml:"command,omitempty"`
+	From            time.Time `yaml:"from,omitempty"`
+	CertificateFile string    `yaml:"certificate_file" jsonschema:"required" resolve:"path"`
+	KeyFile         string    `yaml:"key_file,omitempty" resolve:"path"`
+	PasswordFile    string    `yaml:"password_file,omitempty" resolve:"path"`
+	PKCS11          *Token    `yaml:"pkcs11,omitempty"`
+	Command         *Command  `yaml:"command,omitempty"`
 }
 
 // Token is a key on a PKCS#11 token.
@@ -57,7 +59,41 @@ func (t *Token) Check() banks.Problems {
 
 // Check refuses no key, and two.
 func (c *Config) Check() banks.Problems {
-	return Next{c.CertificateFile, c.KeyFile, c.PasswordFile, c.PKCS11, c.Command}.Check()
+	return c.self().Check()
+}
+
+func (c *Config) self() Next {
+	return Next{CertificateFile: c.CertificateFile, KeyFile: c.KeyFile, PasswordFile: c.PasswordFile, PKCS11: c.PKCS11, Command: c.Command}
+}
+
+// InForce is what signs at a moment, and when the next certificate takes over from it; zero when none does.
+func (c *Config) InForce(at time.Time) (n Next, turn time.Time, err error) {
+	if c.Next == nil {
+		return c.self(), time.Time{}, nil
+	}
+	if turn = c.Next.From; turn.IsZero() {
+		cert, err := trust.ReadCertificate(c.CertificateFile)
+		if err != nil {
+			return n, turn, err
+		}
+		if turn, err = c.until(cert); err != nil {
+			return n, turn, err
+		}
+	}
+	if at.Before(turn) {
+		return c.self(), turn, nil
+	}
+	return *c.Next, time.Time{}, nil
+}
+
+// until is when signing under a certificate stops.
+func (c *Config) until(cert *pki.Certificate) (time.Time, error) {
+	s, err := cms.NewSignerFunc(cert, func(context.Context, pki.Digest, []byte) ([]byte, error) { return nil, errors.ErrUnsupported })
+	if err != nil {
+		return time.Time{}, err
+	}
+	s.Margin = c.StopBefore
+	return s.Until(), nil
 }
 
 // Check refuses no key, and two.
@@ -80,19 +116,24 @@ func (n Next) Check() banks.Problems {
 // Signer makes the service's signatures.
 type Signer struct {
 	*cms.Signer
+	Turn  time.Time // when the next certificate takes over; zero: never
 	close func() error
 }
 
 // Close gives up the token's session. Signatures being made then may fail.
 func (s *Signer) Close() error { return s.close() }
 
-// Open opens the key and shows, where the key is not in this program's hands, that it can sign now.
+// Open opens the key in force and shows, where the key is not in this program's hands, that it can sign now.
 func Open(ctx context.Context, c *Config, now time.Time) (*Signer, error) {
-	s, err := open(ctx, Next{c.CertificateFile, c.KeyFile, c.PasswordFile, c.PKCS11, c.Command}, now)
+	n, turn, err := c.InForce(now)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	s.Margin = c.StopBefore
+	s, err := open(ctx, n, now)
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
+	}
+	s.Margin, s.Turn = c.StopBefore, turn
 	return s, nil
 }
 
@@ -164,25 +205,30 @@ const soon = 30 * 24 * time.Hour
 // Warnings tells what is right today and will not be for long: an end without successor, a successor that cannot sign,
 // comes too late, or whose day has come.
 func (c *Config) Warnings(ctx context.Context, now time.Time) []string {
-	cert, err := trust.ReadCertificate(c.CertificateFile)
+	n, turn, err := c.InForce(now)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	s, err := cms.NewSignerFunc(cert, func(context.Context, pki.Digest, []byte) ([]byte, error) { return nil, errors.ErrUnsupported })
+	cert, err := trust.ReadCertificate(n.CertificateFile)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	s.Margin = c.StopBefore
-	until := s.Until()
+	until, err := c.until(cert)
+	if err != nil {
+		return []string{err.Error()}
+	}
 	var list []string
 	switch {
 	case now.After(until):
 		list = append(list, fmt.Sprintf("nothing is signed: %s ends at %s, and signing stopped %s before; put the next certificate in force", cert, cert.X509.NotAfter.Format(time.RFC3339), c.StopBefore))
-	case c.Next == nil && now.Add(soon).After(until):
+	case turn.IsZero() && now.Add(soon).After(until):
 		list = append(list, fmt.Sprintf("signing stops at %s, when %s comes to its end; order the next certificate and tell the banks", until.Format(time.RFC3339), cert))
 	}
-	if c.Next == nil {
+	switch {
+	case c.Next == nil:
 		return list
+	case turn.IsZero():
+		return append(list, fmt.Sprintf("signing.next is in force: %s; move its lines up into signing, and announce the one after it when there is one", cert))
 	}
 	return append(list, c.Next.warnings(ctx, until, now)...)
 }
@@ -194,16 +240,22 @@ func (n *Next) warnings(ctx context.Context, until, now time.Time) []string {
 	}
 	defer s.Close()
 	x, list := s.Certificate().X509, []string(nil)
-	if x.NotBefore.After(until) {
-		list = append(list, fmt.Sprintf("signing.next %s holds from %s, but signing stops at %s: nothing can be signed between", s.Certificate(), x.NotBefore.Format(time.RFC3339), until.Format(time.RFC3339)))
+	begin := x.NotBefore
+	if n.From.After(begin) {
+		begin = n.From
+	} else if !n.From.IsZero() && n.From.Before(begin) {
+		list = append(list, fmt.Sprintf("signing.next takes over at %s, but %s holds only from %s", n.From.Format(time.RFC3339), s.Certificate(), begin.Format(time.RFC3339)))
+	}
+	if begin.After(until) {
+		list = append(list, fmt.Sprintf("signing.next %s takes over at %s, but signing stops at %s: nothing can be signed between", s.Certificate(), begin.Format(time.RFC3339), until.Format(time.RFC3339)))
 	}
 	if !x.NotAfter.After(until) {
 		list = append(list, fmt.Sprintf("signing.next %s ends at %s, not later than the certificate in force", s.Certificate(), x.NotAfter.Format(time.RFC3339)))
 	}
 	if n.KeyFile != "" {
 		at := now
-		if x.NotBefore.After(at) {
-			at = x.NotBefore
+		if begin.After(at) {
+			at = begin
 		}
 		if _, err := s.Sign(ctx, []byte("bankconnector: can we sign?"), at); err != nil {
 			list = append(list, "signing.next cannot sign: "+err.Error())

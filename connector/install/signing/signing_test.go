@@ -153,6 +153,10 @@ func TestWarnings(t *testing.T) {
 		{"AnnouncedAndOver", short, &gone, []string{"not later than", "cannot sign"}},
 		{"AnnouncedWithAnotherKey", short, &mixed, []string{"cannot sign: make signer"}},
 		{"AnnouncedEndsEarlier", long, &short, []string{"not later than"}},
+		{"AnnouncedForADay", short, from(next, 6*day), nil},
+		{"AnnouncedForADayTooLate", short, from(next, 11*day), []string{"nothing can be signed between"}},
+		{"AnnouncedBeforeItHolds", short, from(next, 2*day), []string{"holds only from"}},
+		{"InForce", gone, &long, []string{"signing.next is in force"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := config(tt.own)
@@ -168,6 +172,12 @@ func TestWarnings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// from is a certificate announced for a moment from now.
+func from(n Next, d time.Duration) *Next {
+	n.From = now().Add(d)
+	return &n
 }
 
 // tool writes a program around openssl, as an administrator would.
