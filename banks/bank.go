@@ -174,6 +174,6 @@ type Limits struct {
 	Files     int           `yaml:"files,omitempty" jsonschema:"default=10000,minimum=1,maximum=1000000"`
 	FileSize  Size          `yaml:"file_size,omitempty" jsonschema:"default=16MiB,minimum=64KiB,maximum=64MiB"`
 	Entries   int           `yaml:"entries,omitempty" jsonschema:"default=100,minimum=4,maximum=100"`
-	Parallel  int           `yaml:"parallel,omitempty" jsonschema:"default=64,minimum=1,maximum=256"`
+	Parallel  int           `yaml:"parallel,omitempty" jsonschema:"default=96,minimum=1,maximum=1024"`
 	VisitTime time.Duration `yaml:"visit_time,omitempty" jsonschema:"default=10m,minimum=1m,maximum=1h"`
 }

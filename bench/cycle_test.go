@@ -132,10 +132,17 @@ func move(b *testing.B, file string, port func(old int) int) {
 	}
 }
 
-// far puts every bank behind a relay.
+// far puts every bank behind a relay, with a profile for a long road: many files open at once.
 func (p *practice) far(b *testing.B, rtt time.Duration) {
 	b.Helper()
 	for _, file := range p.profiles(b) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(file, append(text, "\nlimits:\n  parallel: 256\n"...), 0o640); err != nil {
+			b.Fatal(err)
+		}
 		move(b, file, func(old int) int {
 			return testkit.StartRelay(b, net.JoinHostPort("127.0.0.1", fmt.Sprint(old)), rtt).Port
 		})
@@ -249,7 +256,7 @@ func BenchmarkFar(b *testing.B) {
 		t.add(peers[4].name+", bare 4 KB files", number(median(speed[4])), number(median(in)/median(speed[4])))
 		fmt.Fprintf(&text, "%s\nOur envelopes: %.1f KB on average.\n\n", t.String(), median(size)/1024)
 	}
-	publish(b, "far", "One bank at a distance, everything on", "One process `exchange` from start to end over one connection with the default limit of 64 documents at once: "+
+	publish(b, "far", "One bank at a distance, everything on", "One process `exchange` from start to end over one connection, limits.parallel 256: "+
 		"intake from the office's folder, GOST signatures, fsync, read back, journal with FULL durability.\n\n"+text.String())
 }
 

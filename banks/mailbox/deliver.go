@@ -91,10 +91,7 @@ func (s *Session) clear(op, name string) error {
 
 // create opens a new file and nothing but a new one.
 func (s *Session) create(op, name string) (*sftp.File, error) {
-	f, err := s.client.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
-	if err == nil && f == nil {
-		err = wire.ErrEmpty
-	}
+	f, err := s.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err == nil || s.lost(err) {
 		return f, err
 	}

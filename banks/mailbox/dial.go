@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -33,7 +34,8 @@ type Dialer struct {
 	// Connect opens the TCP connection; nil = net.Dialer.
 	Connect func(ctx context.Context, network, address string) (net.Conn, error)
 
-	memory sieve.Memory
+	memory  sieve.Memory
+	crowded sync.Map // by BIC: how many files at once a server showed that it can hold
 }
 
 // Dial meets the bank under one of its pinned host keys, logs in and opens the file protocol. All of
@@ -92,7 +94,20 @@ func (s *Session) start() error {
 	if err != nil {
 		return err
 	}
+	if version, ok := s.client.HasExtension(limitsExtension); ok && version == "1" {
+		s.crew.Go(s.askLimits)
+	}
 	s.crew.Go(s.watch)
 	s.crew.Go(s.keepalive)
 	return nil
+}
+
+const limitsExtension = "limits@openssh.com"
+
+// askLimits keeps the session within what the server says it can hold. It leaves some for
+// listings and for files whose closing is still on its way.
+func (s *Session) askLimits() {
+	if handles, err := s.wire.Handles(); err == nil && handles > 0 {
+		s.files.Lower(int(min(handles, 1<<16)) * 3 / 4)
+	}
 }

@@ -159,12 +159,9 @@ func (s *Session) whole(op, name string, size, limit int64) ([]byte, error) {
 
 // read gives at most size octets of a file and whether there are more.
 func (s *Session) read(name string, size int64) ([]byte, bool, error) {
-	f, err := s.client.OpenFile(name, os.O_RDONLY)
+	f, err := s.open(name, os.O_RDONLY)
 	if err != nil {
 		return nil, false, err
-	}
-	if f == nil {
-		return nil, false, wire.ErrEmpty
 	}
 	data, more, err := wire.ReadAll(f, size)
 	if s.lost(err) {

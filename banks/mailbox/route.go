@@ -41,7 +41,7 @@ type route struct {
 	keepalive time.Duration
 	files     int   // entries taken from one listing
 	fileSize  int64 // octets of one file
-	parallel  int   // files in flight
+	parallel  int   // files open at once
 }
 
 func newRoute(b *banks.Bank) (*route, error) {
@@ -58,7 +58,7 @@ func newRoute(b *banks.Bank) (*route, error) {
 		keepalive: cmp.Or(b.SFTP.Keepalive, 15*time.Second),
 		files:     cmp.Or(b.Limits.Files, 10_000),
 		fileSize:  cmp.Or(int64(b.Limits.FileSize), 16<<20),
-		parallel:  cmp.Or(b.Limits.Parallel, 64),
+		parallel:  cmp.Or(b.Limits.Parallel, 96),
 	}
 	r.temp = cmp.Or(b.Delivery.TempFolder, r.toBank)
 	r.claimed = path.Join(r.fromBank, ClaimedFolder)

@@ -12,6 +12,7 @@ import (
 	"github.com/pkg/sftp"
 	"golang.org/x/sync/semaphore"
 
+	"bankconnector/banks/mailbox/gauge"
 	"bankconnector/banks/mailbox/line"
 	"bankconnector/banks/mailbox/wire"
 )
@@ -38,8 +39,8 @@ type Session struct {
 	line   *line.Line
 	wire   *wire.Wire
 	client *sftp.Client
-	space  *semaphore.Weighted // octets and files in flight
-	least  int64               // octets that a file counts for at least
+	space  *semaphore.Weighted // octets in flight
+	files  *gauge.Gauge        // files open at the bank
 	done   chan struct{}       // closed when the session is dead
 	crew   sync.WaitGroup
 
@@ -54,9 +55,12 @@ func newSession(d *Dialer, r *route, l *line.Line) *Session {
 	if d.Parallel > 0 {
 		parallel = d.Parallel
 	}
+	if most, ok := d.crowded.Load(r.bank.BIC); ok {
+		parallel = min(parallel, most.(int))
+	}
 	return &Session{
 		dialer: d, route: r, line: l,
-		space: semaphore.NewWeighted(inFlight), least: inFlight / int64(parallel),
+		space: semaphore.NewWeighted(inFlight), files: gauge.New(parallel),
 		done: make(chan struct{}), held: make(map[string][]byte),
 	}
 }
@@ -131,7 +135,11 @@ func (s *Session) do(ctx context.Context, op, path string, act func() error) err
 
 // work is do for an act that holds a file of that size open: it waits for room first.
 func (s *Session) work(ctx context.Context, op, path string, size int64, act func() error) error {
-	weight := max(s.least, min(size, fileInFlight))
+	if err := s.files.Enter(ctx); err != nil {
+		return &Error{Op: op, Path: path, Kind: Transient, Err: err}
+	}
+	defer s.files.Leave()
+	weight := max(1, min(size, fileInFlight))
 	if err := s.space.Acquire(ctx, weight); err != nil {
 		return &Error{Op: op, Path: path, Kind: Transient, Err: err}
 	}
@@ -249,4 +257,20 @@ func (s *Session) lstat(name string) (fs.FileInfo, error) {
 		return nil, wire.ErrEmpty
 	}
 	return info, nil
+}
+
+// open opens a file at the bank. A server that gives no reason for its refusal while other
+// files are open has perhaps no more handles: fewer are opened then, also in later sessions.
+func (s *Session) open(name string, flags int) (*sftp.File, error) {
+	f, err := s.client.OpenFile(name, flags)
+	var status *sftp.StatusError
+	if errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxFailure {
+		if most := s.files.Crowded(); most > 0 {
+			s.dialer.crowded.Store(s.route.bank.BIC, most)
+		}
+	}
+	if err == nil && f == nil {
+		err = wire.ErrEmpty
+	}
+	return f, err
 }

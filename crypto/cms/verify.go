@@ -224,7 +224,7 @@ func (c *check) find() *pki.Refusal {
 	if len(known) == 0 {
 		known = c.bag.fit
 	}
-	refusal := refuse("not-pinned", "signed by %s, which is none of the known certificates", signerID(c.signer))
+	var refusal *pki.Refusal
 	for _, cert := range known {
 		if !names(c.signer, cert.X509) {
 			continue
@@ -239,6 +239,9 @@ func (c *check) find() *pki.Refusal {
 		if refusal = c.entitled(cert); refusal == nil {
 			return nil
 		}
+	}
+	if refusal == nil {
+		refusal = refuse("not-pinned", "signed by %s, which is none of the known certificates", signerID(c.signer))
 	}
 	return refusal
 }

@@ -102,6 +102,25 @@ func (w *Wire) pages(ctx context.Context, handle string, limit int) (items []Ite
 // Remove removes one file, never a folder. Errors as of Readdir.
 func (w *Wire) Remove(name string) error { return w.plain(fxRemove, name) }
 
+// Handles asks how many files and folders the server can hold open (limits@openssh.com, PROTOCOL of
+// OpenSSH, section 4.8); 0 means that it does not say. Errors as of Readdir.
+func (w *Wire) Handles() (uint64, error) {
+	got, err := w.ask(fxExtended, str("limits@openssh.com"))
+	if err != nil {
+		return 0, err
+	}
+	if got.kind != fxExtendedReply {
+		return 0, got.status()
+	}
+	r := reader{b: got.body}
+	r.take(3 * 8) // longest packet, read and write: ours are shorter than what every server must take
+	handles := r.u64()
+	if r.bad {
+		return 0, errors.New("limits that cannot be read")
+	}
+	return handles, nil
+}
+
 // plain sends a request with one string, whose only good answer is the status OK.
 func (w *Wire) plain(kind byte, arg string) error {
 	got, err := w.ask(kind, str(arg))

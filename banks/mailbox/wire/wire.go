@@ -35,6 +35,8 @@ const (
 	fxHandle   = 102
 	fxName     = 104
 	fxExtended = 200
+	// fxExtendedReply answers an extended request with more than a status.
+	fxExtendedReply = 201
 )
 
 const (
