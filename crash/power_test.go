@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // A power cut: the installation's files lie on an ext4 file system in an image. At the cut the program
@@ -73,6 +74,21 @@ func command(name string, args ...string) error {
 	return nil
 }
 
+// unmount waits for whoever still has a file open there: a process that this one has forked, and that
+// is not yet another program, has all its files.
+func unmount(dir string) error {
+	beat := time.NewTicker(50 * time.Millisecond)
+	defer beat.Stop()
+	var err error
+	for range 200 {
+		if err = command("umount", dir); err == nil || !strings.Contains(err.Error(), "busy") {
+			return err
+		}
+		<-beat.C
+	}
+	return err
+}
+
 // head is the end of a journal; without number nothing was seen.
 type head struct {
 	seq  int64
@@ -114,14 +130,14 @@ func (g *grid) cut(p point) (report, error) {
 		return report{}, err
 	}
 	r, seen, err := g.strike(w, p, before, after)
-	if err = errors.Join(err, command("umount", disk)); err != nil {
+	if err = errors.Join(err, unmount(disk)); err != nil {
 		return r, err
 	}
 	if err := power(after, disk); err != nil {
 		return r, fmt.Errorf("the file system after the cut: %w", err)
 	}
 	err = g.goesOn(w, seen)
-	if err = errors.Join(err, command("umount", disk)); err != nil {
+	if err = errors.Join(err, unmount(disk)); err != nil {
 		return r, err
 	}
 	return r, command("e2fsck", "-f", "-n", after)
