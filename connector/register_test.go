@@ -173,10 +173,17 @@ func TestExport(t *testing.T) {
 	if len(list) != 3 || list[0]["id"] != 1.0 {
 		t.Errorf("json is %v", list)
 	}
+	for format, magic := range map[string]string{"xlsx": "PK\x03\x04", "parquet": "PAR1", "csv": "id,", "json": "[{"} {
+		path := filepath.Join(t.TempDir(), "exchanges."+format)
+		done(t, "journal", "export", "exchanges", "--format", format, "--out", path, "-c", config)
+		if data, err := os.ReadFile(path); err != nil || !bytes.HasPrefix(data, []byte(magic)) {
+			t.Errorf("%s begins with %q, %v", format, data[:min(len(data), 8)], err)
+		}
+	}
 	if out := done(t, "journal", "export", "SELECT 1 AS a WHERE 0", "--format", "json", "-c", config); out != "[]\n" {
 		t.Errorf("no rows are %q", out)
 	}
-	for _, bad := range [][]string{{"nowhere"}, {"DELETE FROM event"}, {"exchanges", "--format", "xlsx"}} {
+	for _, bad := range [][]string{{"nowhere"}, {"DELETE FROM event"}, {"exchanges", "--format", "pdf"}} {
 		if code, _, errs := run(t, append([]string{"journal", "export", "-c", config}, bad...)...); code != exitData {
 			t.Errorf("%v: exit %d, %s", bad, code, errs)
 		}

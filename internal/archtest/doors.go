@@ -87,6 +87,8 @@ var guests = []struct {
 	{"github.com/mattn/go-sqlite3", []string{"connector/journal"}, true, "only the journal knows that it is SQLite"},
 	{"github.com/miekg/pkcs11", []string{"crypto/token"}, false, "it loads a vendor's library into this process"},
 	{"github.com/robfig/cron", []string{"schedule"}, false, "it only says which slots exist; its traps are fenced in there"},
+	{"github.com/xuri/excelize", []string{"connector/evidence"}, false, "exports are made in one place, a row at a time"},
+	{"github.com/parquet-go", []string{"connector/evidence"}, false, "exports are made in one place, a row at a time"},
 	{"github.com/spf13/cobra", []string{"connector"}, false, "commands are main's"},
 	{"github.com/jedib0t/go-pretty", []string{"connector", "connector/screen"}, false, "what a terminal shows is main's and the screen's"},
 	{"go.yaml.in/yaml", []string{"banks", "connector"}, true, "one strict reader for all configuration; main only prints"},
