@@ -27,20 +27,19 @@ const (
 )
 
 func exportParquet(ctx context.Context, db *sql.DB, query string, w io.Writer) (err error) {
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // both looks see the same journal
-	if err != nil {
-		return fmt.Errorf("query journal: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // nothing was written
-	names, kinds, err := columns(ctx, tx, query)
+	names, kinds, err := columns(ctx, db, query)
 	if err != nil {
 		return err
 	}
 	out := parquet.NewWriter(w, schema(names, kinds), parquet.MaxRowsPerRowGroup(groupRows), parquet.Compression(&parquet.Snappy))
 	row := make(parquet.Row, len(names))
-	err = ask(ctx, tx, query, func([]string) error { return nil }, func(values []any) error {
+	err = ask(ctx, db, query, func([]string) error { return nil }, func(values []any) error {
 		for i, v := range values {
-			row[i] = value(v, kinds[i]).Level(0, present(v), i)
+			p, ok := value(v, kinds[i])
+			if !ok {
+				return fmt.Errorf("column %s holds another kind of value since a moment ago, the journal goes on: export again", names[i])
+			}
+			row[i] = p.Level(0, present(v), i)
 		}
 		_, err := out.WriteRows([]parquet.Row{row})
 		return err
@@ -58,28 +57,28 @@ func present(v any) int {
 	return 1
 }
 
-func value(v any, k kind) parquet.Value {
-	switch v := v.(type) {
-	case nil:
-		return parquet.NullValue()
-	case int64:
-		switch k {
-		case integer:
-			return parquet.Int64Value(v)
-		case number:
-			return parquet.DoubleValue(float64(v))
-		}
-	case float64:
-		if k == number {
-			return parquet.DoubleValue(v)
-		}
+// value is one of a column; ok is false when the column cannot hold it.
+func value(v any, k kind) (p parquet.Value, ok bool) {
+	if v == nil {
+		return parquet.NullValue(), true
 	}
-	return parquet.ByteArrayValue([]byte(fmt.Sprint(v)))
+	whole, isInt := v.(int64)
+	broken, isReal := v.(float64)
+	switch {
+	case k == text || k == empty:
+		return parquet.ByteArrayValue([]byte(fmt.Sprint(v))), true
+	case k == integer && isInt:
+		return parquet.Int64Value(whole), true
+	case k == number && isInt:
+		return parquet.DoubleValue(float64(whole)), true
+	default:
+		return parquet.DoubleValue(broken), k == number && isReal
+	}
 }
 
 // columns asks what every column holds, over all rows.
-func columns(ctx context.Context, tx *sql.Tx, query string) (names []string, kinds []kind, err error) {
-	err = ask(ctx, tx, "SELECT * FROM ("+query+") LIMIT 0", func(head []string) error {
+func columns(ctx context.Context, db *sql.DB, query string) (names []string, kinds []kind, err error) {
+	err = ask(ctx, db, "SELECT * FROM ("+query+") LIMIT 0", func(head []string) error {
 		names = unique(head)
 		return nil
 	}, func([]any) error { return nil })
@@ -93,7 +92,7 @@ func columns(ctx context.Context, tx *sql.Tx, query string) (names []string, kin
 		looks = append(looks, "coalesce(max(CASE typeof("+c+") WHEN 'null' THEN 0 WHEN 'integer' THEN 1 WHEN 'real' THEN 2 ELSE 3 END), 0)")
 	}
 	kinds = make([]kind, len(names))
-	err = ask(ctx, tx, "WITH \"all rows\"("+strings.Join(labels, ", ")+") AS ("+query+") SELECT "+strings.Join(looks, ", ")+` FROM "all rows"`,
+	err = ask(ctx, db, "WITH \"all rows\"("+strings.Join(labels, ", ")+") AS ("+query+") SELECT "+strings.Join(looks, ", ")+` FROM "all rows"`,
 		func([]string) error { return nil }, func(values []any) error {
 			for i, v := range values {
 				n, ok := v.(int64)

@@ -16,11 +16,6 @@ import (
 	"strings"
 )
 
-// asker is a pool or a transaction.
-type asker interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 // Ask reads the rows of a view, or of a SELECT, one at a time: first the names of the
 // columns, then each row's values (nil, int64, float64 or string), valid until it returns.
 func Ask(ctx context.Context, db *sql.DB, query string, head func([]string) error, row func([]any) error) error {
@@ -36,7 +31,7 @@ func selected(query string) string {
 	return query
 }
 
-func ask(ctx context.Context, db asker, query string, head func([]string) error, row func([]any) error) error {
+func ask(ctx context.Context, db *sql.DB, query string, head func([]string) error, row func([]any) error) error {
 	rows, err := db.QueryContext(ctx, query) // the pool is read-only: SQLite refuses anything that writes
 	if err != nil {
 		return fmt.Errorf("query journal: %w", err)
