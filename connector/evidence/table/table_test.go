@@ -14,7 +14,10 @@ import (
 	_ "github.com/mattn/go-sqlite3" // a database to ask
 	"github.com/parquet-go/parquet-go"
 	"github.com/xuri/excelize/v2"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func must(t *testing.T, err error) {
 	t.Helper()

@@ -96,17 +96,4 @@ for chain in chains/*/*/; do
   echo "$file: the signer's chain holds as of $(ask "SELECT at FROM event WHERE $(said "$file")")"
 done
 #: 7
-for stamp in stamps/*.tsr; do
-  [ -e "$stamp" ] || continue
-  notes=${stamp%.tsr}.notes
-  at=$(ask "SELECT strftime('%s', max(at)) FROM event")
-  openssl ts -verify -in "$stamp" -data "$notes" -attime "$at" -CAfile stamps/tsa.pem >"$work/log" 2>&1 || { cat "$work/log" >&2; wrong "$stamp does not hold"; }
-  n=0
-  for note in checkpoints/*.text; do
-    grep -qxF "$(sed -n 3p "$note")" "$notes" && n=$((n + 1))
-  done
-  [ "$n" -gt 0 ] || wrong "$notes holds no checkpoint of this archive"
-  echo "$stamp: $n of our checkpoints were there at $(openssl ts -reply -in "$stamp" -text 2>/dev/null | sed -n 's/^Time stamp: //p')"
-done
-#: 8
 echo "ALL CHECKED"
