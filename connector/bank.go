@@ -46,6 +46,7 @@ type bankLine struct {
 	Next  string `json:"next_visit,omitempty"`
 	Open  int    `json:"open"` // documents that wait for something; -1: there is no journal yet
 	Held  []held `json:"held,omitempty"`
+	Only  string `json:"receive_only,omitempty"` // why nothing is sent, to any bank
 }
 
 // held is a reply whose signer cannot be checked now.
@@ -74,8 +75,14 @@ func (a *app) bankList(ctx context.Context) error {
 		defer book.Close()
 	}
 	var lines []bankLine
+	only := ""
+	if book != nil {
+		if behind := plan.Behind(ctx, book); behind != nil {
+			only = behind.Error()
+		}
+	}
 	for _, b := range plan.Registry.All() {
-		l := bankLine{BIC: string(b.BIC), Name: b.Name, State: string(b.State), Host: fmt.Sprintf("%s:%d", b.SFTP.Host, b.SFTP.Port), Open: -1}
+		l := bankLine{BIC: string(b.BIC), Name: b.Name, State: string(b.State), Host: fmt.Sprintf("%s:%d", b.SFTP.Host, b.SFTP.Port), Open: -1, Only: only}
 		if next, ok := plan.Timetable(b.BIC).Next(a.now()); ok && b.State != banks.StateSuspended {
 			l.Next = next.At.Format("2006-01-02 15:04")
 		}
@@ -105,6 +112,9 @@ func (a *app) bankList(ctx context.Context) error {
 		t.AppendRow(table.Row{l.BIC, l.Name, l.State, l.Host, l.Next, open, len(l.Held)})
 	}
 	t.Render()
+	if only != "" {
+		a.printf(a.say("RECEIVE ONLY, nothing is sent to any bank until the journal is adopted: %s\n", "ТОЛЬКО ПРИЁМ, ни в один банк ничего не отправляется, пока журнал не принят: %s\n"), only)
+	}
 	for _, l := range lines {
 		for _, h := range l.Held {
 			a.printf(a.say("%s: reply %s waits since %s: %s\n", "%s: ответ %s ждёт с %s: %s\n"), l.BIC, h.File, h.Since.Local().Format("2006-01-02 15:04"), h.Reason)

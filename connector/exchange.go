@@ -62,7 +62,7 @@ func (a *app) exchange(ctx context.Context, o exchangeOptions) error {
 	if err := errors.Join(err, in.Close()); err != nil {
 		return err
 	}
-	return a.exchangeReport(result, r.Until)
+	return errors.Join(in.Behind(), a.exchangeReport(result, r.Until))
 }
 
 // graceTime is how long a step that is under way may take to end after the first signal.

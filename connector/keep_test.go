@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,9 +52,26 @@ func drilled(t *testing.T, behind int64, args ...string) {
 // the verdict names it and is sound for who knows of it.
 func TestRestore(t *testing.T) {
 	dir, config, _ := restored(t)
-	if code, _, errs := run(t, "exchange", "-c", config); code != exitConfig || !strings.Contains(errs, "missing") {
-		t.Errorf("the daemon starts on an old copy: exit %d: %s", code, errs)
-	}
+	t.Run("OnlyReceives", func(t *testing.T) {
+		done(t, "sample", "-c", config, "--documents", "1", "--seed", "77")
+		if code, _, errs := run(t, "exchange", "-c", config); code != exitConfig || !strings.Contains(errs, "missing") || !strings.Contains(errs, "RECEIVE ONLY") {
+			t.Errorf("an old copy works as if nothing were lost: exit %d: %s", code, errs)
+		}
+		b := book(t, dir)
+		if rows := query(t, b, `SELECT sent FROM visits ORDER BY id DESC LIMIT 1`); len(rows) != 1 || rows[0] != "0" {
+			t.Errorf("the visit sent %v", rows)
+		}
+		if rows := query(t, b, `SELECT seq FROM event WHERE kind = 'alarm.journal.behind'`); len(rows) != 1 {
+			t.Errorf("%d events tell of it, want 1", len(rows))
+		}
+		if out := done(t, "bank", "list", "-c", config); !strings.Contains(out, "RECEIVE ONLY") {
+			t.Errorf("bank list does not tell of it:\n%s", out)
+		}
+		key := query(t, b, `SELECT internal_key FROM exchanges LIMIT 1`)[0]
+		if code, _, errs := run(t, "documents", "cancel", key, "-c", config, "--reason", "x"); code != exitData || !strings.Contains(errs, "adopt") {
+			t.Errorf("an act on it: exit %d, %s", code, errs)
+		}
+	})
 	if code, _, _ := run(t, "journal", "checkpoint", "-c", config); code == exitDone {
 		t.Error("a checkpoint was written over a newer one")
 	}
@@ -96,4 +114,20 @@ func TestRestore(t *testing.T) {
 			t.Error("an adoption that no checkpoint confirms is sound")
 		}
 	})
+}
+
+// TestJournalOfAnotherInstallation: a journal that was written elsewhere does not pass through
+// the checkpoints of this one, so nothing is sent on its word.
+func TestJournalOfAnotherInstallation(t *testing.T) {
+	dirs := [2]string{t.TempDir(), t.TempDir()}
+	for i, dir := range dirs {
+		done(t, "demo", "--dir", dir, "--banks", "1", "--documents", "2", "--seed", fmt.Sprint(i+1), "--json")
+	}
+	for _, end := range []string{"", "-wal", "-shm"} {
+		must(t, os.Rename(filepath.Join(dirs[1], "state", "journal.db"+end), filepath.Join(dirs[0], "state", "journal.db"+end)))
+	}
+	code, _, errs := run(t, "exchange", "-c", filepath.Join(dirs[0], "config.yaml"))
+	if code != exitConfig || !strings.Contains(errs, "RECEIVE ONLY") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
 }

@@ -41,6 +41,9 @@ func New(in *install.Installation, o Options) *Daemon {
 // error is the failure that must end the process, such as a broken journal.
 func (d *Daemon) Run(ctx, work context.Context, hup <-chan os.Signal) error {
 	d.notify(sd.SdNotifyReady)
+	if behind := d.in.Behind(); behind != nil { // what systemctl status shows
+		d.notify("STATUS=" + behind.Error())
+	}
 	err := d.loop(ctx, work, hup)
 	d.notify(sd.SdNotifyStopping)
 	d.visits.Wait()

@@ -116,8 +116,8 @@ func (k *Keeper) join(ctx context.Context, path string, fits func(note.Checkpoin
 		return nil
 	}
 	if err := fits(known.Checkpoint); err != nil {
-		return fmt.Errorf("%w: %w; checkpoint in %s. Nothing is sent or taken: keep both files as they are, run journal verify, "+
-			"put back the newest journal. If a person decides to go on without the lost events, move %s aside and start again", ErrWitness, err, path, path)
+		return fmt.Errorf("%w: %w; checkpoint in %s. Keep both files as they are, run journal verify, put back the newest journal. "+
+			"If a person decides to go on without the lost events: bankconnector journal adopt, then start again", ErrWitness, err, path)
 	}
 	k.last = max(k.last, known.Seq)
 	return nil

@@ -101,6 +101,7 @@ type Courier struct {
 	Officials reading.Verifier                     // the bailiffs' signatures; nil: originals are carried unverified
 	Others    func(b *banks.Bank) []*banks.Bank    // every bank but b, to name whose reply strayed
 	Deadline  waiting.Deadline
+	Receive   error                  // why this journal may only receive, nothing be sent or taken in; nil: it may all
 	MaySend   func() error           // why nothing may leave at all now; nil: it may
 	Head      func() (string, error) // signed head of the journal for manifests; nil: unsigned
 
@@ -125,6 +126,9 @@ type Progress struct {
 // Accept takes in what the office left for a bank, when nobody visits it: an order gets
 // its answer "not sent, because" at once, not at the next visit.
 func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
+	if c.Receive != nil {
+		return nil // what the office left stays where it is
+	}
 	if !c.visits.enter(b.BIC) {
 		return nil // the visit under way accepts
 	}

@@ -33,7 +33,7 @@ type judgement struct {
 	state    int // StateId of our receipt; 0: none is sent
 	faults   formats.Faults
 	alarm    string
-	held     bool  // nobody can tell now whether the signer is revoked: the file waits, unsettled
+	held     bool  // nobody can tell now whether the signer is revoked, or what it answers: the file waits, unsettled
 	err      error // our own disk or journal failed: nothing is judged
 }
 
@@ -65,6 +65,10 @@ func (v *visit) judge(ctx context.Context, in journal.Incoming, data []byte) (j 
 	}
 	j.doc, j.ExternalKey = doc, doc.Key()
 	v.match(ctx, &j)
+	if v.Receive != nil && j.Outcome == outcomeOrphan {
+		// What it answers may stand in the part of the journal that is lost.
+		j.held, j.Code, j.Reason, j.alarm = true, "receive", j.Reason+": judged again when the journal is adopted", ""
+	}
 	return j
 }
 

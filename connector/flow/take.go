@@ -243,8 +243,8 @@ func (v *visit) settleOnce(ctx context.Context, in journal.Incoming, data []byte
 	return settled, true, err
 }
 
-// hold leaves a file unsettled, whose signer may be revoked for all anybody can tell now: resume
-// judges it again on every visit, until a fresh CRL decides. People are told once for each
+// hold leaves a file unsettled that nobody can judge now, for its signer may be revoked, or what it
+// answers be lost: resume judges it again on every visit, until a fresh CRL or a person decides. People are told once for each
 // reason; what was told stands in the file's own line, so that a restart does not tell it again.
 func (v *visit) hold(ctx context.Context, in journal.Incoming, s journal.Settlement) error {
 	if in.Verdict == s.Verdict && in.Code == s.Code {
@@ -257,7 +257,7 @@ func (v *visit) hold(ctx context.Context, in journal.Incoming, s journal.Settlem
 		return tx.Note("alarm.unchecked", in.Bank, 0, alarm{Reason: s.Reason, Name: in.Name})
 	})
 	if err == nil {
-		v.Log.ErrorContext(ctx, "a reply is held: whether its signer is revoked cannot be told", slog.Any("bank", in.Bank),
+		v.Log.ErrorContext(ctx, "a reply is held: it cannot be judged now", slog.Any("bank", in.Bank),
 			slog.Any("file", in.Name), slog.String("code", s.Code), slog.String("reason", s.Reason))
 	}
 	return err

@@ -119,7 +119,11 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	// visit that never ended but for a crash.
 	end := context.WithoutCancel(ctx)
 	err = v.write(end, "end visit", func(tx *journal.Tx) error {
-		return tx.EndVisit(id, out.record())
+		r := out.record()
+		if c.Receive != nil && out.Err == nil {
+			r.Outcome, r.Error = "partial", c.Receive.Error()
+		}
+		return tx.EndVisit(id, r)
 	})
 	out.Err = fate.Gravest(out.Err, err)
 	return out
@@ -140,9 +144,7 @@ func (o Outcome) record() journal.VisitOutcome {
 // document even when the bank is down; inbound comes before outbound, so that a receipt
 // which lies there releases what waits for it.
 func (v *visit) run(ctx context.Context) error {
-	faults, err := v.intake().Accept(ctx, v.bank)
-	v.faults = append(v.faults, faults...)
-	if err != nil {
+	if err := v.accept(ctx); err != nil {
 		return err
 	}
 	if v.bank.State == banks.StateSuspended {
@@ -160,7 +162,21 @@ func (v *visit) run(ctx context.Context) error {
 	return err
 }
 
+// accept takes in what the office left. A journal that may only receive leaves it there:
+// it does not know what it took in before.
+func (v *visit) accept(ctx context.Context) error {
+	if v.Receive != nil {
+		return nil
+	}
+	faults, err := v.intake().Accept(ctx, v.bank)
+	v.faults = append(v.faults, faults...)
+	return err
+}
+
 func (v *visit) exchange(ctx context.Context) error {
+	if v.Receive != nil { // not even the same rename again
+		return v.inbound(ctx)
+	}
 	steps := []func(context.Context) error{v.resolve, v.inbound}
 	if v.bank.State == banks.StateActive {
 		steps = append(steps, v.gate, v.outbound)

@@ -10,6 +10,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/control"
+	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
@@ -68,7 +69,9 @@ func alone(ctx context.Context, p *Plan, o Options, r act.Request) (out act.Outc
 	if in.Book, err = journal.Open(ctx, p.JournalPath(), journal.Options{Now: o.Now, Instance: instance()}); err != nil {
 		return out, err
 	}
-	if in.keeper, err = in.keep(ctx); err != nil {
+	if in.keeper, err = in.keep(ctx); errors.Is(err, evidence.ErrWitness) {
+		return out, unadopted()
+	} else if err != nil {
 		return out, err
 	}
 	if in.Office, err = spool.OpenOffice(p.Config.OfficeDir, int64(p.Config.Office.FileSize)); err != nil {
@@ -93,7 +96,11 @@ func (in *Installation) answer(ctx context.Context, actor string, question json.
 	var a answered
 	var r act.Request
 	err := json.Unmarshal(question, &r)
-	if err == nil {
+	switch {
+	case err != nil:
+	case in.behind != nil:
+		err = unadopted()
+	default:
 		a.Outcome, err = in.desk().Do(ctx, actor, r)
 	}
 	var refusal *act.Refusal

@@ -49,6 +49,7 @@ type Installation struct {
 	signer *signing.Signer
 	tried  time.Time // when the turn to the next certificate was tried last
 	keeper *evidence.Keeper
+	behind error // why the journal may only receive; keeper is nil then
 	door   *control.Server
 	force  atomic.Pointer[Plan] // the configuration in force, for those who ask beside the daemon
 	lock   *spool.Lock
@@ -84,7 +85,10 @@ func (in *Installation) open(ctx context.Context) (err error) {
 	if in.Book, err = openBook(ctx, in.Plan, in.opts.Now); err != nil {
 		return err
 	}
-	if in.keeper, err = in.keep(ctx); err != nil {
+	if in.keeper, err = in.keep(ctx); errors.Is(err, evidence.ErrWitness) {
+		err = in.receiveOnly(ctx, err)
+	}
+	if err != nil {
 		return err
 	}
 	if in.Store, err = spool.OpenStore(in.StorePath()); err != nil {
@@ -189,8 +193,11 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		Dial: dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
 		Verifier: func(b *banks.Bank) reading.Verifier { return trusted.Verifier(b) },
 		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
-		Deadline: p.deadline, MaySend: in.keeper.MaySend, Head: in.head,
+		Deadline: p.deadline, Receive: in.behind,
 		Now: func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
+	}
+	if in.keeper != nil {
+		c.MaySend, c.Head = in.keeper.MaySend, in.head
 	}
 	if bailiffs != nil {
 		c.Officials = bailiffs

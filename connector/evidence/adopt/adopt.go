@@ -31,15 +31,8 @@ type Seal struct {
 // Checkpoint writes a checkpoint of the journal's head now and returns its text. The error is
 // ErrContradicted when the journal does not pass through the newest one of a file.
 func (s Seal) Checkpoint(ctx context.Context, book *journal.Book) (text string, err error) {
-	lost, err := contradicted(ctx, book, s.Files)
-	if err == nil {
-		err = leaveGivenUp(ctx, book, lost)
-	}
-	if err != nil {
+	if err := Behind(ctx, book, s.Files); err != nil {
 		return "", err
-	}
-	for seq := range lost {
-		return "", fmt.Errorf("%w: a checkpoint of event %d contradicts it: run journal verify", ErrContradicted, seq)
 	}
 	seq, hash, err := book.Head(ctx)
 	if err != nil {
@@ -101,6 +94,22 @@ func (s Seal) Adopt(ctx context.Context, book *journal.Book, actor, reason strin
 		return none, errors.Join(err, errors.New("the adoption is not in the journal"))
 	}
 	return events[len(events)-1], nil
+}
+
+// Behind holds a journal against the newest checkpoint of each file. The error is
+// ErrContradicted when it does not pass through one that no adoption gave up.
+func Behind(ctx context.Context, book *journal.Book, files []string) error {
+	lost, err := contradicted(ctx, book, files)
+	if err == nil {
+		err = leaveGivenUp(ctx, book, lost)
+	}
+	if err != nil {
+		return err
+	}
+	for seq := range lost {
+		return fmt.Errorf("%w: a checkpoint of event %d contradicts it: run journal verify", ErrContradicted, seq)
+	}
+	return nil
 }
 
 // contradicted lists the newest checkpoint of each file that the journal does not pass through.
