@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
-	"bankconnector/connector/flow/intake"
+	"bankconnector/connector/flow/answering"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
-	"bankconnector/connector/spool"
 	"bankconnector/formats"
 )
 
@@ -142,7 +140,7 @@ func (v *visit) receipt(ctx context.Context, in journal.Incoming, j *judgement) 
 	if j.state == 0 || j.Kind == string(formats.KindReceipt) {
 		return nil, nil
 	}
-	return v.receiptFor(ctx, in, receiptKey(in.Bank, in.SHA256), j)
+	return v.receiptFor(ctx, in, answering.Key(in.Bank, in.SHA256), j)
 }
 
 // receiptAgain answers a repeated file as the first one was answered.
@@ -172,7 +170,7 @@ func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claime
 	}
 	j := judgement{state: r.StateID}
 	j.ExternalKey, j.ExchangeID = r.DocumentKey, stored.Parent
-	again, err := v.receiptFor(ctx, first, receiptKey(first.Bank, first.SHA256, claimed), &j)
+	again, err := v.receiptFor(ctx, first, answering.Key(first.Bank, first.SHA256, claimed), &j)
 	if err != nil {
 		return err
 	}
@@ -182,33 +180,7 @@ func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claime
 	})
 }
 
-func receiptKey(parts ...string) string {
-	return spool.Digest([]byte(strings.Join(parts, " ")))[:24]
-}
-
 func (v *visit) receiptFor(ctx context.Context, in journal.Incoming, id string, j *judgement) (*journal.Acceptance, error) {
-	doc := &formats.Receipt{
-		ReceiptID: id, ReceiptDate: v.Now(), DocumentKey: j.ExternalKey,
-		FileName: in.Name, FileDigest: in.SHA256, StateID: j.state, StateText: intake.Clip(j.Reason),
-	}
-	if doc.DocumentKey == "" {
-		doc.DocumentKey = in.SHA256[:24] // an unreadable file has no key but its digest
-	}
-	for _, f := range j.faults {
-		doc.Errors = append(doc.Errors, formats.ReceiptError{Path: f.Path, Code: f.Code, Text: f.RU})
-	}
-	data, err := formats.Encode(doc, v.bank.Format.Namespace)
-	if err != nil {
-		return nil, v.disk("write receipt", err)
-	}
-	digest, err := v.Store.Put(ctx, data)
-	if err != nil {
-		return nil, v.disk("store receipt", err)
-	}
-	name := formats.KindReceipt.Prefix() + "_" + id + ".xml"
-	return &journal.Acceptance{
-		Bank: in.Bank, Kind: string(formats.KindReceipt), InternalKey: id, SourceSHA256: digest, Stream: intake.StreamReceipts,
-		Sources: []journal.Source{{Name: name, SHA256: digest}}, Parent: j.ExchangeID, Incoming: in.ID,
-		Reason: fmt.Sprintf("%02d", j.state),
-	}, nil
+	return answering.Desk{Store: v.Store, Bank: v.bank, Now: v.Now}.Receipt(ctx, in, id,
+		answering.Said{State: j.state, Reason: j.Reason, Key: j.ExternalKey, Exchange: j.ExchangeID, Faults: j.faults})
 }

@@ -1,0 +1,69 @@
+// Package answering makes our receipts for what a bank left. It sends nothing, and may call
+// fate, intake, journal, spool, banks and formats.
+package answering
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"bankconnector/banks"
+	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/intake"
+	"bankconnector/connector/journal"
+	"bankconnector/connector/spool"
+	"bankconnector/formats"
+)
+
+// Said is what a receipt says about a file: the StateId, why, the bank's key for its
+// document and the exchange that it answers.
+type Said struct {
+	State    int
+	Reason   string
+	Key      string
+	Exchange int64
+	Faults   formats.Faults
+}
+
+// Key is the receipt's own key, made from what it answers: a restart makes the same.
+func Key(parts ...string) string {
+	return spool.Digest([]byte(strings.Join(parts, " ")))[:24]
+}
+
+// Desk makes the receipts for one bank.
+type Desk struct {
+	Store *spool.Store
+	Bank  *banks.Bank
+	Now   func() time.Time
+}
+
+// Receipt makes the receipt for a file, keeps its bytes, and returns what the journal must
+// accept.
+func (d Desk) Receipt(ctx context.Context, in journal.Incoming, id string, s Said) (*journal.Acceptance, error) {
+	b := d.Bank
+	doc := &formats.Receipt{
+		ReceiptID: id, ReceiptDate: d.Now(), DocumentKey: s.Key,
+		FileName: in.Name, FileDigest: in.SHA256, StateID: s.State, StateText: intake.Clip(s.Reason),
+	}
+	if doc.DocumentKey == "" {
+		doc.DocumentKey = in.SHA256[:24] // an unreadable file has no key but its digest
+	}
+	for _, f := range s.Faults {
+		doc.Errors = append(doc.Errors, formats.ReceiptError{Path: f.Path, Code: f.Code, Text: f.RU})
+	}
+	data, err := formats.Encode(doc, b.Format.Namespace)
+	if err != nil {
+		return nil, fate.Disk(b.BIC, "write receipt", err)
+	}
+	digest, err := d.Store.Put(ctx, data)
+	if err != nil {
+		return nil, fate.Disk(b.BIC, "store receipt", err)
+	}
+	name := formats.KindReceipt.Prefix() + "_" + id + ".xml"
+	return &journal.Acceptance{
+		Bank: in.Bank, Kind: string(formats.KindReceipt), InternalKey: id, SourceSHA256: digest, Stream: intake.StreamReceipts,
+		Sources: []journal.Source{{Name: name, SHA256: digest}}, Parent: s.Exchange, Incoming: in.ID,
+		Reason: fmt.Sprintf("%02d", s.State),
+	}, nil
+}
