@@ -402,3 +402,15 @@ func TestReadCopy(t *testing.T) {
 		})
 	}
 }
+
+// TestClosedReadersSaySo: a question after the end is an error, not a wait for ever.
+func TestClosedReadersSaySo(t *testing.T) {
+	r := NewReaders(filepath.Join(t.TempDir(), "none.db"), 2)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err := r.Do(t.Context(), func(*Conn) error { return nil })
+	if !errors.Is(err, ErrReadersClosed) {
+		t.Errorf("got %v, want ErrReadersClosed", err)
+	}
+}
