@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bankconnector/connector/install"
+	"bankconnector/connector/keys"
 	"bankconnector/connector/signature"
 	"bankconnector/crypto/cms"
 	"bankconnector/crypto/pki"
@@ -22,6 +23,8 @@ import (
 type signatureOptions struct {
 	file, signature, out string
 	key, certificate     string
+	password             string
+	daemon               bool // sign as the daemon does
 	at, bank             string
 	count                int
 	trust                signature.Trust
@@ -32,10 +35,14 @@ func (a *app) signatureCommand() *cobra.Command {
 	var o signatureOptions
 	sign := &cobra.Command{
 		Use: "sign", Short: a.say("Sign a file (CAdES-BES, detached)", "Подписать файл (CAdES-BES, откреплённая)"), Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.signatureSign(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.daemon = c.Flags().Changed("config")
+			return a.signatureSign(c.Context(), o)
+		},
 	}
 	sign.Flags().StringVar(&o.file, "file", "", "file to sign")
 	sign.Flags().StringVar(&o.key, "key", "", "private key (PKCS#8)")
+	sign.Flags().StringVar(&o.password, "password-file", "", "file of the key's password")
 	sign.Flags().StringVar(&o.certificate, "cert", "", "its certificate")
 	sign.Flags().StringVar(&o.out, "out", "", "signature to write; FILE.sig by default; an existing file is not replaced")
 	verify := &cobra.Command{
@@ -62,30 +69,23 @@ func (a *app) signatureCommand() *cobra.Command {
 		Use: "inspect FILE", Short: a.say("Explain what a signature says, without trusting it", "Объяснить, что говорит подпись, не доверяя ей"), Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.signatureInspect(args[0]) },
 	}
-	c.AddCommand(sign, a.configFlag(verify), inspect)
+	c.AddCommand(a.configFlag(sign), a.configFlag(verify), inspect)
 	return c
 }
 
 func (a *app) signatureSign(ctx context.Context, o signatureOptions) error {
-	if o.file == "" || o.key == "" || o.certificate == "" {
-		return usage("signature sign needs --file, --key and --cert")
+	if o.file == "" || (o.key == "") != (o.certificate == "") || o.key == "" && !o.daemon {
+		return usage("signature sign needs --file, and --key with --cert, or -c to sign as the daemon does: key file, token or program")
 	}
 	content, err := os.ReadFile(o.file)
 	if err != nil {
 		return unread(err)
 	}
-	key, err := pki.ReadKeyFile(o.key)
-	if err != nil {
-		return unread(err)
-	}
-	certs, err := signature.Certificates([]string{o.certificate})
-	if err != nil {
-		return unread(err)
-	}
-	signer, err := cms.NewSigner(certs[0], key, rand.Reader)
+	signer, done, err := a.signer(ctx, o)
 	if err != nil {
 		return err
 	}
+	defer done()
 	sig, err := signer.Sign(ctx, content, a.now())
 	if err != nil {
 		return err
@@ -99,10 +99,35 @@ func (a *app) signatureSign(ctx context.Context, o signatureOptions) error {
 		return fmt.Errorf("write signature: %w", err)
 	}
 	if a.json {
-		return a.report(map[string]any{"signature": o.out, "signer": certs[0].Subject().Text, "bytes": len(sig)})
+		return a.report(map[string]any{"signature": o.out, "signer": signer.Certificate().Subject().Text, "bytes": len(sig)})
 	}
 	a.printf("%s\n", o.out)
 	return nil
+}
+
+// signer opens a key of the command line, or what the configuration signs with.
+func (a *app) signer(ctx context.Context, o signatureOptions) (s *cms.Signer, done func(), err error) {
+	if o.key == "" {
+		plan, err := install.Read(a.config)
+		if err != nil {
+			return nil, nil, err
+		}
+		own, err := plan.Sign(ctx, a.now())
+		if err != nil {
+			return nil, nil, withCode(exitConfig, err)
+		}
+		return own.Signer, func() { _ = own.Close() }, nil
+	}
+	key, err := keys.File{Path: o.key, Password: o.password}.Read()
+	if err != nil {
+		return nil, nil, unread(err)
+	}
+	certs, err := signature.Certificates([]string{o.certificate})
+	if err != nil {
+		return nil, nil, unread(err)
+	}
+	s, err = cms.NewSigner(certs[0], key, rand.Reader)
+	return s, func() {}, err
 }
 
 // verified is the JSON of signature verify.

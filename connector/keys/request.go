@@ -18,7 +18,8 @@ import (
 // File is a private key on the disk; Password is the file of its password, "" for a plain key.
 type File struct{ Path, Password string }
 
-func (f File) read() (pki.PrivateKey, error) {
+// Read opens the key. The error is [fs.ErrInvalid] or of the file.
+func (f File) Read() (pki.PrivateKey, error) {
 	var key pki.PrivateKey
 	var err error
 	switch {
@@ -43,7 +44,7 @@ func (f File) beside(extension string) string {
 // Request writes a PKCS#10 request (RFC 2986) for a certificate of an authority: into path, by default beside the key
 // with the end .csr. An existing file is never replaced.
 func Request(f File, subject pki.Subject, path string) (Pair, error) {
-	key, err := f.read()
+	key, err := f.Read()
 	if err != nil {
 		return Pair{}, err
 	}
@@ -68,7 +69,7 @@ func Request(f File, subject pki.Subject, path string) (Pair, error) {
 // It refuses a certificate of another key, one that has ended, and to replace the certificate of another key. Whoever
 // reads the file meanwhile sees the old certificate or the new one.
 func Import(certificate string, f File, path string, now time.Time) (Pair, error) {
-	key, err := f.read()
+	key, err := f.Read()
 	if err != nil {
 		return Pair{}, err
 	}
