@@ -146,12 +146,12 @@ func (a *app) documentsShow(ctx context.Context, ref string) error {
 			Events []journal.Event `json:"events"`
 		}{x, events})
 	}
-	a.printf(a.say("%s %s %s for bank %s: %s\n", "%s %s %s в банк %s: %s\n"), x.Kind, x.Code, x.InternalKey, x.Bank, x.State)
+	a.printf(a.say("%s %s %s for bank %s: %s\n", "%s %s %s в банк %s: %s\n"), story.Word(x.Kind, a.lang), x.Code, x.InternalKey, x.Bank, story.Word(string(x.State), a.lang))
 	if x.Reason != "" {
-		a.printf("  %s\n", x.Reason)
+		a.printf("  %s\n", story.Word(x.Reason, a.lang))
 	}
 	if x.DueAt != nil {
-		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), when(x.DueAt), x.Rule)
+		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), when(x.DueAt), story.Word(x.Rule, a.lang))
 	}
 	a.printf("\n")
 	for _, e := range events {

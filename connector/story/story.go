@@ -53,7 +53,7 @@ func Tell(e journal.Event, lang string) string {
 	case "exchange.sending":
 		text = say("uploaded and read back; the rename is announced", "загружен и сверен; объявлено переименование")
 	case "exchange.delivered":
-		text = fmt.Sprintf(say("delivered (%s)", "доставлен (%s)"), b.Evidence)
+		text = fmt.Sprintf(say("delivered (%s)", "доставлен (%s)"), Word(b.Evidence, lang))
 	case "exchange.ambiguous":
 		text = say("outcome unknown", "исход неизвестен")
 	case "exchange.suspect":
@@ -68,10 +68,12 @@ func Tell(e journal.Event, lang string) string {
 		text = say("rejected by the bank", "отклонён банком")
 	case "exchange.refused":
 		text = say("not sent", "не отправлен")
+	case "exchange.cancelled":
+		text = say("withdrawn", "отозван")
 	case "exchange.attempted":
 		text = say("attempt failed before anything was visible", "попытка не удалась, банк ничего не видел")
 	case "incoming.settled":
-		text = fmt.Sprintf(say("%s %s came: %s, signature %s by %s", "пришёл %s %s: %s, подпись %s, подписал %s"), b.Kind, b.Key, b.Outcome, b.Verdict, b.Signer)
+		text = fmt.Sprintf(say("%s %s came: %s, signature %s by %s", "от банка %s %s: %s, подпись %s, подписал %s"), Word(b.Kind, lang), b.Key, Word(b.Outcome, lang), Word(b.Verdict, lang), b.Signer)
 	case "incoming.held":
 		text = say("came, and waits", "пришёл и ждёт")
 	case "incoming.handed":
@@ -79,12 +81,16 @@ func Tell(e journal.Event, lang string) string {
 	case "incoming.cleaned":
 		text = say("removed from the bank's folder", "удалён из папки банка")
 	case "operator.acted":
-		text = strings.TrimSpace(fmt.Sprintf(say("a person decides: %s %s", "решение человека: %s %s"), b.Act, b.As))
+		act, waits := strings.CutSuffix(b.Act, ".proposed")
+		text = strings.TrimSpace(fmt.Sprintf(say("a person decides: %s %s", "решение человека: %s %s"), Word(act, lang), Word(b.As, lang)))
+		if waits {
+			text += say(", a second person must agree", ", нужен второй человек")
+		}
 	default:
 		text = e.Kind
 	}
 	if b.Reason != "" {
-		text += ": " + b.Reason
+		text += ": " + Word(b.Reason, lang)
 	}
 	if b.Cause != "" {
 		text += ": " + b.Cause
