@@ -179,6 +179,17 @@ func (f *Format) Check() Problems {
 	return nil
 }
 
+// Danger says what about a profile that is allowed can double an order, "" for nothing. A plain rename may be a link
+// and an unlink; cut between the two, after the bank took the new name, it leaves the old one, and the same rename once
+// more is a second copy. Only a bank that refuses a known key (receipt 94) then acts once.
+func (d *Delivery) Danger() string {
+	if d.UnknownOutcome != "reissue" || d.Mode != "rename" && d.Mode != "auto" {
+		return ""
+	}
+	return "delivery.unknown_outcome: reissue with mode " + d.Mode + " can double an order where the server renames by link and unlink; " +
+		"set mode: posix-rename if the server has it, or hold, unless the bank attests that it refuses a second document with the same key"
+}
+
 // Check refuses to send again without a rename: a late marker or a late write could follow the second file. Into a drop
 // box that nobody can look into nothing unfinished can be put.
 func (d *Delivery) Check() Problems {

@@ -157,6 +157,9 @@ func (a *app) bankCheck(ctx context.Context, bic string) error {
 	if err != nil {
 		return err
 	}
+	if danger := b.Delivery.Danger(); danger != "" {
+		fmt.Fprintln(a.errs, a.say("warning: ", "предупреждение: ")+danger)
+	}
 	steps := mailbox.Check(ctx, &mailbox.Dialer{Now: a.now}, b)
 	if a.json {
 		if err := a.report(steps); err != nil {

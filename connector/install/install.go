@@ -244,6 +244,9 @@ func (in *Installation) announce(ctx context.Context, p *Plan) error {
 	}
 	var rows []journal.BankRow
 	for _, b := range p.Registry.All() {
+		if danger := b.Delivery.Danger(); danger != "" && b.Delivery.Mode == "rename" { // with auto the server may have better
+			in.opts.Log.WarnContext(ctx, danger, slog.Any("bank", b.BIC))
+		}
 		rows = append(rows, journal.BankRow{BIC: string(b.BIC), Name: b.Name, State: string(b.State)})
 	}
 	if year := in.opts.Now().Year(); !p.Calendar.Covers(year) {
