@@ -96,7 +96,6 @@ func (d *Daemon) loop(ctx, work context.Context, hup <-chan os.Signal) error {
 	if err != nil {
 		d.o.Log.WarnContext(ctx, "read watchdog interval", slog.Any("err", err))
 	}
-	places := make(chan struct{}, d.in.Config.Visits.Parallel)
 	for last := d.o.Now(); ; {
 		select {
 		case <-ctx.Done():
@@ -108,7 +107,7 @@ func (d *Daemon) loop(ctx, work context.Context, hup <-chan os.Signal) error {
 		case <-office.C:
 			d.accept(work)
 		case <-beat.C:
-			d.dispatch(work, places)
+			d.dispatch(work)
 		}
 		if now := d.o.Now(); watchdog > 0 && now.Sub(last) >= watchdog/3 {
 			if _, _, err := d.in.Book.Head(work); err != nil {
@@ -171,7 +170,7 @@ func (d *Daemon) failure(id banks.ID, err error) {
 }
 
 // dispatch begins the visits that are due.
-func (d *Daemon) dispatch(ctx context.Context, places chan struct{}) {
+func (d *Daemon) dispatch(ctx context.Context) {
 	courier := d.in.Courier
 	for _, b := range d.in.Registry.All() {
 		now := d.o.Now().Add(-schedule.Spread(string(b.BIC), spread))
@@ -187,8 +186,11 @@ func (d *Daemon) dispatch(ctx context.Context, places chan struct{}) {
 			continue
 		}
 		d.visits.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
+			if err := courier.Enter(ctx, b); err != nil {
+				d.leave(b.BIC, nil) // the program ends: the slot stands open in the ledger
+				return
+			}
+			defer courier.Leave(b)
 			d.visit(ctx, courier, b, slots)
 		})
 	}

@@ -5,7 +5,7 @@
 // It decides; it does not dial, parse bytes on the wire or keep files itself. Its inner
 // rooms are intake (the office's documents come in), sealing (envelopes are made),
 // waiting (documents that wait for something), reading (files are understood), rule (what
-// happens next), ration (how much is held in memory) and fate (what becomes of a failure).
+// happens next), hall (who is at work), ration (how much is held in memory) and fate (what becomes of a failure).
 // It may call them, journal, spool, banks, formats, envelope and cms. Where our world ends
 // (the bank's server, the signing key, trust in a signature) it declares an interface, and
 // main brings the thing.
@@ -18,6 +18,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/intake"
 	"bankconnector/connector/flow/ration"
 	"bankconnector/connector/flow/reading"
@@ -109,6 +110,7 @@ type Courier struct {
 	Unique func() string // fresh name part, never repeated: a UUID
 	Log    *slog.Logger
 	Watch  func(Progress)  // may be nil
+	Hall   *hall.Hall      // how many visits are at work at once; nil: no bound
 	Halt   <-chan struct{} // closed: finish what is begun, begin nothing new; may be nil
 	Batch  int             // documents sealed in one commit; 0 = 256
 

@@ -3,6 +3,7 @@ package flow
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -371,7 +372,12 @@ func TestBankThatIsDown(t *testing.T) {
 	down.fault = func(op string) (bool, error) { return false, errors.New("connection refused") }
 	o.submit(t, down, 3)
 	o.submit(t, up, 3)
-	out := o.Round(t.Context(), []*banks.Bank{down.bank, up.bank}, 2, Slot{Name: "test"})
+	var out [2]Outcome
+	var visits sync.WaitGroup
+	for i, b := range []*banks.Bank{down.bank, up.bank} {
+		visits.Go(func() { out[i] = o.Visit(t.Context(), b, Slot{Name: "test"}) })
+	}
+	visits.Wait()
 	if out[0].Err == nil || fate.Of(out[0].Err) != fate.Transient {
 		t.Errorf("visit to the bank that is down: %v, want a transient failure", out[0].Err)
 	}

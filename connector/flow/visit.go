@@ -150,10 +150,12 @@ func (v *visit) run(ctx context.Context) error {
 	if v.bank.State == banks.StateSuspended {
 		return nil
 	}
+	v.Hall.Waits(string(v.bank.BIC))
 	box, err := v.Dial(ctx, v.bank)
 	if err != nil {
 		return err
 	}
+	v.Hall.Moves(string(v.bank.BIC))
 	v.box = box
 	err = v.exchange(ctx)
 	if shut := box.Close(); err == nil && shut != nil {
@@ -239,6 +241,7 @@ func (c *Courier) halted() bool {
 }
 
 func (v *visit) write(ctx context.Context, op string, fn func(*journal.Tx) error) error {
+	v.Hall.Moves(string(v.bank.BIC)) // what is written follows from something that the bank did
 	return fate.Write(ctx, v.Book, v.bank.BIC, op, fn)
 }
 

@@ -19,6 +19,7 @@ import (
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow"
+	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
@@ -195,6 +196,7 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
 		Deadline: p.deadline, Receive: in.behind,
 		Now: func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
+		Hall: hall.New(p.Config.Visits.Parallel, in.opts.Now),
 	}
 	if in.keeper != nil {
 		c.MaySend, c.Head = in.keeper.MaySend, in.head

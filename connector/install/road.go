@@ -3,6 +3,8 @@ package install
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox"
@@ -17,6 +19,10 @@ type road struct {
 	bank banks.ID
 }
 
+// patience is how long a handshake keeps its place: what costs processor time is over by
+// then, and a bank that says nothing must not keep the others from being called on.
+const patience = time.Second
+
 // dial opens the road to a bank; at most handshakes of them are being opened at once,
 // because a burst of key exchanges starves the sessions that are already at work.
 func dial(d *mailbox.Dialer, handshakes int) func(context.Context, *banks.Bank) (flow.Mailbox, error) {
@@ -27,8 +33,11 @@ func dial(d *mailbox.Dialer, handshakes int) func(context.Context, *banks.Bank) 
 		case <-ctx.Done():
 			return nil, failure(b.BIC, "connect", "", context.Cause(ctx))
 		}
+		release := sync.OnceFunc(func() { <-places })
+		tired := time.AfterFunc(patience, release)
 		s, err := d.Dial(ctx, b)
-		<-places
+		tired.Stop()
+		release()
 		if err != nil {
 			return nil, failure(b.BIC, "connect", "", err)
 		}

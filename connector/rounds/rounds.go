@@ -6,6 +6,7 @@ package rounds
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"bankconnector/banks"
@@ -21,14 +22,14 @@ type Rounds struct {
 	Now   func() time.Time
 	List  []*banks.Bank
 	Until bool               // repeat until nothing is open and our receipts are out; false: once
-	Seen  func(flow.Outcome) // told of every visit that ended
+	Seen  func(flow.Outcome) // told of every visit that ended, one at a time
 }
 
 // Result is what became of the rounds.
 type Result struct {
 	Visits []Visit `json:"visits"` // the last visit to each bank
 	Open   int     `json:"open"`   // documents without their reply
-	Rounds int     `json:"rounds"`
+	Rounds int     `json:"rounds"` // visits to the bank that was visited most
 	// Refused documents of the office, each told why in its outbox.
 	Refused int `json:"refused"`
 }
@@ -43,84 +44,142 @@ type Visit struct {
 }
 
 // Run visits until the purpose is reached or ctx ends; work outlives ctx, so that what is
-// begun is finished.
+// begun is finished. Each bank is visited by itself: one that is slow or dead keeps only
+// its own documents.
 func (r *Rounds) Run(ctx, work context.Context) (Result, error) {
-	total := make(map[banks.ID]*Visit)
-	result, began := Result{Visits: []Visit{}}, r.Now()
-	todo := r.List
-	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		moved := false
-		for _, o := range r.Courier.Round(work, todo, r.Config.Visits.Parallel, flow.Slot{Name: "exchange"}) {
-			moved = add(total, o) || moved
-			r.Seen(o)
-			if o.Err != nil && fate.Of(o.Err) == fate.Broken {
-				return result, o.Err
+	began := r.Now()
+	t := tally{visits: make(map[banks.ID]*Visit), rounds: make(map[banks.ID]int), seen: r.Seen}
+	work, end := context.WithCancelCause(work)
+	defer end(nil)
+	watch, rest := context.WithCancel(work)
+	var group, watching sync.WaitGroup
+	watching.Go(func() { r.sweep(watch, end) })
+	for _, b := range r.List {
+		group.Go(func() {
+			if err := r.follow(ctx, work, b, &t); err != nil {
+				end(err)
 			}
-		}
-		result.Rounds++
-		var err error
-		if todo, result.Open, err = r.open(work); err != nil {
+		})
+	}
+	group.Wait()
+	rest()
+	watching.Wait()
+	if err := context.Cause(work); err != nil {
+		return t.result(r.List), err
+	}
+	result := t.result(r.List)
+	for _, b := range r.List {
+		open, _, err := r.open(work, b)
+		if err != nil {
 			return result, err
 		}
-		if !r.Until || len(todo) == 0 || ctx.Err() != nil {
-			break
-		}
-		if moved {
-			pause = 20 * time.Millisecond
-		}
-		Wait(ctx, pause)
+		result.Open += open
 	}
 	refused, err := r.Book.Find(work, journal.Filter{States: []journal.State{journal.Refused}, Since: began})
 	if err != nil {
 		return result, fmt.Errorf("count refused documents: %w", err)
 	}
 	result.Refused = len(refused)
-	for _, b := range r.List {
-		if v := total[b.BIC]; v != nil {
-			result.Visits = append(result.Visits, *v)
-		}
-	}
 	return result, nil
 }
 
+// sweep raises the alarm for passed deadlines, at once and then every second.
+func (r *Rounds) sweep(ctx context.Context, end func(error)) {
+	for ctx.Err() == nil {
+		if err := r.Courier.Sweep(context.WithoutCancel(ctx)); err != nil {
+			end(err)
+			return
+		}
+		Wait(ctx, time.Second)
+	}
+}
+
+// follow visits one bank until the purpose is reached. Its error ends all visits.
+func (r *Rounds) follow(ctx, work context.Context, b *banks.Bank, t *tally) error {
+	const shortest = 20 * time.Millisecond
+	for pause := shortest; ; pause = min(2*pause, time.Second) {
+		o := r.call(work, b)
+		if t.add(o) {
+			pause = shortest
+		}
+		if o.Err != nil && fate.Of(o.Err) == fate.Broken {
+			return o.Err
+		}
+		if !r.Until || ctx.Err() != nil || work.Err() != nil {
+			return nil
+		}
+		if _, more, err := r.open(work, b); err != nil || !more {
+			return err
+		}
+		Wait(ctx, pause)
+	}
+}
+
+// call is one visit, once there is a place for it.
+func (r *Rounds) call(ctx context.Context, b *banks.Bank) flow.Outcome {
+	if err := r.Courier.Enter(ctx, b); err != nil {
+		return flow.Outcome{Bank: b.BIC, Err: err}
+	}
+	defer r.Courier.Leave(b)
+	return r.Courier.Visit(ctx, b, flow.Slot{Name: "exchange"})
+}
+
+// open tells how many documents of a bank are open, and whether visits have something left
+// to do there. Our receipts have no deadline and are no documents of the office, but a bank
+// without them does not know that we have its reply: they go out before the end.
+func (r *Rounds) open(ctx context.Context, b *banks.Bank) (n int, more bool, err error) {
+	if n, err = r.Book.OpenDocuments(ctx, []string{string(b.BIC)}); err != nil {
+		return 0, false, fmt.Errorf("count open documents: %w", err)
+	}
+	if n > 0 {
+		return n, true, nil
+	}
+	receipts, err := r.Book.Find(ctx, journal.Filter{
+		Bank: string(b.BIC), Kinds: []string{"receipt"}, Limit: 1,
+		// Of those in doubt or suspect the visits decide nothing more.
+		States: []journal.State{journal.Accepted, journal.Sealed, journal.Sending},
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("find our receipts: %w", err)
+	}
+	return 0, len(receipts) > 0, nil
+}
+
+// tally is what has become of the visits so far.
+type tally struct {
+	mu     sync.Mutex
+	visits map[banks.ID]*Visit
+	rounds map[banks.ID]int
+	seen   func(flow.Outcome)
+}
+
 // add adds one visit to its bank's line and tells whether anything moved.
-func add(total map[banks.ID]*Visit, o flow.Outcome) bool {
-	v := total[o.Bank]
+func (t *tally) add(o flow.Outcome) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v := t.visits[o.Bank]
 	if v == nil {
 		v = &Visit{Bank: string(o.Bank)}
-		total[o.Bank] = v
+		t.visits[o.Bank] = v
 	}
 	v.Sent, v.Taken, v.Err, v.Error = v.Sent+o.Sent, v.Taken+o.Taken, o.Err, ""
 	if o.Err != nil {
 		v.Error = o.Err.Error()
 	}
+	t.rounds[o.Bank]++
+	t.seen(o)
 	return o.Sent+o.Taken > 0
 }
 
-// open tells which banks have something left to be done by visits, and how many documents
-// are open in all. Our receipts have no deadline and are no documents of the office, but a
-// bank without them does not know that we have its reply: they go out before the end.
-func (r *Rounds) open(ctx context.Context) ([]*banks.Bank, int, error) {
-	var list []*banks.Bank
-	sum := 0
-	for _, b := range r.List {
-		n, err := r.Book.OpenDocuments(ctx, []string{string(b.BIC)})
-		if err != nil {
-			return nil, 0, fmt.Errorf("count open documents: %w", err)
+func (t *tally) result(list []*banks.Bank) Result {
+	out := Result{Visits: []Visit{}}
+	for _, b := range list {
+		if v := t.visits[b.BIC]; v != nil {
+			out.Visits = append(out.Visits, *v)
 		}
-		receipts, err := r.Book.Find(ctx, journal.Filter{
-			Bank: string(b.BIC), Kinds: []string{"receipt"}, Limit: 1,
-			// Of those in doubt or suspect the visits decide nothing more.
-			States: []journal.State{journal.Accepted, journal.Sealed, journal.Sending},
-		})
-		if err != nil {
-			return nil, 0, fmt.Errorf("find our receipts: %w", err)
-		}
-		if n > 0 || len(receipts) > 0 {
-			list, sum = append(list, b), sum+n
-		}
+		out.Rounds = max(out.Rounds, t.rounds[b.BIC])
 	}
-	return list, sum, nil
+	return out
 }
 
 // Wait pauses until the time is over or the context ends.
