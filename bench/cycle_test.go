@@ -278,58 +278,6 @@ func (p *practice) archived(b *testing.B) float64 {
 	return float64(sum) / float64(len(names))
 }
 
-// BenchmarkDead is what one bank that takes the connection and says nothing does to the others.
-func BenchmarkDead(b *testing.B) {
-	bin := program(b)
-	count, each := pick(3, 113), pick(5, 20)
-	var well, ill []float64
-	for range rounds() {
-		well = append(well, others(b, newPractice(b, bin, count), each, false))
-		ill = append(ill, others(b, newPractice(b, bin, count), each, true))
-	}
-	var t sheet
-	t.add("banks", "first deliveries a second to the others", "change")
-	t.add("all well", number(median(well)), "")
-	t.add("one mute", number(median(ill)), fmt.Sprintf("%+.1f %%", 100*(median(ill)/median(well)-1)))
-	publish(b, "dead", "One mute bank among others", fmt.Sprintf("%d banks, %d documents each, one round of visits; one bank accepts the connection and never says a word. "+
-		"Counted by the other banks' ledgers, from the start of the process to the last of them.\n\n%s\nAll rounds: well %.0f, one mute %.0f.", count, each, t.String(), well, ill))
-}
-
-// others is how fast the banks but the first were served.
-func others(b *testing.B, p *practice, each int, mute bool) float64 {
-	b.Helper()
-	first := p.profiles(b)[0]
-	if mute {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer l.Close() // connections wait in its queue for ever
-		move(b, first, func(int) int { return l.Addr().(*net.TCPAddr).Port })
-	}
-	p.sample(b, each)
-	began := time.Now()
-	v := p.exchange(b, "")
-	p.quiet(b)
-	n, last := 0, began
-	for bic, list := range p.received(b) {
-		if bic == strings.TrimSuffix(filepath.Base(first), ".yaml") {
-			continue
-		}
-		for _, r := range list {
-			n++
-			if r.At.After(last) {
-				last = r.At
-			}
-		}
-	}
-	p.stop(b)
-	if n == 0 || v.sent < n {
-		b.Fatalf("the others got %d documents, %d were sent", n, v.sent)
-	}
-	return float64(n) / last.Sub(began).Seconds()
-}
-
 // BenchmarkIdle is the daemon with nothing to do but to ask every bank once a minute.
 func BenchmarkIdle(b *testing.B) {
 	bin := program(b)

@@ -1,0 +1,159 @@
+package bench_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// ailment is what is wrong with the first bank: it returns the port where that bank is met instead of its own.
+type ailment struct {
+	name  string
+	catch func(b *testing.B, ctx context.Context, port int) int
+}
+
+func ailments() []ailment {
+	return []ailment{
+		{"all well", nil},
+		{"one refuses the connection", refuses},
+		{"one takes the connection and is mute", isMute},
+		{"one gives an octet a second from the middle of a transfer on", isLoris},
+	}
+}
+
+func listen(b *testing.B) net.Listener {
+	b.Helper()
+	l, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return l
+}
+
+func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+
+func refuses(b *testing.B, _ context.Context, _ int) int {
+	b.Helper()
+	l := listen(b)
+	defer l.Close()
+	return portOf(l)
+}
+
+func isMute(b *testing.B, ctx context.Context, _ int) int {
+	b.Helper()
+	l := listen(b)
+	context.AfterFunc(ctx, func() { _ = l.Close() }) // connections wait in its queue till then
+	return portOf(l)
+}
+
+// isLoris passes on what makes the connection and begins the transfer, then an octet a second.
+func isLoris(b *testing.B, ctx context.Context, port int) int {
+	b.Helper()
+	const swift = 40_000 // octets
+	l := listen(b)
+	context.AfterFunc(ctx, func() { _ = l.Close() })
+	target := fmt.Sprintf("127.0.0.1:%d", port)
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := new(net.Dialer).DialContext(ctx, "tcp", target)
+			if err != nil {
+				_ = client.Close()
+				return
+			}
+			context.AfterFunc(ctx, func() { _, _ = client.Close(), server.Close() })
+			go func() { _, _ = io.Copy(client, server) }()
+			go func() {
+				_, err := io.CopyN(server, client, swift)
+				for err == nil && ctx.Err() == nil {
+					time.Sleep(time.Second)
+					_, err = io.CopyN(server, client, 1)
+				}
+			}()
+		}
+	}()
+	return portOf(l)
+}
+
+// BenchmarkDead is what one bank out of 113 that is dead or all but dead does to the others.
+func BenchmarkDead(b *testing.B) {
+	bin := program(b)
+	count, each := pick(3, 113), pick(5, 20)
+	list := ailments()
+	speed, ratio := make([][]float64, len(list)), make([][]float64, len(list))
+	for round := range 2*rounds() - 1 {
+		for i := range list { // each round begins with another one
+			i = (i + round) % len(list)
+			speed[i] = append(speed[i], others(b, newPractice(b, bin, count), each, list[i]))
+		}
+		for i := range list {
+			ratio[i] = append(ratio[i], speed[i][round]/speed[0][round])
+		}
+	}
+	var t sheet
+	t.add("banks", "first deliveries a second to the others", "change", "change in each round, %")
+	for i, a := range list {
+		var changes []string
+		for _, r := range ratio[i] {
+			changes = append(changes, fmt.Sprintf("%+.0f", 100*(r-1)))
+		}
+		t.add(a.name, number(median(speed[i])), fmt.Sprintf("%+.1f %%", 100*(median(ratio[i])-1)), strings.Join(changes, " "))
+	}
+	publish(b, "dead", "One dead bank among others", fmt.Sprintf("%d banks, %d documents each, one round of visits. Counted by the other banks' ledgers, from the start of "+
+		"the process to the last of their documents; the change is the median of %d rounds, each beside the same round with all well.\n\n%s", count, each, 2*rounds()-1, t.String()))
+}
+
+// others is how fast the banks but the first were served.
+func others(b *testing.B, p *practice, each int, ill ailment) float64 {
+	b.Helper()
+	files := p.profiles(b)
+	ctx, well := context.WithCancel(b.Context())
+	defer well()
+	if ill.catch != nil {
+		move(b, files[0], func(old int) int { return ill.catch(b, ctx, old) })
+	}
+	p.sample(b, each)
+	began := time.Now()
+	c := exec.CommandContext(b.Context(), p.program, "exchange", "-c", p.config(), "--json")
+	if err := c.Start(); err != nil {
+		b.Fatal(err)
+	}
+	want := (len(files) - 1) * each
+	n, last := 0, began
+	for ; n < want && time.Since(began) < 5*time.Minute; time.Sleep(300 * time.Millisecond) {
+		n, last = p.served(b, strings.TrimSuffix(filepath.Base(files[0]), ".yaml"))
+	}
+	_ = c.Process.Kill() // it would wait for the bank that is ill; what it leaves is thrown away
+	_ = c.Wait()
+	p.stop(b)
+	if n != want {
+		b.Fatalf("with %s: the others got %d documents of %d", ill.name, n, want)
+	}
+	return float64(n) / last.Sub(began).Seconds()
+}
+
+// served counts the documents of all banks but one, and tells when the last one came.
+func (p *practice) served(b *testing.B, but string) (n int, last time.Time) {
+	b.Helper()
+	for bic, list := range p.received(b) {
+		if bic == but {
+			continue
+		}
+		for _, r := range list {
+			n++
+			if r.At.After(last) {
+				last = r.At
+			}
+		}
+	}
+	return n, last
+}
