@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
@@ -65,6 +66,8 @@ type Daemon struct {
 	visits sync.WaitGroup
 	failed chan error // the failure that must end the process
 
+	receiving atomic.Bool // the office's documents are being taken in
+
 	mu    sync.Mutex
 	state map[banks.ID]*pause
 }
@@ -105,7 +108,7 @@ func (d *Daemon) loop(ctx, work context.Context, hup <-chan os.Signal) error {
 		case <-hup:
 			d.reload(work)
 		case <-office.C:
-			d.accept(work)
+			d.receive(work)
 		case <-beat.C:
 			d.dispatch(work)
 		}
@@ -143,16 +146,29 @@ func monotonic() int64 {
 	return t.Nano() / 1000
 }
 
-// accept takes in what the office left, so that a bad document is answered at once, and
-// raises the alarm for passed deadlines. Our next certificate takes over here, too.
-func (d *Daemon) accept(ctx context.Context) {
+// receive lets what the office left be taken in, beside the visits; a backlog of it must
+// not keep them from beginning. Our next certificate takes over here, too.
+func (d *Daemon) receive(ctx context.Context) {
 	d.in.Turn(ctx)
-	for _, b := range d.in.Registry.All() {
-		if err := d.in.Courier.Accept(ctx, b); err != nil {
+	if !d.receiving.CompareAndSwap(false, true) {
+		return
+	}
+	courier, list := d.in.Courier, d.in.Registry.All() // a reload puts others in their place
+	d.visits.Go(func() {
+		defer d.receiving.Store(false)
+		d.accept(ctx, courier, list)
+	})
+}
+
+// accept takes in what the office left, so that a bad document is answered at once, and
+// raises the alarm for passed deadlines.
+func (d *Daemon) accept(ctx context.Context, courier *flow.Courier, list []*banks.Bank) {
+	for _, b := range list {
+		if err := courier.Accept(ctx, b); err != nil {
 			d.failure(b.BIC, err)
 		}
 	}
-	if err := d.in.Courier.Sweep(ctx); err != nil {
+	if err := courier.Sweep(ctx); err != nil {
 		d.failure("", err)
 	}
 }

@@ -40,11 +40,20 @@ func (v *visit) envelopes(ctx context.Context, left []journal.Exchange) iter.Seq
 			left, err = v.find(ctx, left[len(left)-1].ID, journal.Sealed)
 			return ready, err
 		}
-		batch, err := v.find(ctx, 0, journal.Accepted)
-		if err != nil || len(batch) == 0 {
-			return nil, err
+		for {
+			batch, err := v.find(ctx, 0, journal.Accepted)
+			if err == nil && len(batch) > 0 {
+				return v.sealer().Seal(ctx, v.bank, batch)
+			}
+			if err == nil && v.more {
+				err = v.accept(ctx)
+			} else {
+				return nil, err
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
-		return v.sealer().Seal(ctx, v.bank, batch)
 	}
 	return func(yield func(sealing.Sealed, error) bool) {
 		for {

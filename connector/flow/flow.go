@@ -125,8 +125,8 @@ type Progress struct {
 	Taken int // files taken so far in this visit
 }
 
-// Accept takes in what the office left for a bank, when nobody visits it: an order gets
-// its answer "not sent, because" at once, not at the next visit.
+// Accept takes in a portion of what the office left for a bank, when nobody visits it: an
+// order gets its answer "not sent, because" at once, not at the next visit.
 func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
 	if c.Receive != nil {
 		return nil // what the office left stays where it is
@@ -135,7 +135,7 @@ func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
 		return nil // the visit under way accepts
 	}
 	defer c.visits.leave(b.BIC)
-	faults, err := c.intake().Accept(ctx, b)
+	_, faults, err := c.intake().Accept(ctx, b)
 	return fate.Gravest(err, faults...)
 }
 

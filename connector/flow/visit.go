@@ -66,6 +66,7 @@ type visit struct {
 	room  *semaphore.Weighted // octets of documents in memory
 	files ration.Files        // what of the bank's files is held in memory
 
+	more   bool    // the office has left more than was taken in
 	faults []error // of single documents; the visit went on
 }
 
@@ -147,6 +148,11 @@ func (v *visit) run(ctx context.Context) error {
 	if err := v.accept(ctx); err != nil {
 		return err
 	}
+	for v.more && v.bank.State != banks.StateActive { // else the rest comes beside the delivery
+		if err := v.accept(ctx); err != nil {
+			return err
+		}
+	}
 	if v.bank.State == banks.StateSuspended {
 		return nil
 	}
@@ -164,14 +170,18 @@ func (v *visit) run(ctx context.Context) error {
 	return err
 }
 
-// accept takes in what the office left. A journal that may only receive leaves it there:
-// it does not know what it took in before.
-func (v *visit) accept(ctx context.Context) error {
+// accept takes in a portion of what the office left. A journal that may only receive leaves
+// it there: it does not know what it took in before.
+func (v *visit) accept(ctx context.Context) (err error) {
 	if v.Receive != nil {
 		return nil
 	}
-	faults, err := v.intake().Accept(ctx, v.bank)
+	var faults []error
+	v.more, faults, err = v.intake().Accept(ctx, v.bank)
 	v.faults = append(v.faults, faults...)
+	if v.halted() {
+		v.more = false
+	}
 	return err
 }
 

@@ -27,6 +27,7 @@ type Office struct {
 	dir   string
 	limit int64
 	tray  *tray // of HandOver
+	quiet quiet
 }
 
 // Item is one document that the office left.
@@ -75,10 +76,14 @@ func (o *Office) Waiting(ctx context.Context, bank string, limit int) (items []I
 		return nil, nil, err
 	}
 	for _, dir := range []string{o.takenDir(bank), filepath.Join(o.dir, "in", bank)} {
+		if o.quiet.still(dir) {
+			continue
+		}
 		names, odd, err := finished(dir, limit-len(items))
 		if err != nil {
 			return nil, nil, fmt.Errorf("list office folder: %w", err)
 		}
+		o.quiet.listed(dir, len(names)+len(odd) == 0 && limit > len(items))
 		for _, name := range names {
 			items = append(items, Item{Bank: bank, Name: given(dir, name), path: filepath.Join(dir, name)})
 		}

@@ -45,24 +45,21 @@ type desk struct {
 // portion is how many files are taken in at a time.
 const portion = 1024
 
-// Accept takes in every file that waits for a bank. Failures of single documents are
-// returned apart; the others were taken in.
-func (k *Intake) Accept(ctx context.Context, b *banks.Bank) (faults []error, err error) {
+// Accept takes in a portion of the files that wait for a bank; more tells that others wait
+// still. A backlog is taken in beside its delivery, not before it. Failures of single
+// documents are returned apart; the others were taken in, and more is false: what failed
+// would come again at once.
+func (k *Intake) Accept(ctx context.Context, b *banks.Bank) (more bool, faults []error, err error) {
 	d := desk{k, b}
-	for {
-		items, strange, err := k.Office.Waiting(ctx, string(b.BIC), portion)
-		if err != nil {
-			return faults, fate.Disk(b.BIC, "list office inbox", err)
-		}
-		for _, name := range strange {
-			k.Log.ErrorContext(ctx, "not a regular file in the office inbox", slog.Any("bank", b.BIC), slog.Any("file", fmt.Sprintf("%q", name)))
-		}
-		more, err := fate.Each(ctx, b.Limits.Parallel, k.Halt, fate.All(items), d.accept)
-		faults = append(faults, more...)
-		if err != nil || len(items) < portion || len(more) > 0 {
-			return faults, err
-		}
+	items, strange, err := k.Office.Waiting(ctx, string(b.BIC), portion)
+	if err != nil {
+		return false, nil, fate.Disk(b.BIC, "list office inbox", err)
 	}
+	for _, name := range strange {
+		k.Log.ErrorContext(ctx, "not a regular file in the office inbox", slog.Any("bank", b.BIC), slog.Any("file", fmt.Sprintf("%q", name)))
+	}
+	faults, err = fate.Each(ctx, b.Limits.Parallel, k.Halt, fate.All(items), d.accept)
+	return len(items) == portion && len(faults) == 0 && err == nil, faults, err
 }
 
 // accept takes one file. The order of effects: claim by rename, store its parts, journal,
