@@ -32,7 +32,8 @@ func (v *visit) outbound(ctx context.Context) error {
 }
 
 // envelopes gives what an earlier visit sealed but could not upload, for its numbers are
-// older, and then seals what was accepted, a batch at a time.
+// older, and then seals what was accepted, a batch at a time; what the office has left
+// beyond the first portion is taken in between.
 func (v *visit) envelopes(ctx context.Context, left []journal.Exchange) iter.Seq2[sealing.Sealed, error] {
 	next := func() (ready []sealing.Sealed, err error) {
 		if len(left) > 0 {
@@ -42,15 +43,15 @@ func (v *visit) envelopes(ctx context.Context, left []journal.Exchange) iter.Seq
 		}
 		for {
 			batch, err := v.find(ctx, 0, journal.Accepted)
-			if err == nil && len(batch) > 0 {
-				return v.sealer().Seal(ctx, v.bank, batch)
-			}
-			if err == nil && v.more {
-				err = v.accept(ctx)
-			} else {
+			switch {
+			case err != nil:
 				return nil, err
+			case len(batch) > 0:
+				return v.sealer().Seal(ctx, v.bank, batch)
+			case !v.more:
+				return nil, nil
 			}
-			if err != nil {
+			if err := v.accept(ctx); err != nil {
 				return nil, err
 			}
 		}
