@@ -131,6 +131,10 @@ type Signature struct {
 	Count              int    `yaml:"count,omitempty" jsonschema:"default=1,minimum=1,maximum=8"`
 	SigningCertificate string `yaml:"signing_certificate,omitempty" jsonschema:"default=required,enum=required,enum=optional"`
 	KeyPeriod          string `yaml:"key_period,omitempty" jsonschema:"default=required,enum=required,enum=optional"`
+
+	DEROnly  bool          `yaml:"der_only,omitempty" jsonschema:"default=false"`
+	LooseBag bool          `yaml:"loose_bag,omitempty" jsonschema:"default=false"`
+	Skew     time.Duration `yaml:"skew,omitempty" jsonschema:"default=5m,minimum=1s,maximum=1h"`
 }
 
 // Format says how this bank's documents look. Manifest is "optional" or "required".
