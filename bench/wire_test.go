@@ -236,7 +236,7 @@ func pipe(line func(l load) string) func(*testing.B, load) time.Duration {
 
 func uploaders() []client {
 	return []client{
-		{"ours, 64 at once (default)", all, ours(64, deliver)},
+		{"ours, 64 at once", all, ours(64, deliver)},
 		{"ours, 256 at once", all, ours(256, deliver)},
 		{"sftp -b (put, rename)", few(6), sftpBatch(func(l load, name string) string {
 			return fmt.Sprintf("put %s %s\nrename %s %s\n", filepath.Join(l.local, name), filepath.Join(l.remote, "."+name), filepath.Join(l.remote, "."+name), filepath.Join(l.remote, name))
@@ -252,7 +252,7 @@ func uploaders() []client {
 
 func fetchers() []client {
 	return []client{
-		{"ours, 64 at once (default)", all, ours(64, collect)},
+		{"ours, 64 at once", all, ours(64, collect)},
 		{"ours, 256 at once", all, ours(256, collect)},
 		{"sftp -b (rename, get, rm)", few(8), sftpBatch(func(l load, name string) string {
 			mine := filepath.Join(l.remote, "."+name)

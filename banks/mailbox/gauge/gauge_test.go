@@ -48,7 +48,9 @@ func TestGauge(t *testing.T) {
 		cancel()
 		settled(7)
 		for range 6 {
-			<-entered
+			if err := <-entered; err != nil {
+				t.Error(err)
+			}
 		}
 		if err := <-entered; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want that of the context", err)
