@@ -88,13 +88,13 @@ func startsNot(t *testing.T, dir string) {
 	s := &scene{path: filepath.Join(dir, "state", "journal.db")}
 	c.rewrite(s, c.events[:len(c.events)-5])
 	must(t, os.Chmod(s.path, 0o640))
-	code, _, errs := run(t, "exchange", "-c", filepath.Join(dir, "config.yaml"))
-	if code != exitConfig || !strings.Contains(errs, "is missing: the end was cut off") || !strings.Contains(errs, "Nothing is sent") {
-		t.Errorf("exit %d: %s", code, errs)
-	}
 	f, code := verdict(t, "-c", filepath.Join(dir, "config.yaml"))
 	if code != exitData || f.FirstBad != int64(len(c.events)-4) {
 		t.Errorf("exit %d, %+v", code, f)
+	}
+	code, _, errs := run(t, "exchange", "-c", filepath.Join(dir, "config.yaml"))
+	if code != exitConfig || !strings.Contains(errs, "is missing: the end was cut off") || !strings.Contains(errs, "nothing is sent") {
+		t.Errorf("exit %d: %s", code, errs)
 	}
 	plan, err := install.Read(filepath.Join(dir, "config.yaml"))
 	must(t, err)
