@@ -26,7 +26,7 @@ type pen struct {
 func pens() []pen {
 	return []pen{
 		{"journal, 64 callers", 64, openBook},
-		{"journal, 1 caller", 1, openBook},
+		{"journal, 1 caller: a commit an event", 1, openBook},
 		{"SQLite, a row a commit, 64 callers", 64, openPlain},
 		{"SQLite, a row a commit, 1 caller", 1, openPlain},
 		{"SQLite, 64 rows a commit, 1 caller", 1, openBatch},
