@@ -15,7 +15,7 @@ import (
 // ailment is what is wrong with the first bank: it returns the port where that bank is met instead of its own.
 type ailment struct {
 	name  string
-	catch func(b *testing.B, ctx context.Context, port int) int
+	catch func(ctx context.Context, b *testing.B, port int) int
 }
 
 func ailments() []ailment {
@@ -27,9 +27,9 @@ func ailments() []ailment {
 	}
 }
 
-func listen(b *testing.B) net.Listener {
+func listen(ctx context.Context, b *testing.B) net.Listener {
 	b.Helper()
-	l, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -38,25 +38,25 @@ func listen(b *testing.B) net.Listener {
 
 func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
-func refuses(b *testing.B, _ context.Context, _ int) int {
+func refuses(ctx context.Context, b *testing.B, _ int) int {
 	b.Helper()
-	l := listen(b)
+	l := listen(ctx, b)
 	defer l.Close()
 	return portOf(l)
 }
 
-func isMute(b *testing.B, ctx context.Context, _ int) int {
+func isMute(ctx context.Context, b *testing.B, _ int) int {
 	b.Helper()
-	l := listen(b)
+	l := listen(ctx, b)
 	context.AfterFunc(ctx, func() { _ = l.Close() }) // connections wait in its queue till then
 	return portOf(l)
 }
 
 // isLoris passes on what makes the connection and begins the transfer, then an octet a second.
-func isLoris(b *testing.B, ctx context.Context, port int) int {
+func isLoris(ctx context.Context, b *testing.B, port int) int {
 	b.Helper()
 	const swift = 40_000 // octets
-	l := listen(b)
+	l := listen(ctx, b)
 	context.AfterFunc(ctx, func() { _ = l.Close() })
 	target := fmt.Sprintf("127.0.0.1:%d", port)
 	go func() {
@@ -119,7 +119,7 @@ func others(b *testing.B, p *practice, each int, ill ailment) float64 {
 	ctx, well := context.WithCancel(b.Context())
 	defer well()
 	if ill.catch != nil {
-		move(b, files[0], func(old int) int { return ill.catch(b, ctx, old) })
+		move(b, files[0], func(old int) int { return ill.catch(ctx, b, old) })
 	}
 	p.sample(b, each)
 	began := time.Now()

@@ -286,6 +286,7 @@ func peerDigest(a pki.Algorithm) string {
 		return "md_gost12_256"
 	case pki.GOST512:
 		return "md_gost12_512"
+	case pki.RSA, pki.ECDSAP256, pki.ECDSAP384:
 	}
 	return "sha256"
 }

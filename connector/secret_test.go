@@ -75,7 +75,7 @@ func secretsOf(t *testing.T, path string) []string {
 		end = block.Bytes[len(block.Bytes)/2 : len(block.Bytes)/2+24]
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return []string{lines[len(lines)/2], hex.EncodeToString(end), strings.ToUpper(hex.EncodeToString(end)), string(end), fmt.Sprint(end)}
+	return []string{lines[len(lines)/2], hex.EncodeToString(end), strings.ToUpper(hex.EncodeToString(end)), string(end), fmt.Sprintf("%d", end)}
 }
 
 // TestKeysAreNowhereElse makes keys, exchanges documents with the log at its fullest, and looks for every private key in

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -251,8 +252,7 @@ func (w *walker) adopt() {
 		w.sealed[stream] += adoptionSkip
 	}
 	for id, s := range w.x {
-		switch s {
-		case Accepted, Held, Sealed, Sending, Ambiguous:
+		if slices.Contains([]State{Accepted, Held, Sealed, Sending, Ambiguous}, s) {
 			w.x[id] = Suspect
 		}
 	}

@@ -30,70 +30,102 @@ type told struct {
 
 // Tell says one event in words, in Russian or English (lang "ru" or "en").
 func Tell(e journal.Event, lang string) string {
-	say := func(en, ru string) string {
-		if lang == "ru" {
-			return ru
-		}
-		return en
-	}
-	var b told
-	if err := json.Unmarshal(e.Body, &b); err != nil {
+	t := teller{lang: lang}
+	if err := json.Unmarshal(e.Body, &t.told); err != nil {
 		return e.Kind + " " + string(e.Body)
 	}
-	var text string
-	switch e.Kind {
-	case "exchange.opened":
-		text = say("taken from the office", "принят от АИС")
-	case "exchange.accepted":
-		text = say("released to be sent", "разрешён к отправке")
-	case "exchange.held":
-		text = say("held", "задержан")
-	case "exchange.sealed":
-		text = fmt.Sprintf(say("sealed as %s, number %d", "запечатан как %s, номер %d"), b.FileName, b.Seq)
-	case "exchange.sending":
-		text = say("uploaded and read back; the rename is announced", "загружен и сверен; объявлено переименование")
-	case "exchange.delivered":
-		text = fmt.Sprintf(say("delivered (%s)", "доставлен (%s)"), Word(b.Evidence, lang))
-	case "exchange.ambiguous":
-		text = say("outcome unknown", "исход неизвестен")
-	case "exchange.suspect":
-		text = say("ALARM: a person must decide", "ТРЕВОГА: решает человек")
-	case "exchange.confirmed":
-		text = say("confirmed by the bank", "подтверждён банком")
-	case "exchange.answered":
-		text = fmt.Sprintf(say("answered, code %s", "получен ответ, код %s"), b.AnswerCode)
-	case "exchange.closed":
-		text = say("closed", "закрыт")
-	case "exchange.rejected":
-		text = say("rejected by the bank", "отклонён банком")
-	case "exchange.refused":
-		text = say("not sent", "не отправлен")
-	case "exchange.cancelled":
-		text = say("withdrawn", "отозван")
-	case "exchange.attempted":
-		text = say("attempt failed before anything was visible", "попытка не удалась, банк ничего не видел")
-	case "incoming.settled":
-		text = fmt.Sprintf(say("%s %s came: %s, signature %s by %s", "от банка %s %s: %s, подпись %s, подписал %s"), Word(b.Kind, lang), b.Key, Word(b.Outcome, lang), Word(b.Verdict, lang), b.Signer)
-	case "incoming.held":
-		text = say("came, and waits", "пришёл и ждёт")
-	case "incoming.handed":
-		text = say("handed to the office", "передан в АИС")
-	case "incoming.cleaned":
-		text = say("removed from the bank's folder", "удалён из папки банка")
-	case "operator.acted":
-		act, waits := strings.CutSuffix(b.Act, ".proposed")
-		text = strings.TrimSpace(fmt.Sprintf(say("a person decides: %s %s", "решение человека: %s %s"), Word(act, lang), Word(b.As, lang)))
-		if waits {
-			text += say(", a second person must agree", ", нужен второй человек")
-		}
-	default:
-		text = e.Kind
+	text := t.event(e.Kind)
+	if t.Reason != "" {
+		text += ": " + Word(t.Reason, lang)
 	}
-	if b.Reason != "" {
-		text += ": " + Word(b.Reason, lang)
+	if t.Cause != "" {
+		text += ": " + t.Cause
 	}
-	if b.Cause != "" {
-		text += ": " + b.Cause
+	return text
+}
+
+// teller has one event to tell, and the reader's language.
+type teller struct {
+	told
+	lang string
+}
+
+func (t *teller) say(en, ru string) string {
+	if t.lang == "ru" {
+		return ru
+	}
+	return en
+}
+
+func (t *teller) event(kind string) string {
+	switch class, verb, _ := strings.Cut(kind, "."); class {
+	case "exchange":
+		return t.exchange(kind, verb)
+	case "incoming":
+		return t.incoming(kind, verb)
+	}
+	if kind == "operator.acted" {
+		return t.acted()
+	}
+	return kind
+}
+
+func (t *teller) exchange(kind, verb string) string {
+	switch verb {
+	case "opened":
+		return t.say("taken from the office", "принят от АИС")
+	case "accepted":
+		return t.say("released to be sent", "разрешён к отправке")
+	case "held":
+		return t.say("held", "задержан")
+	case "sealed":
+		return fmt.Sprintf(t.say("sealed as %s, number %d", "запечатан как %s, номер %d"), t.FileName, t.Seq)
+	case "sending":
+		return t.say("uploaded and read back; the rename is announced", "загружен и сверен; объявлено переименование")
+	case "delivered":
+		return fmt.Sprintf(t.say("delivered (%s)", "доставлен (%s)"), Word(t.Evidence, t.lang))
+	case "ambiguous":
+		return t.say("outcome unknown", "исход неизвестен")
+	case "suspect":
+		return t.say("ALARM: a person must decide", "ТРЕВОГА: решает человек")
+	case "confirmed":
+		return t.say("confirmed by the bank", "подтверждён банком")
+	case "answered":
+		return fmt.Sprintf(t.say("answered, code %s", "получен ответ, код %s"), t.AnswerCode)
+	case "closed":
+		return t.say("closed", "закрыт")
+	case "rejected":
+		return t.say("rejected by the bank", "отклонён банком")
+	case "refused":
+		return t.say("not sent", "не отправлен")
+	case "cancelled":
+		return t.say("withdrawn", "отозван")
+	case "attempted":
+		return t.say("attempt failed before anything was visible", "попытка не удалась, банк ничего не видел")
+	}
+	return kind
+}
+
+func (t *teller) incoming(kind, verb string) string {
+	switch verb {
+	case "settled":
+		return fmt.Sprintf(t.say("%s %s came: %s, signature %s by %s", "от банка %s %s: %s, подпись %s, подписал %s"), Word(t.Kind, t.lang), t.Key, Word(t.Outcome, t.lang), Word(t.Verdict, t.lang), t.Signer)
+	case "held":
+		return t.say("came, and waits", "пришёл и ждёт")
+	case "handed":
+		return t.say("handed to the office", "передан в АИС")
+	case "cleaned":
+		return t.say("removed from the bank's folder", "удалён из папки банка")
+	}
+	return kind
+}
+
+// acted tells what a person decided.
+func (t *teller) acted() string {
+	act, waits := strings.CutSuffix(t.Act, ".proposed")
+	text := strings.TrimSpace(fmt.Sprintf(t.say("a person decides: %s %s", "решение человека: %s %s"), Word(act, t.lang), Word(t.As, t.lang)))
+	if waits {
+		text += t.say(", a second person must agree", ", нужен второй человек")
 	}
 	return text
 }

@@ -43,7 +43,7 @@ func russian(word string) string {
 	return decided(word)
 }
 
-// decided are verdicts, acts and proofs of delivery.
+// decided are verdicts and acts.
 func decided(word string) string {
 	switch word {
 	case "valid":
@@ -78,6 +78,13 @@ func decided(word string) string {
 		return "закрыт"
 	case "rejected":
 		return "отклонён"
+	}
+	return proven(word)
+}
+
+// proven are proofs of delivery.
+func proven(word string) string {
+	switch word {
 	case "ok":
 		return "переименован"
 	case "final seen":

@@ -97,7 +97,7 @@ func protection(si *message.Signer) *pki.Refusal {
 	}
 	signature, ok := message.ReadAlgorithm(asSequence(inner))
 	if !ok || digest.OID != si.Digest.OID || signature.OID != si.Signature.OID || !digest.Plain() ||
-		!(signature.Plain() && si.Signature.Plain()) && !bytes.Equal(signature.Params, si.Signature.Params) {
+		(!signature.Plain() || !si.Signature.Plain()) && !bytes.Equal(signature.Params, si.Signature.Params) {
 		return refuse("algorithm", "the attribute CMSAlgorithmProtection names other algorithms than the signature")
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -105,7 +106,7 @@ func TestParquetKeepsTypesAndOrder(t *testing.T) {
 	defer r.Close()
 	rows := make([]parquet.Row, 10)
 	n, err := r.ReadRows(rows)
-	if n != 7 || err != nil && err != io.EOF {
+	if n != 7 || err != nil && !errors.Is(err, io.EOF) {
 		t.Fatalf("%d rows, %v", n, err)
 	}
 	for i, s := range evil {

@@ -269,7 +269,7 @@ func (v *verification) compareTable(ctx context.Context, table, key string) erro
 	if err != nil {
 		return err
 	}
-	defer want.close()
+	defer func() { _ = want.close() }() // what was read is judged already
 	got, err := v.c.Query(`SELECT * FROM ` + table + ` ORDER BY ` + key)
 	if err != nil {
 		v.r.problem("table %s cannot be read: %v", table, err)
