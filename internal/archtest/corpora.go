@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// checkCorpora wants no corpus that quietly became empty: every fuzz target has seeds, and every pattern or
-// folder of testdata that a test names is there.
+// checkCorpora wants no corpus that quietly became empty: every fuzz target keeps its own beside it, whatever
+// seeds its code adds, and every pattern or folder of testdata that a test names is there.
 func checkCorpora(h *house) []violation {
 	var out []violation
 	for r, s := range h.all() {
@@ -19,8 +19,8 @@ func checkCorpora(h *house) []violation {
 		}
 		for _, d := range s.syntax.Decls {
 			f, ok := d.(*ast.FuncDecl)
-			if ok && strings.HasPrefix(f.Name.Name, "Fuzz") && !adds(f) && !h.exists(path.Join(r.dir, "testdata/fuzz", f.Name.Name, "*")) {
-				out = append(out, h.named(s, f, f.Name.Name, "%s has no seed: neither f.Add nor testdata/fuzz/%s", f.Name.Name, f.Name.Name))
+			if ok && target(f) && !h.exists(path.Join(r.dir, "testdata/fuzz", f.Name.Name, "*")) {
+				out = append(out, h.named(s, f, f.Name.Name, "%s has no corpus: nothing is in testdata/fuzz/%s", f.Name.Name, f.Name.Name))
 			}
 		}
 		out = append(out, h.patterns(r, s)...)
@@ -28,29 +28,9 @@ func checkCorpora(h *house) []violation {
 	return out
 }
 
-// adds tells whether a fuzz target adds seeds, itself or by handing f to a function that does.
-func adds(f *ast.FuncDecl) bool {
-	if f.Type.Params.NumFields() != 1 || len(f.Type.Params.List[0].Names) != 1 {
-		return true // not a fuzz target
-	}
-	name, found := f.Type.Params.List[0].Names[0].Name, false
-	ast.Inspect(f.Body, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok {
-			return true
-		}
-		if sel, ok := call.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Add" {
-			base, ok := sel.X.(*ast.Ident)
-			found = found || ok && base.Name == name
-		}
-		for _, a := range call.Args {
-			if i, ok := a.(*ast.Ident); ok && i.Name == name {
-				found = true
-			}
-		}
-		return true
-	})
-	return found
+// target tells whether a function is a fuzz target: it takes one *testing.F.
+func target(f *ast.FuncDecl) bool {
+	return strings.HasPrefix(f.Name.Name, "Fuzz") && f.Recv == nil && f.Type.Params.NumFields() == 1
 }
 
 // patterns checks the glob patterns into testdata that stand as literals in a test.

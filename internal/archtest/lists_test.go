@@ -91,10 +91,11 @@ func TestCorpora(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		"seed in the code": {map[string]string{"banks/a_test.go": fuzz("f.Add([]byte{})")}, nil},
-		"seeds by a call":  {map[string]string{"banks/a_test.go": fuzz("seeds(f)")}, nil},
-		"seed on disk":     {map[string]string{"banks/a_test.go": fuzz(""), "banks/testdata/fuzz/FuzzA/1": "x"}, nil},
-		"no seed":          {map[string]string{"banks/a_test.go": fuzz("")}, []string{"FuzzA has no seed"}},
+		"corpus":           {map[string]string{"banks/a_test.go": fuzz(""), "banks/testdata/fuzz/FuzzA/1": "x"}, nil},
+		"another's corpus": {map[string]string{"banks/a_test.go": fuzz(""), "banks/testdata/fuzz/FuzzB/1": "x"}, []string{"FuzzA has no corpus"}},
+		"seed in the code": {map[string]string{"banks/a_test.go": fuzz("f.Add([]byte{})")}, []string{"FuzzA has no corpus"}},
+		"no seed":          {map[string]string{"banks/a_test.go": fuzz("")}, []string{"FuzzA has no corpus"}},
+		"not a target":     {map[string]string{"banks/a_test.go": "package x\nfunc FuzzyMatch() {}\n"}, nil},
 		"full pattern":     {map[string]string{"banks/a_test.go": "package x\nconst p = \"testdata/*.xml\"\n", "banks/testdata/a.xml": ""}, nil},
 		"empty pattern":    {map[string]string{"banks/a_test.go": "package x\nconst p = \"testdata/*.xml\"\n"}, []string{"matches no file"}},
 	}
