@@ -366,6 +366,32 @@ func TestReplyThatStaysHalfWrittenIsSetAside(t *testing.T) {
 	o.checkBooks(t)
 }
 
+// TestReplyAboveTheLimit: a file too large is told once and left alone, and keeps nothing else from us.
+func TestReplyAboveTheLimit(t *testing.T) {
+	o := newOffice(t)
+	f := o.banks[0]
+	f.bank.Limits.FileSize = 64 << 10
+	doc, sent := exchangeOne(t, o, f)
+	f.leave(t, f.receipt(doc.Key(), sent, formats.StateAccepted))
+	f.put("rep_giant.zip", make([]byte, 64<<10+1))
+	f.leave(t, f.reply(doc))
+	for range 3 {
+		o.visit(t, f) // none of them fails
+	}
+	if x := o.find(t, doc.Key()); x.AnsweredAt == nil {
+		t.Errorf("beside the giant the order is %s", x.State)
+	}
+	if _, there := f.from["rep_giant.zip"]; !there {
+		t.Error("the giant was taken")
+	}
+	var alarms int
+	must(t, o.Book.DB().QueryRowContext(t.Context(), `SELECT count(*) FROM event WHERE kind = 'alarm.large'`).Scan(&alarms))
+	if alarms != 1 {
+		t.Errorf("%d alarms, want 1", alarms)
+	}
+	o.checkBooks(t)
+}
+
 func TestBankThatIsDown(t *testing.T) {
 	o := newOffice(t)
 	down, up := o.banks[0], o.banks[1]

@@ -42,10 +42,12 @@ func (v *visit) inbound(ctx context.Context) error {
 		for _, f := range list.Files {
 			todo = append(todo, v.observe(f))
 		}
+		before := v.taken.Load()
 		if err := each(ctx, v, fate.All(todo), v.take); err != nil {
 			return err
 		}
-		if !list.Truncated || len(todo) == 0 || v.bank.Pickup.Mode == rule.Leave {
+		// A listing of files none of which can be taken would come again and again.
+		if !list.Truncated || v.taken.Load() == before || v.bank.Pickup.Mode == rule.Leave {
 			return nil
 		}
 	}
@@ -71,6 +73,9 @@ func bankName(claimed string) string { return claimed[strings.Index(claimed, cla
 // office and removes the claimed file last. A crash after the claim leaves a name of ours
 // that the next listing finds; after the record, resume goes on from the store.
 func (v *visit) take(ctx context.Context, f found) error {
+	if limit := int64(v.bank.Limits.FileSize); limit > 0 && f.size > limit {
+		return v.watch().TooLarge(ctx, v.bank, f.name, f.size)
+	}
 	known, err := v.glance(ctx, f)
 	if err != nil || !known.Fetch(v.bank.Pickup.Mode) {
 		return err

@@ -43,6 +43,7 @@ type Alarm struct {
 // looked up at every sweep. Its zero value knows nothing.
 type Memory struct {
 	told  sync.Map // by id of a document: the text of its last alarm
+	large sync.Map // by bank, name and size: files above the limit that people know of
 	mu    sync.Mutex
 	swept time.Time // deadlines up to here were looked at
 	full  time.Time // when every deadline was looked at
@@ -200,6 +201,27 @@ func (w *Watch) once(ctx context.Context, x journal.Exchange, kind, reason strin
 func says(e journal.Event, reason string) bool {
 	var a Alarm
 	return json.Unmarshal(e.Body, &a) == nil && a.Reason == reason
+}
+
+// TooLarge tells people, once in the life of the process, of a bank's file that is above the
+// limit of its profile. It stays where the bank left it, unread, and the visit goes on: one
+// such file must not keep the bank's other replies from us.
+func (w *Watch) TooLarge(ctx context.Context, b *banks.Bank, name string, size int64) error {
+	reason := fmt.Sprintf("%d octets are above limits.file_size of bank %s (%d): the file stays at the bank, unread; raise the limit, or have the bank take it back",
+		size, b.BIC, int64(b.Limits.FileSize))
+	key := fmt.Sprint(b.BIC, " ", size, " ", name)
+	if _, known := w.Memory.large.LoadOrStore(key, true); known {
+		return nil
+	}
+	err := fate.Write(ctx, w.Book, b.BIC, "alarm", func(tx *journal.Tx) error {
+		return tx.Note("alarm.large", string(b.BIC), 0, Alarm{Reason: reason, Name: name})
+	})
+	if err != nil {
+		w.Memory.large.Delete(key) // nobody has heard
+		return err
+	}
+	w.Log.ErrorContext(ctx, "a file of the bank is too large", slog.Any("bank", b.BIC), slog.String("file", name), slog.String("reason", reason))
+	return nil
 }
 
 func (w *Watch) cry(ctx context.Context, x journal.Exchange, to journal.State, reason string) {
