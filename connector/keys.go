@@ -19,6 +19,7 @@ type keysOptions struct {
 	subject        pki.Subject
 	days           int
 	file           keys.File
+	next           bool // the key of signing.next
 }
 
 func (a *app) keysCommand() *cobra.Command {
@@ -31,12 +32,14 @@ func (a *app) keysCommand() *cobra.Command {
 	}
 	request := &cobra.Command{
 		Use: "request", Short: a.say("Ask an authority for a certificate (PKCS#10)", "Запрос сертификата в УЦ (PKCS#10)"), Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.announce(keys.Request(o.file, o.subject, o.out)) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withKey(c, o, func(k keys.Key) (keys.Pair, error) { return keys.Request(k, o.subject, o.out) })
+		},
 	}
 	imported := &cobra.Command{
 		Use: "import CERTIFICATE", Short: a.say("Put an issued certificate beside its key", "Поместить выпущенный сертификат рядом с ключом"), Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.announce(keys.Import(args[0], o.file, o.out, a.now()))
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withKey(c, o, func(k keys.Key) (keys.Pair, error) { return keys.Import(args[0], k, o.out, a.now()) })
 		},
 	}
 	for _, s := range []*cobra.Command{fresh, request} {
@@ -46,9 +49,11 @@ func (a *app) keysCommand() *cobra.Command {
 		s.Flags().StringVar(&o.subject.OGRN, "ogrn", "", "ОГРН (1.2.643.100.1)")
 	}
 	for _, s := range []*cobra.Command{request, imported} {
-		s.Flags().StringVar(&o.file.Path, "key", "", "file of the private key (required)")
+		s.Flags().StringVar(&o.file.Path, "key", "", "file of the private key; without it -c says where the key is: a file, a token")
 		s.Flags().StringVar(&o.file.Password, "password-file", "", "file of the key's password")
-		s.Flags().StringVar(&o.out, "out", "", "file to write; beside the key by default")
+		s.Flags().StringVar(&o.out, "out", "", "file to write; beside the key by default, with -c where the configuration has the certificate")
+		s.Flags().BoolVar(&o.next, "next", false, "with -c: the key of signing.next")
+		a.configFlag(s)
 	}
 	fresh.Flags().StringVar(&o.out, "out", "", "file of the private key (required); beside it .pub or .pem")
 	fresh.Flags().StringVar(&o.algorithm, "algorithm", string(pki.GOST256), "of a signing key: gost256, gost512, rsa, ecdsa-p256, ecdsa-p384")
@@ -73,6 +78,31 @@ func (a *app) keysNew(kind string, o keysOptions) error {
 	default:
 		return usage("keys new %q: write ssh or signing", kind)
 	}
+}
+
+// withKey does something with the key of the command line, or with the one that the configuration signs with.
+func (a *app) withKey(c *cobra.Command, o keysOptions, do func(keys.Key) (keys.Pair, error)) error {
+	configured := c.Flags().Changed("config")
+	if configured == (o.file.Path != "") || o.next && !configured {
+		return usage("keys %s needs --key FILE, or -c for the key that signing names (with --next signing.next)", c.Name())
+	}
+	if !configured {
+		key, err := o.file.Open()
+		if err != nil {
+			return a.announce(keys.Pair{}, err)
+		}
+		return a.announce(do(key))
+	}
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return err
+	}
+	h, err := plan.Config.Signing.Hold(c.Context(), o.next)
+	if err != nil {
+		return withCode(exitConfig, err)
+	}
+	defer func() { _ = h.Close() }()
+	return a.announce(do(keys.Key{Public: h.Public, Sign: h.Sign, Name: h.Name, Certificate: h.Certificate}))
 }
 
 func (a *app) announce(m keys.Pair, err error) error {

@@ -30,7 +30,7 @@ var ErrWrong = errors.New("nothing was made")
 
 // Pair is a key pair that was written.
 type Pair struct {
-	Private     string `json:"private"`     // file, mode 0600
+	Private     string `json:"private"`     // file, mode 0600, or what names the key on its token
 	Public      string `json:"public"`      // file: the OpenSSH line, or the certificate
 	Fingerprint string `json:"fingerprint"` // SHA256:… of OpenSSH, or SHA-256 of the certificate in hex
 }

@@ -36,44 +36,56 @@ func (f File) Read() (pki.PrivateKey, error) {
 	return key, nil
 }
 
-// beside is where a file that belongs to a key lies by default.
-func (f File) beside(extension string) string {
-	return strings.TrimSuffix(f.Path, filepath.Ext(f.Path)) + extension
+// Key is a private key wherever it lies: in a file or on a token.
+type Key struct {
+	Public      pki.PublicKey
+	Sign        pki.DigestSigner
+	Name        string // its file, or what names it on its token
+	Certificate string // file of its certificate, there or not; by default the request is written beside it
 }
 
-// Request writes a PKCS#10 request (RFC 2986) for a certificate of an authority: into path, by default beside the key
-// with the end .csr. An existing file is never replaced.
-func Request(f File, subject pki.Subject, path string) (Pair, error) {
+// Open reads the key; its certificate lies beside it, with the end .pem.
+func (f File) Open() (Key, error) {
 	key, err := f.Read()
 	if err != nil {
-		return Pair{}, err
+		return Key{}, err
 	}
+	return Key{
+		Public: key.Public(), Name: f.Path, Certificate: beside(f.Path, ".pem"),
+		Sign: func(h pki.Digest, digest []byte) ([]byte, error) { return key.Sign(rand.Reader, h, digest) },
+	}, nil
+}
+
+// beside is the path with another extension.
+func beside(path, extension string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + extension
+}
+
+// Request writes a PKCS#10 request (RFC 2986) for a certificate of an authority: into path, by default beside the key's
+// certificate with the end .csr. An existing file is never replaced, and nothing is signed for it.
+func Request(key Key, subject pki.Subject, path string) (Pair, error) {
 	if path == "" {
-		path = f.beside(".csr")
+		path = beside(key.Certificate, ".csr")
 	}
 	if err := subject.Check(); err != nil {
 		return Pair{}, fmt.Errorf("%w: %w", err, ErrWrong)
 	}
-	text, err := pki.NewRequest(subject, key, rand.Reader)
-	if err != nil {
-		return Pair{}, err
-	}
 	if _, err := os.Lstat(path); err == nil {
 		return Pair{}, fmt.Errorf("%s is there already: %w", path, ErrExists)
 	}
-	m := Pair{Private: f.Path, Public: path, Fingerprint: fmt.Sprintf("%x", pki.SHA256.Sum(key.Public().SPKI()))}
-	return m, durable.Create(path, text, 0o644)
-}
-
-// Import puts the certificate that an authority issued in place: in path, by default beside the key with the end .pem.
-// It refuses a certificate of another key, one that has ended, and to replace the certificate of another key. Whoever
-// reads the file meanwhile sees the old certificate or the new one.
-func Import(certificate string, f File, path string, now time.Time) (Pair, error) {
-	key, err := f.Read()
+	text, err := pki.NewRequest(subject, key.Public, key.Sign)
 	if err != nil {
 		return Pair{}, err
 	}
-	cert, err := matching(certificate, key)
+	m := Pair{Private: key.Name, Public: path, Fingerprint: fmt.Sprintf("%x", pki.SHA256.Sum(key.Public.SPKI()))}
+	return m, durable.Create(path, text, 0o644)
+}
+
+// Import puts the certificate that an authority issued in place: in path, by default where the key's certificate lies.
+// It refuses a certificate of another key, one that has ended, and to replace the certificate of another key. Whoever
+// reads the file meanwhile sees the old certificate or the new one.
+func Import(certificate string, key Key, path string, now time.Time) (Pair, error) {
+	cert, err := matching(certificate, key.Public)
 	if err == nil && now.After(cert.X509.NotAfter) {
 		err = fmt.Errorf("%s ended at %s", cert, cert.X509.NotAfter.Format(time.RFC3339))
 	}
@@ -81,20 +93,20 @@ func Import(certificate string, f File, path string, now time.Time) (Pair, error
 		return Pair{}, fmt.Errorf("import %s: %w: %w", certificate, err, fs.ErrInvalid)
 	}
 	if path == "" {
-		path = f.beside(".pem")
+		path = key.Certificate
 	}
-	if path == f.Path {
+	if path == key.Name {
 		return Pair{}, fmt.Errorf("import %s: %s is the key itself; name another file for the certificate: %w", certificate, path, fs.ErrInvalid)
 	}
-	if err := replaceable(path, key); err != nil {
+	if err := replaceable(path, key.Public); err != nil {
 		return Pair{}, err
 	}
-	m := Pair{Private: f.Path, Public: path, Fingerprint: cert.Fingerprint()}
+	m := Pair{Private: key.Name, Public: path, Fingerprint: cert.Fingerprint()}
 	return m, durable.Replace(path, pki.MarshalCertificate(cert), 0o644)
 }
 
 // matching finds the key's certificate in a file, which may hold those of the authorities as well.
-func matching(path string, key pki.PrivateKey) (*pki.Certificate, error) {
+func matching(path string, key pki.PublicKey) (*pki.Certificate, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -106,7 +118,7 @@ func matching(path string, key pki.PrivateKey) (*pki.Certificate, error) {
 	var fit *pki.Certificate
 	for _, c := range list {
 		switch {
-		case !c.Matches(key.Public()):
+		case !c.Matches(key):
 		case fit != nil && !bytes.Equal(fit.Raw, c.Raw):
 			return nil, errors.New("two certificates of this key are in the file; leave one")
 		default:
@@ -120,7 +132,7 @@ func matching(path string, key pki.PrivateKey) (*pki.Certificate, error) {
 }
 
 // replaceable refuses a file that holds anything but certificates of this key.
-func replaceable(path string, key pki.PrivateKey) error {
+func replaceable(path string, key pki.PublicKey) error {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -74,7 +74,7 @@ func IssueCertificate(t Template, public PublicKey, issuer *Certificate, key Pri
 		raw[0] = raw[0]&0x7f | 0x40 // positive and always 16 octets (RFC 5280 4.1.2.2)
 		serial = new(big.Int).SetBytes(raw)
 	}
-	raw, err := sign(key, rand, func(b *cryptobyte.Builder) {
+	raw, err := sign(key.Algorithm(), with(key, rand), func(b *cryptobyte.Builder) {
 		b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddASN1Int64(2) })
 		b.AddASN1BigInt(serial)
 		addSignatureAlgorithm(b, key.Algorithm())
@@ -95,20 +95,31 @@ func IssueCertificate(t Template, public PublicKey, issuer *Certificate, key Pri
 	return ParseCertificate(raw)
 }
 
-// NewRequest makes a PKCS#10 request (RFC 2986) in PEM, asking for a signing certificate of subject s for the key.
-func NewRequest(s Subject, key PrivateKey, rand io.Reader) ([]byte, error) {
+// DigestSigner signs a digest with a key that need not be in memory; the value is as [PublicKey.Verify] wants it.
+type DigestSigner func(h Digest, digest []byte) ([]byte, error)
+
+// NewRequest makes a PKCS#10 request (RFC 2986) in PEM, asking for a signing certificate of subject s for the key that
+// signer signs with. A signature that does not verify under the key is not handed out.
+func NewRequest(s Subject, key PublicKey, signer DigestSigner) ([]byte, error) {
 	name, err := buildName(s)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
-	raw, err := sign(key, rand, func(b *cryptobyte.Builder) {
+	proven := func(h Digest, digest []byte) ([]byte, error) {
+		sig, err := signer(h, digest)
+		if err == nil && !key.Verify(h, digest, sig) {
+			err = errors.New("the signature just made does not verify under the public key")
+		}
+		return sig, err
+	}
+	raw, err := sign(key.Algorithm(), proven, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(0)
 		b.AddBytes(name)
-		b.AddBytes(key.Public().SPKI())
+		b.AddBytes(key.SPKI())
 		b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
 			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddASN1ObjectIdentifier(oid(oidRequest))
-				b.AddASN1(der.SET, func(b *cryptobyte.Builder) { addExtensions(b, false, keyID(key.Public()), nil) })
+				b.AddASN1(der.SET, func(b *cryptobyte.Builder) { addExtensions(b, false, keyID(key), nil) })
 			})
 		})
 	})
@@ -119,25 +130,30 @@ func NewRequest(s Subject, key PrivateKey, rand io.Reader) ([]byte, error) {
 }
 
 // sign wraps a to-be-signed SEQUENCE into SEQUENCE { body, algorithm, BIT STRING }.
-func sign(key PrivateKey, rand io.Reader, body func(*cryptobyte.Builder)) ([]byte, error) {
+func sign(a Algorithm, signer DigestSigner, body func(*cryptobyte.Builder)) ([]byte, error) {
 	var b cryptobyte.Builder
 	b.AddASN1(der.SEQUENCE, body)
 	tbs, err := b.Bytes()
 	if err != nil {
 		return nil, err
 	}
-	h := key.Algorithm().Digest()
-	sig, err := key.Sign(rand, h, h.Sum(tbs))
+	h := a.Digest()
+	sig, err := signer(h, h.Sum(tbs))
 	if err != nil {
 		return nil, err
 	}
 	var out cryptobyte.Builder
 	out.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddBytes(tbs)
-		addSignatureAlgorithm(b, key.Algorithm())
+		addSignatureAlgorithm(b, a)
 		b.AddASN1BitString(sig)
 	})
 	return out.Bytes()
+}
+
+// with signs with a key in memory.
+func with(key PrivateKey, rand io.Reader) DigestSigner {
+	return func(h Digest, digest []byte) ([]byte, error) { return key.Sign(rand, h, digest) }
 }
 
 func addSignatureAlgorithm(b *cryptobyte.Builder, a Algorithm) {

@@ -96,7 +96,7 @@ func TestOpenSSLReadsOurs(t *testing.T) {
 			if want := base64.StdEncoding.EncodeToString(key.Public().SPKI()); block == nil || base64.StdEncoding.EncodeToString(block.Bytes) != want {
 				t.Fatalf("openssl sees another public key:\n%swant %s", public, want)
 			}
-			request, err := pki.NewRequest(template("ФССП").Subject, key, rand.Reader)
+			request, err := pki.NewRequest(template("ФССП").Subject, key.Public(), inMemory(key))
 			if err != nil {
 				t.Fatal(err)
 			}

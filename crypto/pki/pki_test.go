@@ -148,9 +148,29 @@ func TestIssueCertificate(t *testing.T) {
 			if _, err := pki.IssueCertificate(leaf, leafKey.Public(), cert, leafKey, rand.Reader); err == nil {
 				t.Fatal("a leaf issues certificates")
 			}
-			if _, err := pki.NewRequest(leaf.Subject, leafKey, rand.Reader); err != nil {
+			if _, err := pki.NewRequest(leaf.Subject, leafKey.Public(), inMemory(leafKey)); err != nil {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// inMemory signs with a key in memory.
+func inMemory(key pki.PrivateKey) pki.DigestSigner {
+	return func(h pki.Digest, digest []byte) ([]byte, error) { return key.Sign(rand.Reader, h, digest) }
+}
+
+// TestRequestOfAnotherKey has a token sign with another key than the one that the request names.
+func TestRequestOfAnotherKey(t *testing.T) {
+	one, err := pki.GenerateKey(pki.ECDSAP256, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := pki.GenerateKey(pki.ECDSAP256, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := pki.NewRequest(pki.Subject{CommonName: "service"}, one.Public(), inMemory(other)); err == nil || text != nil {
+		t.Errorf("a request that nobody can verify was made: %s", text)
 	}
 }

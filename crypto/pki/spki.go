@@ -80,6 +80,33 @@ func readAlgorithm(s *cryptobyte.String) (algorithm, bool) {
 	return a, true
 }
 
+// ParsePublicKey reads a SubjectPublicKeyInfo in DER. It refuses, with a *Refusal, every key that is too weak to be trusted.
+func ParsePublicKey(spki []byte) (PublicKey, error) {
+	key, refusal := parsePublicKey(spki)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return key, nil
+}
+
+// GOSTPublicKey makes a key of what a PKCS#11 token tells: the OID of its parameter set in DER, and X||Y little-endian.
+func GOSTPublicKey(set, point []byte) (PublicKey, error) {
+	s := cryptobyte.String(set)
+	var id asn1.ObjectIdentifier
+	if !s.ReadASN1ObjectIdentifier(&id) || !s.Empty() {
+		return nil, refuse(codeNotDER, "the parameter set of a GOST key is not an object identifier")
+	}
+	curve, ok := gost.CurveByOID(id)
+	if !ok {
+		return nil, refuse(codeWeakKey, "GOST parameter set %s is not allowed", id)
+	}
+	key, err := gost.NewPublicKey(curve, point)
+	if err != nil {
+		return nil, refuse(codeWeakKey, "GOST public key on %s: %v", id, err)
+	}
+	return newGOSTPublic(key, id.String()), nil
+}
+
 // parsePublicKey reads a SubjectPublicKeyInfo and refuses every key that is too weak to be trusted.
 func parsePublicKey(spki []byte) (PublicKey, *Refusal) {
 	s := cryptobyte.String(spki)

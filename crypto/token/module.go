@@ -3,6 +3,7 @@
 package token
 
 import (
+	"encoding/binary"
 	"errors"
 
 	"github.com/miekg/pkcs11"
@@ -54,8 +55,8 @@ func (l library) login(session uint, pin string) error {
 	return told(l.ctx.Login(pkcs11.SessionHandle(session), pkcs11.CKU_USER, pin))
 }
 
-func (l library) find(session uint, label string, id []byte) ([]uint, error) {
-	want := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY)}
+func (l library) find(session, class uint, label string, id []byte) ([]uint, error) {
+	want := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class)}
 	if label != "" {
 		want = append(want, pkcs11.NewAttribute(pkcs11.CKA_LABEL, label))
 	}
@@ -75,6 +76,36 @@ func (l library) find(session uint, label string, id []byte) ([]uint, error) {
 		all = append(all, uint(h))
 	}
 	return all, told(err)
+}
+
+// kind is a CK_KEY_TYPE, which a module gives as a number of the machine's own width and order.
+func (l library) kind(session, object uint) (uint, error) {
+	values, err := l.attributes(session, object, attributeKind)
+	switch {
+	case err != nil:
+		return 0, err
+	case len(values) == 1 && len(values[0]) == 8:
+		return uint(binary.NativeEndian.Uint64(values[0])), nil
+	case len(values) == 1 && len(values[0]) == 4:
+		return uint(binary.NativeEndian.Uint32(values[0])), nil
+	}
+	return 0, errors.New("the module gave no number as the kind of the key")
+}
+
+func (l library) attributes(session, object uint, types ...uint) ([][]byte, error) {
+	want := make([]*pkcs11.Attribute, len(types))
+	for i, t := range types {
+		want[i] = pkcs11.NewAttribute(t, nil)
+	}
+	got, err := l.ctx.GetAttributeValue(pkcs11.SessionHandle(session), pkcs11.ObjectHandle(object), want)
+	if err != nil {
+		return nil, told(err)
+	}
+	values := make([][]byte, len(got))
+	for i, a := range got {
+		values[i] = a.Value
+	}
+	return values, nil
 }
 
 func (l library) sign(session, key, mechanism uint, data []byte) ([]byte, error) {

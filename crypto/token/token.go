@@ -46,7 +46,9 @@ type module interface {
 	open(slot uint) (session uint, err error)
 	closeSession(session uint)
 	login(session uint, pin string) error
-	find(session uint, label string, id []byte) ([]uint, error)
+	find(session, class uint, label string, id []byte) ([]uint, error)
+	kind(session, object uint) (uint, error)
+	attributes(session, object uint, types ...uint) ([][]byte, error)
 	sign(session, key, mechanism uint, data []byte) ([]byte, error)
 }
 
@@ -84,11 +86,8 @@ const (
 )
 
 // Open loads the module, logs in and finds the key. public is the key of our certificate; the first signature shows
-// whether it belongs to the token's.
+// whether it belongs to the token's. With nil, when there is no certificate yet, the token is asked for it.
 func Open(o Options, public pki.PublicKey) (*Key, error) {
-	if _, _, err := mechanism(public.Algorithm(), public.Algorithm().Digest(), nil); err != nil {
-		return nil, err
-	}
 	m, err := load(o.Module)
 	if err != nil {
 		return nil, fmt.Errorf("load PKCS#11 module %s: %w", o.Module, err)
@@ -103,7 +102,22 @@ func openWith(m module, o Options, public pki.PublicKey) (*Key, error) {
 	if err := k.connect(); err != nil {
 		return nil, fmt.Errorf("open token %q: %w", o.Token, err)
 	}
+	if err := k.fit(); err != nil {
+		k.disconnect()
+		return nil, fmt.Errorf("open token %q: %w", o.Token, err)
+	}
 	return k, nil
+}
+
+// fit learns the public half, unless it is known, and refuses a kind of key that is not signed with here.
+func (k *Key) fit() (err error) {
+	if k.public == nil {
+		if k.public, err = k.readPublic(); err != nil {
+			return err
+		}
+	}
+	_, _, err = mechanism(k.public.Algorithm(), k.public.Algorithm().Digest(), nil)
+	return err
 }
 
 // Sign makes the signature value over a digest as it stands in a CMS; it is a cms.RawSigner. A session that was lost,
@@ -253,7 +267,7 @@ func (k *Key) find(session uint) (uint, error) {
 	if err != nil {
 		return 0, fmt.Errorf("key id %q is not hexadecimal", k.opts.ID)
 	}
-	found, err := k.module.find(session, k.opts.Label, id)
+	found, err := k.module.find(session, classPrivate, k.opts.Label, id)
 	if err != nil {
 		return 0, fmt.Errorf("find key: %w", err)
 	}

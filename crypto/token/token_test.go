@@ -47,11 +47,81 @@ func (v *vendor) login(_ uint, pin string) error {
 	return nil
 }
 
-func (v *vendor) find(_ uint, label string, id []byte) ([]uint, error) {
+func (v *vendor) find(_, _ uint, label string, id []byte) ([]uint, error) {
 	if label != "signing" && !bytes.Equal(id, []byte{1}) {
 		return nil, nil
 	}
 	return v.keys, nil
+}
+
+// kind and attributes tell the public half as the standard lays it out.
+func (v *vendor) kind(uint, uint) (uint, error) {
+	switch v.key.Algorithm() {
+	case pki.GOST256:
+		return 0x30, nil
+	case pki.GOST512:
+		return 0xD4321003, nil
+	case pki.ECDSAP256, pki.ECDSAP384:
+		return 0x03, nil
+	case pki.RSA:
+	}
+	return 0x13, nil // DES, which nobody signs with
+}
+
+func (v *vendor) attributes(_, _ uint, types ...uint) (values [][]byte, err error) {
+	var key struct {
+		Algorithm struct {
+			OID    asn1.ObjectIdentifier
+			Params asn1.RawValue
+		}
+		Bits asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(v.key.Public().SPKI(), &key); err != nil {
+		return nil, err
+	}
+	for _, t := range types {
+		switch t {
+		case 0x180: // CKA_EC_PARAMS
+			values = append(values, key.Algorithm.Params.FullBytes)
+		case 0x181: // CKA_EC_POINT, bare
+			values = append(values, key.Bits.Bytes)
+		case 0x250: // CKA_GOSTR3410_PARAMS
+			var set asn1.RawValue
+			if _, err := asn1.Unmarshal(key.Algorithm.Params.Bytes, &set); err != nil {
+				return nil, err
+			}
+			values = append(values, set.FullBytes)
+		case 0x11: // CKA_VALUE
+			var point []byte
+			if _, err := asn1.Unmarshal(key.Bits.Bytes, &point); err != nil {
+				return nil, err
+			}
+			values = append(values, point)
+		}
+	}
+	return values, nil
+}
+
+// TestPublicKeyFromTheToken makes a request with a key that has no certificate yet.
+func TestPublicKeyFromTheToken(t *testing.T) {
+	for _, a := range []pki.Algorithm{pki.GOST256, pki.GOST512, pki.ECDSAP256, pki.ECDSAP384} {
+		t.Run(string(a), func(t *testing.T) {
+			v := newVendor(t, a)
+			k, err := openWith(v, options("1234"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := k.Public().SPKI(), v.key.Public().SPKI(); !bytes.Equal(got, want) {
+				t.Errorf("got %x, want %x", got, want)
+			}
+		})
+	}
+	t.Run("KindNotSupported", func(t *testing.T) {
+		v := newVendor(t, pki.RSA)
+		if _, err := openWith(v, options("1234"), nil); err == nil || !strings.Contains(err.Error(), "0x13") || v.closed != 1 {
+			t.Errorf("%v, %d sessions closed", err, v.closed)
+		}
+	})
 }
 
 func (v *vendor) sign(session, key, mechanism uint, data []byte) ([]byte, error) {

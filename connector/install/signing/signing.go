@@ -15,7 +15,6 @@ import (
 	"bankconnector/connector/install/trust"
 	"bankconnector/crypto/cms"
 	"bankconnector/crypto/pki"
-	"bankconnector/crypto/token"
 )
 
 // Config is the block signing of config.yaml. The meaning of every key stands in config.example.yaml.
@@ -177,12 +176,7 @@ func (s *Signer) rehearse(ctx context.Context, n Next, now time.Time) error {
 }
 
 func (s *Signer) openToken(cert *pki.Certificate, t *Token) error {
-	key, err := token.Open(token.Options{
-		Module: t.Module, Token: t.Token, Label: t.Label, ID: t.ID, PIN: func() (string, error) {
-			pin, err := banks.ReadSecret(t.PINFile)
-			return pin.Reveal(), err
-		},
-	}, cert.Key)
+	key, err := t.open(cert.Key)
 	if err != nil {
 		return err
 	}
