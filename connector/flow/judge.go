@@ -93,7 +93,7 @@ func signerText(v cms.Verdict) string {
 	if v.Signer == nil {
 		return ""
 	}
-	return v.Signer.Subject().Text + " " + v.Signer.Fingerprint()
+	return v.Signer.Subject().Public + " " + v.Signer.Fingerprint()
 }
 
 // ours tells whether a BIC belongs to the bank of this connection.

@@ -137,7 +137,7 @@ func (p *Plan) Keys() ([]journal.Key, error) {
 		if err != nil {
 			return err
 		}
-		keys = append(keys, journal.Key{Bank: bank, What: what, Subject: cert.Subject().Text, NotAfter: cert.X509.NotAfter.UTC()})
+		keys = append(keys, journal.Key{Bank: bank, What: what, Subject: cert.Subject().Public, NotAfter: cert.X509.NotAfter.UTC()})
 		return nil
 	}
 	if err := add("", "signing certificate", p.Config.Signing.CertificateFile); err != nil {

@@ -39,7 +39,7 @@ func (in *Installation) Turn(ctx context.Context) {
 		}
 		return
 	}
-	next.Signer = in.signer.Certificate().Subject().Text + " " + in.signer.Certificate().Fingerprint()
+	next.Signer = in.signer.Certificate().Subject().Public + " " + in.signer.Certificate().Fingerprint()
 	in.opts.Log.WarnContext(ctx, "signing.next is in force; move its lines up into signing", slog.String("signer", next.Signer))
 	in.note(ctx, "config.signer", next)
 }

@@ -233,6 +233,7 @@ type Subject struct {
 	SNILS        string // 11 digits (OID 1.2.643.100.3)
 	Email        string
 	Text         string // the whole name as "CN=..., O=..., ИНН=..." in the order of the certificate
+	Public       string // Text without the numbers and addresses of a person: SNILS, their own INN, e-mail, street
 }
 
 // Subject reads the subject of the certificate; absent attributes are empty.
@@ -249,10 +250,10 @@ func readName(name pkix.Name) Subject {
 	}
 	labels := map[string]string{
 		oidCommonName: "CN", oidOrganization: "O", oidINN: "INN", oidINNLE: "INNLE", oidOGRN: "OGRN", oidSNILS: "SNILS",
-		oidEmail: "E", "2.5.4.4": "SN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET",
+		oidEmail: "E", "2.5.4.4": "SN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", oidStreet: "STREET",
 		"2.5.4.11": "OU", "2.5.4.12": "T", "2.5.4.42": "GN", "1.2.643.100.5": "OGRNIP",
 	}
-	var parts []string
+	var parts, public []string
 	for _, a := range name.Names {
 		id := a.Type.String()
 		value := fmt.Sprint(a.Value)
@@ -264,9 +265,24 @@ func readName(name pkix.Name) Subject {
 			label = id
 		}
 		parts = append(parts, label+"="+value)
+		if !private(id, value) {
+			public = append(public, label+"="+value)
+		}
 	}
-	s.Text = strings.Join(parts, ", ")
+	s.Text, s.Public = strings.Join(parts, ", "), strings.Join(public, ", ")
 	return s
+}
+
+// private tells whether an attribute is about a person and not about the entity they sign for, whose INN some
+// authorities wrote with leading zeros. Such data is not for records that others read (152-FZ).
+func private(id, value string) bool {
+	switch id {
+	case oidSNILS, oidEmail, oidStreet:
+		return true
+	case oidINN:
+		return !strings.HasPrefix(value, "00")
+	}
+	return false
 }
 
 // Taxpayer is the INN that identifies the subject: the entity's (10 digits) when there is one, also when it was

@@ -25,6 +25,7 @@ const (
 	oidINNLE        = "1.2.643.100.4"
 	oidOGRN         = "1.2.643.100.1"
 	oidSNILS        = "1.2.643.100.3"
+	oidStreet       = "2.5.4.9"
 	oidEmail        = "1.2.840.113549.1.9.1"
 
 	oidSubjectKeyID   = "2.5.29.14"
