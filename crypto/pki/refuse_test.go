@@ -375,3 +375,31 @@ func FuzzPrivateKey(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatTheStandardLibraryRefuses: certificates that some authorities did issue, and that have no second, kinder reader
+// here; the page docs/ops/certificates.md quotes these words.
+func TestWhatTheStandardLibraryRefuses(t *testing.T) {
+	cert, _ := issued(t, pki.GOST256)
+	serial := append([]byte{2, 16}, cert.X509.SerialNumber.Bytes()...)
+	negative := bytes.Clone(serial)
+	negative[2] |= 0x80
+	commonName := []byte{6, 3, 0x55, 4, 3, 0x0c}
+	for name, tt := range map[string]struct {
+		old, to []byte
+		want    string
+	}{
+		"NegativeSerial":          {serial, negative, "negative serial number"},
+		"CyrillicPrintableString": {commonName, []byte{6, 3, 0x55, 4, 3, 0x13}, "invalid PrintableString"},
+		"CyrillicIA5String":       {commonName, []byte{6, 3, 0x55, 4, 3, 0x16}, "invalid IA5String"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw := bytes.ReplaceAll(cert.Raw, tt.old, tt.to)
+			if bytes.Equal(raw, cert.Raw) {
+				t.Fatal("nothing was changed")
+			}
+			if _, err := pki.ParseCertificate(raw); code(err) != "certificate" || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}

@@ -8,7 +8,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -269,6 +271,12 @@ func TestProfileSwitches(t *testing.T) {
 	// ContentInfo alone with an indefinite length: 30 80 … 00 00.
 	head := 2 + int(der[1]&0x7f)
 	ber := append(append([]byte{0x30, 0x80}, der[head:]...), 0, 0)
+	wrapped := pem.EncodeToMemory(&pem.Block{Type: "CMS", Bytes: der})
+	bare := []byte(base64.StdEncoding.EncodeToString(der))
+	ahead, err := s.Sign(t.Context(), []byte("x"), now().Add(10*time.Minute)) // by a clock that is fast
+	must(t, err)
+	// The certificate in the message says that it is of version 10; there is none.
+	damaged := bytes.Replace(der, []byte{0xa0, 3, 2, 1, 2}, []byte{0xa0, 3, 2, 1, 9}, 1)
 	for _, tt := range []struct {
 		name   string
 		change func(*banks.Bank)
@@ -285,6 +293,16 @@ func TestProfileSwitches(t *testing.T) {
 		{"NoListAndRequired", func(b *banks.Bank) { b.Trust.CRLs = nil }, der, cms.Unchecked},
 		{"NoListAndOptional", func(b *banks.Bank) { b.Trust.CRLs, b.Trust.Revocation = nil, "optional" }, der, cms.Valid},
 		{"PinAlone", func(b *banks.Bank) { b.Trust.Roots, b.Trust.CRLs = nil, nil }, der, cms.Valid},
+		{"PEMWithoutSwitch", func(*banks.Bank) {}, wrapped, cms.Valid},
+		{"PEMWithSwitch", func(b *banks.Bank) { b.Signature.DEROnly = true }, wrapped, cms.Invalid},
+		{"Base64WithoutSwitch", func(*banks.Bank) {}, bare, cms.Valid},
+		{"Base64WithSwitch", func(b *banks.Bank) { b.Signature.DEROnly = true }, bare, cms.Invalid},
+		{"DERWithSwitch", func(b *banks.Bank) { b.Signature.DEROnly = true }, der, cms.Valid},
+		{"DamagedBagWithoutSwitch", func(*banks.Bank) {}, damaged, cms.Invalid},
+		{"DamagedBagWithSwitch", func(b *banks.Bank) { b.Signature.LooseBag = true }, damaged, cms.Valid},
+		{"ClockAheadOfTheDefault", func(*banks.Bank) {}, ahead, cms.Invalid},
+		{"ClockAheadOfTheSkew", func(b *banks.Bank) { b.Signature.Skew = 10*time.Minute - time.Second }, ahead, cms.Invalid},
+		{"ClockWithinTheSkew", func(b *banks.Bank) { b.Signature.Skew = 10 * time.Minute }, ahead, cms.Valid},
 		{"NotYet", func(b *banks.Bank) { b.Signers[0].From = now().Add(time.Hour) }, der, cms.UnknownSigner},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
