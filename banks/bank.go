@@ -132,6 +132,7 @@ type Signature struct {
 	SigningCertificate string `yaml:"signing_certificate,omitempty" jsonschema:"default=required,enum=required,enum=optional"`
 	KeyPeriod          string `yaml:"key_period,omitempty" jsonschema:"default=required,enum=required,enum=optional"`
 
+	Purposes []string      `yaml:"purposes,omitempty" jsonschema:"maxItems=32"`
 	DEROnly  bool          `yaml:"der_only,omitempty" jsonschema:"default=false"`
 	LooseBag bool          `yaml:"loose_bag,omitempty" jsonschema:"default=false"`
 	Skew     time.Duration `yaml:"skew,omitempty" jsonschema:"default=5m,minimum=1s,maximum=1h"`

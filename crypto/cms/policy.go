@@ -47,6 +47,8 @@ type Policy struct {
 	CRLs                 *Revocations
 	RevocationOptional   bool // accept a signer whose revocation status cannot be told; the default is "unchecked"
 	KeyPeriodOptional    bool // ignore privateKeyUsagePeriod
+	// Purposes are identifiers (OIDs), one of which the signer's extendedKeyUsage must have; nil: it is not looked at.
+	Purposes []string
 
 	// Skew is how far signingTime may lie after the time of receipt; 0 means 5 minutes.
 	Skew time.Duration
@@ -58,7 +60,7 @@ func (p *Policy) Check(c *pki.Certificate, at time.Time) Verdict {
 	v := Verdict{Signer: c}
 	refusal := p.admit(c, at)
 	if refusal == nil {
-		refusal = trust.CheckSigner(c, at, p.KeyPeriodOptional)
+		refusal = trust.CheckSigner(c, at, p.KeyPeriodOptional, p.Purposes...)
 	}
 	if refusal == nil {
 		v.Chain, refusal = p.chain(c, nil, at)

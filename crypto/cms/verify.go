@@ -300,7 +300,7 @@ func (c *check) signature() *pki.Refusal {
 
 // standing judges the signer's certificate at the time of receipt: what the message claims about time has no say here.
 func (c *check) standing() *pki.Refusal {
-	if refusal := trust.CheckSigner(c.cert, c.at, c.policy.KeyPeriodOptional); refusal != nil {
+	if refusal := trust.CheckSigner(c.cert, c.at, c.policy.KeyPeriodOptional, c.policy.Purposes...); refusal != nil {
 		return refusal
 	}
 	var refusal *pki.Refusal

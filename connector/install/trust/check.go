@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,6 +32,11 @@ func Check(b *banks.Bank) banks.Problems {
 			err = matchCard(b, cert)
 		}
 		add(fmt.Sprintf("signers[%d].certificate_file", i), err)
+	}
+	for i, id := range b.Signature.Purposes {
+		if _, err := x509.ParseOID(id); err != nil {
+			add(fmt.Sprintf("signature.purposes[%d]", i), fmt.Errorf("%q is no object identifier; write it as 1.3.6.1.5.5.7.3.4", id))
+		}
 	}
 	for i, path := range b.Trust.Roots {
 		list, err := readCertificates(path)

@@ -125,6 +125,7 @@ func (t *Trust) policy(b *banks.Bank) (*cms.Policy, error) {
 	p := &cms.Policy{
 		Signatures: b.Signature.Count, BER: b.Signature.BER, PSS: b.Signature.PSS, Attached: b.Signature.Attached,
 		DEROnly: b.Signature.DEROnly, LooseBag: b.Signature.LooseBag, Skew: b.Signature.Skew,
+		Purposes:                   b.Signature.Purposes,
 		SigningCertificateOptional: b.Signature.SigningCertificate == "optional",
 		KeyPeriodOptional:          b.Signature.KeyPeriod == "optional",
 		RevocationOptional:         b.Trust.Revocation == "optional",

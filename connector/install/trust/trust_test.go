@@ -95,7 +95,7 @@ func (a *authority) issue(t *testing.T, name string, serial int64, x term) *cms.
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: subject, NotBefore: now().AddDate(0, 0, x.from), NotAfter: now().AddDate(0, 0, x.until),
-		KeyUsage: x509.KeyUsageDigitalSignature,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, a.cert, public, a.key)
 	must(t, err)
@@ -293,6 +293,9 @@ func TestProfileSwitches(t *testing.T) {
 		{"NoListAndRequired", func(b *banks.Bank) { b.Trust.CRLs = nil }, der, cms.Unchecked},
 		{"NoListAndOptional", func(b *banks.Bank) { b.Trust.CRLs, b.Trust.Revocation = nil, "optional" }, der, cms.Valid},
 		{"PinAlone", func(b *banks.Bank) { b.Trust.Roots, b.Trust.CRLs = nil, nil }, der, cms.Valid},
+		{"PurposeListed", func(b *banks.Bank) { b.Signature.Purposes = []string{"1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.1"} }, der, cms.Valid},
+		{"PurposeNotListed", func(b *banks.Bank) { b.Signature.Purposes = []string{"1.3.6.1.5.5.7.3.4"} }, der, cms.Invalid},
+		{"AnyPurposeIsNotListed", func(b *banks.Bank) { b.Signature.Purposes = []string{"2.5.29.37.0"} }, der, cms.Invalid},
 		{"PEMWithoutSwitch", func(*banks.Bank) {}, wrapped, cms.Valid},
 		{"PEMWithSwitch", func(b *banks.Bank) { b.Signature.DEROnly = true }, wrapped, cms.Invalid},
 		{"Base64WithoutSwitch", func(*banks.Bank) {}, bare, cms.Valid},
@@ -331,6 +334,7 @@ func TestCheck(t *testing.T) {
 		want   string // path and part of the text; "" for no problem
 	}{
 		{"Sound", func(*banks.Bank) {}, ""},
+		{"PurposeIsNoIdentifier", func(b *banks.Bank) { b.Signature.Purposes = []string{"emailProtection"} }, "signature.purposes[0]: \"emailProtection\" is no"},
 		{"NamesNobody", func(b *banks.Bank) { *b = *a.bank("nameless") }, "signers[0].certificate_file: names no INN"},
 		{"NamesNobodyAndMayDoSo", func(b *banks.Bank) { *b = *a.bank("nameless"); b.Trust.Card = "named" }, ""},
 		{"NamesAPersonAndMayDoSo", func(b *banks.Bank) { *b = *a.bank("person"); b.Trust.Card = "named" }, ""},

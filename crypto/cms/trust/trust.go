@@ -10,8 +10,11 @@ package trust
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/asn1"
 	"fmt"
 	"math/big"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -42,13 +45,17 @@ type Store struct {
 }
 
 // CheckSigner judges the certificate of a signer by itself at a moment: extensions, key usage, validity, and the usage
-// period of the private key. It gives nil or one of critical-extension, key-usage, validity, key-period.
-func CheckSigner(c *pki.Certificate, at time.Time, keyPeriodOptional bool) *pki.Refusal {
+// period of the private key. With purposes, extendedKeyUsage must be there and name one of them; "any" counts only when it
+// is listed. It gives nil or one of critical-extension, key-usage, validity, key-period.
+func CheckSigner(c *pki.Certificate, at time.Time, keyPeriodOptional bool, purposes ...string) *pki.Refusal {
 	if refusal := checkCritical(c); refusal != nil {
 		return refusal
 	}
 	if !allows(c, x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) {
 		return refuse("key-usage", "%s allows neither digitalSignature nor nonRepudiation", c)
+	}
+	if len(purposes) > 0 && !serves(c, purposes) {
+		return refuse("key-usage", "%s has none of the purposes %s in extendedKeyUsage", c, strings.Join(purposes, ", "))
 	}
 	if refusal := checkValidity(c, at); refusal != nil {
 		return refusal
@@ -57,6 +64,15 @@ func CheckSigner(c *pki.Certificate, at time.Time, keyPeriodOptional bool) *pki.
 		return nil
 	}
 	return checkPeriod(c, at)
+}
+
+// serves tells whether extendedKeyUsage (RFC 5280 section 4.2.1.12) names one of the purposes.
+func serves(c *pki.Certificate, purposes []string) bool {
+	var named []asn1.ObjectIdentifier
+	rest, err := asn1.Unmarshal(extension(c, "2.5.29.37"), &named)
+	return err == nil && len(rest) == 0 && slices.ContainsFunc(named, func(id asn1.ObjectIdentifier) bool {
+		return slices.Contains(purposes, id.String())
+	})
 }
 
 // allows tells whether keyUsage has one of the bits, or is not there at all: then nothing is forbidden.
