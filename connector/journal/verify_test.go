@@ -278,7 +278,10 @@ func TestVerifyStore(t *testing.T) {
 	d := history(t)
 	missing := sum("piev_k1.zip")
 	asked := map[string]int{}
+	var mu sync.Mutex // digests are looked up side by side
 	r, err := Verify(t.Context(), d.path, VerifyOptions{ChainOnly: true, Store: func(digest string) error {
+		mu.Lock()
+		defer mu.Unlock()
 		asked[digest]++
 		if digest == missing {
 			return os.ErrNotExist

@@ -102,27 +102,32 @@ func Write(ctx context.Context, book *journal.Book, bank banks.ID, op string, fn
 
 // Each does the work for every item as the sequence gives it, at most limit at a time,
 // and begins no further one once halt is closed or a failure ended the whole. The next
-// item is asked for while others are at work. Failures of single documents are returned
+// item is asked for while others are at work, unless the limit is one. Failures of single documents are returned
 // apart: the others went on. An error of the sequence ends the whole.
 func Each[T any](ctx context.Context, limit int, halt <-chan struct{}, items iter.Seq2[T, error], work func(context.Context, T) error) (faults []error, err error) {
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, limit))
 	var mu sync.Mutex
+	one := func(item T) error {
+		err := work(within, item)
+		if err == nil || !single(err) {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		faults = append(faults, err)
+		return nil
+	}
 	var broken error
 	for item, err := range items {
 		if broken = err; err != nil || within.Err() != nil || halted(halt) {
 			break
 		}
-		group.Go(func() error {
-			err := work(within, item)
-			if err == nil || !single(err) {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			faults = append(faults, err)
-			return nil
-		})
+		if limit > 1 {
+			group.Go(func() error { return one(item) })
+		} else if broken = one(item); broken != nil { // nothing goes side by side, nor is the next one made meanwhile
+			break
+		}
 	}
 	err = group.Wait()
 	return faults, Gravest(err, broken)

@@ -60,7 +60,7 @@ func (s *Sealer) Seal(ctx context.Context, b *banks.Bank, batch []journal.Exchan
 	c := chain{head: head, last: make(map[string]link)}
 	changes := make([]journal.Change, 0, len(batch))
 	for part := range slices.Chunk(batch, sideBySide) {
-		more, err := s.sealPart(ctx, b.BIC, part, &c)
+		more, err := s.sealPart(ctx, b, part, &c)
 		if err != nil {
 			return nil, err
 		}
@@ -103,18 +103,18 @@ type link struct {
 }
 
 // sealPart makes and stores the next envelopes.
-func (s *Sealer) sealPart(ctx context.Context, b banks.ID, part []journal.Exchange, c *chain) ([]journal.Change, error) {
+func (s *Sealer) sealPart(ctx context.Context, b *banks.Bank, part []journal.Exchange, c *chain) ([]journal.Change, error) {
 	ids := make([]int64, len(part))
 	for i, x := range part {
 		ids[i] = x.ID
 	}
 	sources, err := s.Book.SourcesOf(ctx, ids)
 	if err != nil {
-		return nil, fate.Disk(b, "find sources", err)
+		return nil, fate.Disk(b.BIC, "find sources", err)
 	}
 	contents := make([][]envelope.Entry, len(part))
 	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(2 * runtime.GOMAXPROCS(0))
+	group.SetLimit(max(1, min(b.Limits.Parallel, 2*runtime.GOMAXPROCS(0))))
 	for i, x := range part {
 		group.Go(func() (err error) {
 			contents[i], err = s.contents(within, x, sources[x.ID])
@@ -131,7 +131,7 @@ func (s *Sealer) sealPart(ctx context.Context, b banks.ID, part []journal.Exchan
 		}
 	}
 	_, err = s.Store.PutAll(ctx, made)
-	return changes, fate.Disk(b, "store envelopes", err)
+	return changes, fate.Disk(b.BIC, "store envelopes", err)
 }
 
 // sealOne makes the bytes of the next envelope of its stream.
