@@ -173,6 +173,10 @@ func (f *File) list(n *yaml.Node, v reflect.Value, path string, rule rules) {
 	if len(n.Content) < rule.minItems || rule.maxItems > 0 && len(n.Content) > rule.maxItems {
 		f.Tell(path, "has %d items; %s", len(n.Content), rule.items())
 	}
+	if len(n.Content) == 0 {
+		v.SetZero() // an empty list says what a missing one says
+		return
+	}
 	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
 		f.value(item, list.Index(i), fmt.Sprintf("%s[%d]", path, i), rule.ofItem())
