@@ -30,10 +30,14 @@ echo "events: $(ask 'SELECT count(*) FROM event'), each has its hash"
 bad=$(ask "SELECT count(*) FROM event a JOIN event b ON b.seq = a.seq + 1 WHERE b.prev <> a.hash")
 [ "$bad" = 0 ] || wrong "$bad events are not bound to the one before"
 for seq in $(ask "SELECT seq FROM event a WHERE NOT EXISTS (SELECT 1 FROM event b WHERE b.seq = a.seq + 1)"); do
-  note=checkpoints/$seq
-  openssl pkeyutl -verify -pubin -inkey checkpoint.pub -rawin -in "$note.text" -sigfile "$note.sig" >/dev/null || wrong "$note is not signed"
-  [ "$(sed -n 2p "$note.text")" = "$seq" ] || wrong "$note is of another event"
-  head=$(sed -n 3p "$note.text" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
+  [ -e "checkpoints/$seq.text" ] || wrong "event $seq, the end of a stretch, is not signed"
+done
+for text in checkpoints/*.text; do
+  note=${text%.text}
+  seq=${note#checkpoints/}
+  openssl pkeyutl -verify -pubin -inkey checkpoint.pub -rawin -in "$text" -sigfile "$note.sig" >/dev/null || wrong "$note is not signed"
+  [ "$(sed -n 2p "$text")" = "$seq" ] || wrong "$note is of another event"
+  head=$(sed -n 3p "$text" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
   [ "$head" = "$(ask "SELECT hash FROM event WHERE seq = $seq")" ] || wrong "the chain does not lead to $note"
   echo "checkpoint at event $seq: signed, the chain leads to it"
 done
