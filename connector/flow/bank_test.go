@@ -39,7 +39,10 @@ type arrival struct {
 	data []byte
 }
 
-var errCut = errors.New("connection cut")
+var (
+	errCut     = errors.New("connection cut")
+	errChanged = errors.New("the file has another size")
+)
 
 func (f *fakeBank) act(op string, do func() error) error {
 	f.mu.Lock()
@@ -58,6 +61,8 @@ func (f *fakeBank) act(op string, do func() error) error {
 	}
 	kind := fate.Ambiguous
 	switch {
+	case errors.Is(err, errChanged):
+		kind = fate.Changed
 	case errors.Is(err, fs.ErrNotExist):
 		kind = fate.Gone
 	case errors.Is(err, fs.ErrExist):
@@ -152,11 +157,14 @@ func (f *fakeBank) Claim(_ context.Context, name, claimed string) error {
 	return f.act("claim", func() error { return rename(f.from, f.claimed, name, claimed) })
 }
 
-func (f *fakeBank) Fetch(_ context.Context, claimed string, _ int64) (data []byte, err error) {
+func (f *fakeBank) Fetch(_ context.Context, claimed string, size int64) (data []byte, err error) {
 	err = f.act("fetch", func() error {
 		var ok bool
 		if data, ok = f.claimed[claimed]; !ok {
 			return fs.ErrNotExist
+		}
+		if int64(len(data)) != size {
+			return errChanged
 		}
 		return nil
 	})

@@ -49,7 +49,7 @@ type Mailbox interface {
 	List(ctx context.Context) (Listing, error)
 	// Claim renames a bank's file to a name of ours; the failure is Gone when it vanished.
 	Claim(ctx context.Context, name, claimed string) error
-	// Fetch reads a claimed file whose size the listing told.
+	// Fetch reads a claimed file whose size the listing told; the failure is Changed when it has another one.
 	Fetch(ctx context.Context, claimed string, size int64) ([]byte, error)
 	// Discard removes a claimed file.
 	Discard(ctx context.Context, claimed string) error

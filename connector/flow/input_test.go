@@ -366,6 +366,40 @@ func TestReplyThatStaysHalfWrittenIsSetAside(t *testing.T) {
 	o.checkBooks(t)
 }
 
+// TestReplyFinishedAfterItsTime: the bank ends its file between the last look and the removal, and we
+// died in between. What was not read is not removed.
+func TestReplyFinishedAfterItsTime(t *testing.T) {
+	o := newOffice(t)
+	f := o.banks[0]
+	doc, sent := exchangeOne(t, o, f)
+	f.leave(t, f.receipt(doc.Key(), sent, formats.StateAccepted))
+	name, whole := f.sealed(t, f.reply(doc), f.sign)
+	f.put(name, whole[:len(whole)/2])
+	o.visit(t, f)
+	o.pass(incompleteTime + time.Minute)
+	f.fault = func(op string) (bool, error) { // the visit ends when the file is in quarantine and not removed yet
+		if op == "discard" {
+			return false, errCut
+		}
+		return true, nil
+	}
+	if out := o.Visit(t.Context(), f.bank, Slot{Name: "test"}); out.Err == nil {
+		t.Fatal("the visit was cut off and ended well")
+	}
+	f.fault = nil
+	for claimed := range f.claimed {
+		f.claimed[claimed] = whole
+	}
+	o.visit(t, f)
+	if x := o.find(t, doc.Key()); x.AnsweredAt == nil {
+		t.Errorf("the reply was finished and the order is %s", x.State)
+	}
+	if len(f.claimed) != 0 {
+		t.Errorf("%d files still lie at the bank", len(f.claimed))
+	}
+	o.checkBooks(t)
+}
+
 // TestReplyAboveTheLimit: a file too large is told once and left alone, and keeps nothing else from us.
 func TestReplyAboveTheLimit(t *testing.T) {
 	o := newOffice(t)

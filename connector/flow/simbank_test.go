@@ -271,6 +271,9 @@ func (s *simBank) Fetch(ctx context.Context, claimed string, size int64) ([]byte
 	if !ok {
 		return nil, &fate.Failure{Op: "fetch", Bank: s.bank.BIC, Kind: fate.Gone, Err: os.ErrNotExist}
 	}
+	if int64(len(data)) != size {
+		return nil, &fate.Failure{Op: "fetch", Bank: s.bank.BIC, Kind: fate.Changed, Err: errChanged}
+	}
 	if s.w.fires(claimed, "fetch: "+fetchShort) {
 		return data[:len(data)/2], nil
 	}

@@ -287,12 +287,38 @@ func (v *visit) finish(ctx context.Context, in journal.Incoming, data []byte) er
 }
 
 // clean removes the claimed file: only a name of ours, only after its bytes are in the
-// store and its settlement in the journal.
+// store and its settlement in the journal. One that is no longer what was judged stays, and
+// the next listing finds it as a file that nobody has read.
 func (v *visit) clean(ctx context.Context, in journal.Incoming) error {
-	if err := v.discard(ctx, in, in.Claimed); err != nil {
+	grown, err := v.grown(ctx, in)
+	if err != nil {
 		return err
 	}
+	if !grown {
+		if err := v.discard(ctx, in, in.Claimed); err != nil {
+			return err
+		}
+	}
 	return v.write(ctx, "clean", func(tx *journal.Tx) error { return tx.Clean(in.ID) })
+}
+
+// grown reads a file that is in quarantine once more before it is removed: the bank may have
+// had it open all the time, and have finished it since it was recorded. What was understood
+// was whole.
+func (v *visit) grown(ctx context.Context, in journal.Incoming) (bool, error) {
+	if in.Outcome != outcomeQuarantined || !rule.Discards(v.bank.Pickup.Mode, in.Claimed != "", true) {
+		return false, nil
+	}
+	data, err := v.box.Fetch(ctx, in.Claimed, in.Size)
+	switch {
+	case fate.IsGone(err):
+		return false, nil
+	case fate.IsChanged(err):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("read %s again: %w", in.Claimed, err)
+	}
+	return spool.Digest(data) != in.SHA256, nil
 }
 
 // handOver gives the office what the bank sent, with the verdict, or puts it into

@@ -121,8 +121,10 @@ func failure(bank banks.ID, op, document string, err error) error {
 			kind = fate.Transient
 		case mailbox.Operator:
 			kind = fate.Operator
-		case mailbox.Refused, mailbox.Changed:
+		case mailbox.Refused:
 			kind = fate.Refused
+		case mailbox.Changed:
+			kind = fate.Changed
 		case mailbox.Gone:
 			kind = fate.Gone
 		case mailbox.Exists:

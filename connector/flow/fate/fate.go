@@ -30,6 +30,7 @@ const (
 	Broken    Kind = "broken"    // journal or disk: the process must end
 	Gone      Kind = "gone"      // the file is not there any more
 	Exists    Kind = "exists"    // the name is taken
+	Changed   Kind = "changed"   // the file is not of the size that was told
 )
 
 // Failure is an error with a fate.
@@ -63,6 +64,9 @@ func Of(err error) Kind {
 
 // IsGone tells whether a file was not there.
 func IsGone(err error) bool { return err != nil && Of(err) == Gone }
+
+// IsChanged tells whether a file was of another size than was told.
+func IsChanged(err error) bool { return err != nil && Of(err) == Changed }
 
 // Disk gives a failure of our own disk or journal its fate: the process must end, unless
 // it was only told to stop. No error stays none.
@@ -156,7 +160,7 @@ func halted(halt <-chan struct{}) bool {
 // single tells whether a failure concerns one document only.
 func single(err error) bool {
 	kind := Of(err)
-	return kind == Refused || kind == Gone || kind == Exists
+	return kind == Refused || kind == Gone || kind == Exists || kind == Changed
 }
 
 // Gravest picks the error that stands for many: broken before operator before the rest.
