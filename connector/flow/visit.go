@@ -143,29 +143,51 @@ func (o Outcome) record() journal.VisitOutcome {
 
 // run is the order of a visit. Local work comes first, so that the office hears of a bad
 // document even when the bank is down; inbound comes before outbound, so that a receipt
-// which lies there releases what waits for it.
+// which lies there releases what waits for it. The bank is called while the local work goes
+// on: opening a connection is waiting, seventeen round trips of it.
 func (v *visit) run(ctx context.Context) error {
-	if err := v.accept(ctx); err != nil {
-		return err
-	}
-	for v.more && v.bank.State != banks.StateActive { // else the rest comes beside the delivery
-		if err := v.accept(ctx); err != nil {
-			return err
-		}
-	}
 	if v.bank.State == banks.StateSuspended {
-		return nil
+		return v.local(ctx)
+	}
+	calling, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	answer := v.call(calling)
+	local := v.local(ctx)
+	if local != nil {
+		hangUp() // what comes of it is closed below
 	}
 	v.Hall.Waits(string(v.bank.BIC))
-	box, err := v.Dial(ctx, v.bank)
+	box, err := answer()
 	if err != nil {
-		return err
+		return fate.Gravest(err, local)
 	}
 	v.Hall.Moves(string(v.bank.BIC))
 	v.box = box
-	err = v.exchange(ctx)
+	if err = local; err == nil {
+		err = v.exchange(ctx)
+	}
 	if shut := box.Close(); err == nil && shut != nil {
 		v.Log.InfoContext(ctx, "close connection", slog.Any("bank", v.bank.BIC), slog.Any("err", shut))
+	}
+	return err
+}
+
+// call begins to open the connection and returns where to wait for it. A bank with a limit
+// of one is called when it is asked for: nothing goes side by side there.
+func (v *visit) call(ctx context.Context) (answer func() (Mailbox, error)) {
+	dial := sync.OnceValues(func() (Mailbox, error) { return v.Dial(ctx, v.bank) })
+	if v.bank.Limits.Parallel > 1 {
+		go func() { _, _ = dial() }() // the answer waits for it, and has what it brings
+	}
+	return dial
+}
+
+// local takes in what the office left. What is more than a portion comes beside the
+// delivery, where there is one.
+func (v *visit) local(ctx context.Context) error {
+	err := v.accept(ctx)
+	for err == nil && v.more && v.bank.State != banks.StateActive {
+		err = v.accept(ctx)
 	}
 	return err
 }
