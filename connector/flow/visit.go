@@ -21,9 +21,27 @@ import (
 // visits holds which banks are being visited: one visit a bank at a time, for the order
 // of effects within a bank is what the state table is about.
 type visits struct {
-	mu     sync.Mutex
-	busy   map[banks.ID]bool
-	memory waiting.Memory
+	mu      sync.Mutex
+	busy    map[banks.ID]bool
+	resting map[banks.ID]int64 // what journal.Book.Touched said when nothing was left to do for a bank
+	memory  waiting.Memory
+}
+
+// rests tells whether nothing was left to do for a bank and nothing has come since.
+func (v *visits) rests(id banks.ID, touched int64) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	last, ok := v.resting[id]
+	return ok && last == touched
+}
+
+func (v *visits) rest(id banks.ID, touched int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.resting == nil {
+		v.resting = make(map[banks.ID]int64)
+	}
+	v.resting[id] = touched
 }
 
 func (v *visits) enter(id banks.ID) bool {
@@ -208,12 +226,12 @@ func (v *visit) accept(ctx context.Context) (err error) {
 }
 
 func (v *visit) exchange(ctx context.Context) error {
-	if v.Receive != nil { // not even the same rename again
-		return v.inbound(ctx)
-	}
-	steps := []func(context.Context) error{v.resolve, v.inbound}
-	if v.bank.State == banks.StateActive {
-		steps = append(steps, v.gate, v.outbound)
+	steps := []func(context.Context) error{v.resume, v.inbound} // not even the same rename again
+	if v.Receive == nil {
+		steps = []func(context.Context) error{v.unlessAtRest(v.resolve), v.unlessAtRest(v.resume), v.inbound}
+		if v.bank.State == banks.StateActive {
+			steps = append(steps, v.gate, v.unlessAtRest(v.outbound))
+		}
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -221,6 +239,26 @@ func (v *visit) exchange(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// unlessAtRest leaves a step out when the journal has nothing of this bank that it could be
+// about. A thousand banks are asked every minute whether they have something for us, and
+// the journal need not be asked each time whether we have something for them.
+func (v *visit) unlessAtRest(step func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		touched := v.Book.Touched(string(v.bank.BIC)) // before the look: what comes after it is looked at again
+		if v.more || !v.visits.rests(v.bank.BIC, touched) {
+			unfinished, err := v.Book.Unfinished(ctx, string(v.bank.BIC))
+			switch {
+			case err != nil:
+				return v.disk("find unfinished work", err)
+			case v.more || unfinished:
+				return step(ctx)
+			}
+			v.visits.rest(v.bank.BIC, touched)
+		}
+		return nil
+	}
 }
 
 // gate ends a visit before anything more leaves, when nothing may. What came is taken by
