@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
+	"bankconnector/connector/flow/claim"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/flow/rule"
@@ -34,7 +34,7 @@ func (v *visit) inbound(ctx context.Context) error {
 		}
 		var todo []found
 		for _, f := range list.Claimed {
-			todo = append(todo, found{name: bankName(f.Name), claimed: f.Name, size: f.Size})
+			todo = append(todo, found{name: claim.Given(f.Name), claimed: f.Name, size: f.Size})
 		}
 		for _, f := range list.Files {
 			todo = append(todo, v.observe(f))
@@ -50,21 +50,13 @@ func (v *visit) inbound(ctx context.Context) error {
 	}
 }
 
-// claimMark parts our unique part from the bank's name in a claimed name.
-const claimMark = "_"
-
-// observe names a new file. A bank that lets us claim gets a unique name of ours; where
-// files must stay in place, the observation itself (name, size, time) is the name, so
-// that the same file is not taken twice and a new one under an old name is.
+// observe names a new file. A bank that lets us claim gets a name of ours for it later.
 func (v *visit) observe(f File) found {
 	if v.bank.Pickup.Mode == rule.Leave {
-		return found{name: f.Name, size: f.Size, claimed: fmt.Sprintf("%d.%d%s%s", f.Size, f.ModTime.Unix(), claimMark, f.Name)}
+		return found{name: f.Name, size: f.Size, claimed: claim.Observed(f.Name, f.Size, f.ModTime)}
 	}
 	return found{name: f.Name, size: f.Size}
 }
-
-// bankName is the bank's own name within a claimed one: the unique part has no mark.
-func bankName(claimed string) string { return claimed[strings.Index(claimed, claimMark)+1:] }
 
 // take claims one file, keeps its bytes durably, judges them, hands the result to the
 // office and removes the claimed file last. A crash after the claim leaves a name of ours
@@ -78,7 +70,7 @@ func (v *visit) take(ctx context.Context, f found) error {
 		return err
 	}
 	if known.Claims(v.bank.Pickup.Mode) {
-		f.claimed = v.Unique() + claimMark + f.name
+		f.claimed = claim.Name(v.Unique(), f.name)
 		if err := v.box.Claim(ctx, f.name, f.claimed); err != nil {
 			if fate.IsGone(err) {
 				return nil // the bank withdrew it between the listing and the claim

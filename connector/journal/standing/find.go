@@ -68,3 +68,12 @@ func Texts[T ~string](list []T) []any {
 	}
 	return out
 }
+
+// Unfinished tells whether a bank has documents that a visit would bring on, or incoming
+// files with something left to do.
+func Unfinished(ctx context.Context, r *sqlite.Readers, bank string) (bool, error) {
+	is, err := Rows(ctx, r, func(f sqlite.Fields) (bool, error) { return f.Num(0) != 0, nil },
+		`SELECT EXISTS (SELECT 1 FROM exchange WHERE state IN ('Accepted', 'Held', 'Sealed', 'Sending', 'Ambiguous') AND bank = ?)
+			OR EXISTS (SELECT 1 FROM arrival WHERE bank = ? AND `+IncomingLeft+`)`, bank, bank)
+	return len(is) > 0 && is[0], err
+}
