@@ -16,14 +16,10 @@ import (
 // first reads one row; none gives ErrNotFound.
 func first[T any](ctx context.Context, b *Book, from func(sqlite.Fields) (T, error), query string, args ...any) (T, error) {
 	all, err := standing.Rows(ctx, b.readers, from, query, args...)
-	if err != nil || len(all) == 0 {
-		var none T
-		if err == nil {
-			err = fmt.Errorf("read journal: %w", ErrNotFound)
-		}
-		return none, err
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("read journal: %w", ErrNotFound)
 	}
-	return all[0], nil
+	return append(all, *new(T))[0], err
 }
 
 // Exchange reads one exchange, or [ErrNotFound].
@@ -79,7 +75,9 @@ func (b *Book) SourcesOf(ctx context.Context, ids []int64) (map[int64][]Source, 
 		exchange, place int64
 		source          Source
 	}
-	read := func(f sqlite.Fields) (row, error) { return row{f.Num(0), f.Num(1), Source{Name: f.Str(2), SHA256: f.Str(3)}}, nil }
+	read := func(f sqlite.Fields) (row, error) {
+		return row{f.Num(0), f.Num(1), Source{Name: f.Str(2), SHA256: f.Str(3)}}, nil
+	}
 	all, err := standing.Rows(ctx, b.readers, read, `SELECT exchange, place, name, sha256 FROM source WHERE exchange IN (SELECT value FROM json_each(?))`, string(list))
 	slices.SortFunc(all, func(x, y row) int { return cmp.Compare(x.place, y.place) })
 	out := make(map[int64][]Source, len(ids))
