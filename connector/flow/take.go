@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"bankconnector/connector/flow/claim"
 	"bankconnector/connector/flow/fate"
@@ -120,7 +119,7 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 	}
 	last := earlier[len(earlier)-1]
 	g.Taken, g.Incomplete, g.Grown = true, last.Outcome == outcomeIncomplete, last.Size != f.size
-	g.OutOfTime = v.outOfTime(earlier)
+	g.OutOfTime = rule.OutOfTime(earlier[0].ReceivedAt, v.Now())
 	return g, nil
 }
 
@@ -199,12 +198,12 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 	if err != nil {
 		return v.disk("wait for memory", err)
 	}
-	over := true
+	over, parcel := true, (*reading.Parcel)(nil)
 	if in.Outcome == "" {
-		in, over, err = v.settleOnce(ctx, in, data)
+		in, parcel, over, err = v.settleOnce(ctx, in, data)
 	}
 	if err == nil && over {
-		err = v.finish(ctx, in, data)
+		err = v.finish(ctx, in, data, parcel)
 	}
 	done()
 	if err != nil || !over {
@@ -214,27 +213,27 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 }
 
 // settleOnce judges a file and commits everything that follows from it at once; over is
-// false for one that must wait.
-func (v *visit) settleOnce(ctx context.Context, in journal.Incoming, data []byte) (settled journal.Incoming, over bool, err error) {
+// false for one that must wait. The parcel is what was judged.
+func (v *visit) settleOnce(ctx context.Context, in journal.Incoming, data []byte) (settled journal.Incoming, p *reading.Parcel, over bool, err error) {
 	j := v.judge(ctx, in, data)
 	if j.err != nil {
-		return in, false, v.disk("judge", j.err)
+		return in, nil, false, v.disk("judge", j.err)
 	}
 	if j.held {
-		return in, false, v.hold(ctx, in, j.Settlement)
+		return in, nil, false, v.hold(ctx, in, j.Settlement)
 	}
 	if j.Outcome == outcomeIncomplete {
 		earlier, err := v.Book.IncomingClaimed(ctx, in.Bank, in.Claimed)
 		if err != nil {
-			return in, false, v.disk("find file", err)
+			return in, nil, false, v.disk("find file", err)
 		}
-		if !v.outOfTime(earlier) {
-			return in, false, v.write(ctx, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
+		if !rule.OutOfTime(earlier[0].ReceivedAt, v.Now()) {
+			return in, nil, false, v.write(ctx, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
 		}
 		j.Outcome = outcomeQuarantined
 	}
 	settled, err = v.commit(ctx, in, &j)
-	return settled, true, err
+	return settled, &j.parcel, true, err
 }
 
 // hold leaves a file unsettled that nobody can judge now, for its signer may be revoked, or what it
@@ -257,19 +256,10 @@ func (v *visit) hold(ctx context.Context, in journal.Incoming, s journal.Settlem
 	return err
 }
 
-// incompleteTime is how long a file that was cut short may still be growing under the
-// bank's hand. The clock decides, not the number of visits, which may follow one another
-// closely.
-const incompleteTime = time.Hour
-
-func (v *visit) outOfTime(earlier []journal.Incoming) bool {
-	return v.Now().Sub(earlier[0].ReceivedAt) > incompleteTime
-}
-
 // finish hands a settled file over. That may be done twice: a hand-over that is there with
-// the same bytes is done.
-func (v *visit) finish(ctx context.Context, in journal.Incoming, data []byte) error {
-	if err := v.handOver(ctx, in, data); err != nil {
+// the same bytes is done. Without a parcel the bytes are opened once more.
+func (v *visit) finish(ctx context.Context, in journal.Incoming, data []byte, p *reading.Parcel) error {
+	if err := v.handOver(ctx, in, data, p); err != nil {
 		return err
 	}
 	return v.write(ctx, "hand over", func(tx *journal.Tx) error { return tx.Hand(in.ID) })
@@ -312,16 +302,19 @@ func (v *visit) grown(ctx context.Context, in journal.Incoming) (bool, error) {
 
 // handOver gives the office what the bank sent, with the verdict, or puts it into
 // quarantine with the reason.
-func (v *visit) handOver(ctx context.Context, in journal.Incoming, data []byte) error {
+func (v *visit) handOver(ctx context.Context, in journal.Incoming, data []byte, p *reading.Parcel) error {
 	if in.Outcome != outcomeMatched {
 		_, err := v.Quarantine.Keep(data, spool.Refused{
 			At: in.ReceivedAt, Source: "bank", Bank: in.Bank, Name: in.Name, Code: in.Outcome, Reason: in.Reason,
 		})
 		return v.disk("quarantine", err)
 	}
-	p, refused := reading.Unwrap(in.Name, data)
-	if refused != nil {
-		return v.disk("unwrap again", refused)
+	if p == nil {
+		again, refused := reading.Unwrap(in.Name, data)
+		if refused != nil {
+			return v.disk("unwrap again", refused)
+		}
+		p = &again
 	}
 	files, err := p.ForOffice(in)
 	if err != nil {
