@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"bankconnector/banks"
@@ -64,6 +65,9 @@ func alone(ctx context.Context, p *Plan, o Options, r act.Request) (out act.Outc
 	if in.lock, err = spool.Acquire(p.Config.StateDir); errors.Is(err, fs.ErrNotExist) {
 		return out, fmt.Errorf("there is no state folder yet: %w", err)
 	} else if err != nil {
+		return out, err
+	}
+	if err = rootless(&p.Config, os.Geteuid()); err != nil { // root may ask the process that has the folder
 		return out, err
 	}
 	if in.Book, err = journal.Open(ctx, p.JournalPath(), journal.Options{Now: o.Now, Instance: instance()}); err != nil {

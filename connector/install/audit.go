@@ -214,6 +214,9 @@ func (p *Plan) AdoptJournal(ctx context.Context, now func() time.Time, reason st
 		return e, err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
+	if err = rootless(&p.Config, os.Geteuid()); err != nil {
+		return e, err
+	}
 	seal, err := p.seal()
 	if err != nil {
 		return e, err

@@ -27,6 +27,7 @@ type Config struct {
 	OfficeDir string         `yaml:"office_dir" jsonschema:"required" resolve:"path"`
 	BanksDir  string         `yaml:"banks_dir" jsonschema:"required" resolve:"path"`
 	TimeZone  string         `yaml:"time_zone" jsonschema:"default=Europe/Moscow"`
+	AllowRoot bool           `yaml:"allow_root"`
 	Signing   signing.Config `yaml:"signing" jsonschema:"required"`
 	Office    OfficeConfig   `yaml:"office"`
 	Visits    Visits         `yaml:"visits"`
@@ -135,7 +136,7 @@ func Read(path string) (*Plan, error) {
 	if p.Calendar, err = p.Config.calendar(); err != nil {
 		return nil, banks.Problems{{File: path, Path: "calendar", Text: err.Error()}}
 	}
-	p.Registry, err = banks.Load(p.Config.BanksDir, p.checkTimetable, trust.Check)
+	p.Registry, err = banks.Load(p.Config.BanksDir, p.checkTimetable, trust.NotOurs(p.Config.Signing.Certificates()), trust.Check)
 	if err != nil {
 		return nil, err
 	}
