@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
@@ -49,14 +50,20 @@ func (b *Book) Last(ctx context.Context, bank, stream string) (seq int64, previo
 	return seq, last.SHA256, err
 }
 
-// Matched counts the matched files of one kind that belong to an exchange,
-// those of this commit included: the pages of an answer that have come.
-func (t *Tx) Matched(exchange int64, kind string) (int, error) {
-	row, err := t.one(`SELECT count(*) FROM arrival WHERE exchange = ? AND kind = ? AND outcome = 'matched'`, exchange, kind)
-	if err != nil {
-		return 0, err
+// Events lists the events of one kind that tell of an exchange, those of this commit included.
+func (t *Tx) Events(exchange int64, kind string) (list []Event, err error) {
+	if err := t.usable(); err != nil {
+		return nil, err
 	}
-	return int(row.Num(0)), nil
+	err = t.c.Each(`SELECT `+record.Columns+` FROM event WHERE exchange = ? AND exchange <> 0 AND kind = ? ORDER BY seq`, func(f sqlite.Fields) error {
+		e, err := record.Read(f)
+		list = append(list, e)
+		return err
+	}, exchange, kind)
+	if err != nil {
+		t.err = fmt.Errorf("read journal: %w", err)
+	}
+	return append(list, t.b.page.About(exchange, kind)...), t.err
 }
 
 // States lists every state, in the order of a document's life.

@@ -2,20 +2,23 @@
 // the bank must confirm first, or a deadline. None of them may fall silent, so each is
 // either let go or somebody is told.
 //
-// It meets no bank. It may call fate, rule, journal and banks.
+// It meets no bank. It may call fate, pages, rule, journal and banks.
 package waiting
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/pages"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 )
@@ -65,6 +68,7 @@ type Watch struct {
 type Gate struct {
 	Reason            string
 	Held, Stuck, Free bool
+	Base              journal.Exchange // in this bank; without an id when it is not known
 }
 
 // Base looks at the base document of one that goes to bank b; base is "" for none.
@@ -81,11 +85,11 @@ func Base(ctx context.Context, book *journal.Book, b *banks.Bank, base string) (
 	case x.Bank != string(b.BIC):
 		return Gate{Held: true, Stuck: true, Reason: fmt.Sprintf("base document %s went to bank %s", base, x.Bank)}, nil
 	case stuck(x.State):
-		return Gate{Held: true, Stuck: true, Free: true, Reason: fmt.Sprintf("base document %s is %s: it will never be confirmed, a person releases, rejects or cancels this one", base, x.State)}, nil
+		return Gate{Base: x, Held: true, Stuck: true, Free: true, Reason: fmt.Sprintf("base document %s is %s: it will never be confirmed, a person releases, rejects or cancels this one", base, x.State)}, nil
 	case !rule.Released(x.State):
-		return Gate{Held: true, Reason: fmt.Sprintf("waits until bank %s confirms base document %s (now %s)", x.Bank, base, x.State)}, nil
+		return Gate{Base: x, Held: true, Reason: fmt.Sprintf("waits until bank %s confirms base document %s (now %s)", x.Bank, base, x.State)}, nil
 	default:
-		return Gate{}, nil
+		return Gate{Base: x}, nil
 	}
 }
 
@@ -105,11 +109,19 @@ func (w *Watch) Release(ctx context.Context, b *banks.Bank, x journal.Exchange) 
 		return nil
 	}
 	change := w.Deadline.Term(b, journal.Accepted, x.Kind, w.Now(), journal.Change{})
+	var stays string
 	err = fate.Write(ctx, w.Book, b.BIC, "release", func(tx *journal.Tx) error {
+		refused, held, err := Lift(tx, gate.Base, x)
+		if stays = cmp.Or(refused, held); err != nil || stays != "" {
+			return err
+		}
 		return tx.Advance(x.ID, journal.Held, journal.Accepted, change)
 	})
-	if errors.Is(err, journal.ErrStale) {
+	switch {
+	case errors.Is(err, journal.ErrStale):
 		return nil // a person was faster
+	case err == nil && stays != "":
+		return w.once(ctx, x, "alarm.held", stays, time.Time{})
 	}
 	return err
 }
@@ -129,6 +141,9 @@ func (w *Watch) Sweep(ctx context.Context) error {
 		since = time.Time{}
 	}
 	late, err := w.Book.Overdue(ctx, since, now)
+	if err == nil && since.IsZero() {
+		late, err = w.receipts(ctx, late, now)
+	}
 	if err != nil {
 		return &fate.Failure{Op: "find overdue", Kind: fate.Broken, Err: err}
 	}
@@ -143,17 +158,38 @@ func (w *Watch) Sweep(ctx context.Context) error {
 	return nil
 }
 
+// receipts adds our own receipts that are late. Nobody owes anything for them, so the journal
+// does not count them as open; but a bank that never gets them does not know that we have its
+// replies.
+func (w *Watch) receipts(ctx context.Context, late []journal.Exchange, now time.Time) ([]journal.Exchange, error) {
+	list, err := w.Book.Find(ctx, journal.Filter{
+		Kinds: []string{receipt}, DueBy: now,
+		States: []journal.State{journal.Accepted, journal.Sealed, journal.Sending, journal.Ambiguous},
+	})
+	return append(late, list...), err
+}
+
+const receipt = "receipt" // kind of a document
+
 // overdue writes one alarm, and the state that comes with it.
 func (w *Watch) overdue(ctx context.Context, x journal.Exchange) error {
 	to, raise := rule.Overdue(x.State)
 	if !raise {
 		return nil
 	}
-	reason := missing(x.State) + x.DueAt.UTC().Format(time.RFC3339)
+	reason := missing(x) + x.DueAt.UTC().Format(time.RFC3339)
+	if w.heard(x.ID, "alarm.overdue"+reason) {
+		return nil
+	}
+	pages, err := w.pages(ctx, x)
+	if err != nil {
+		return err
+	}
+	reason += pages
 	if to == x.State {
 		return w.once(ctx, x, "alarm.overdue", reason, *x.DueAt)
 	}
-	err := fate.Write(ctx, w.Book, banks.ID(x.Bank), "overdue", func(tx *journal.Tx) error {
+	err = fate.Write(ctx, w.Book, banks.ID(x.Bank), "overdue", func(tx *journal.Tx) error {
 		if err := tx.Advance(x.ID, x.State, to, journal.Change{Reason: reason}); err != nil {
 			return err
 		}
@@ -171,7 +207,7 @@ func (w *Watch) overdue(ctx context.Context, x journal.Exchange) error {
 // once raises an alarm unless it stands in the journal already: of that kind, and not of
 // before since, or, where since says nothing, with the same words.
 func (w *Watch) once(ctx context.Context, x journal.Exchange, kind, reason string, since time.Time) error {
-	if known, ok := w.Memory.told.Load(x.ID); ok && known == kind+reason {
+	if w.heard(x.ID, kind+reason) {
 		return nil
 	}
 	events, err := w.Book.Events(ctx, x.ID)
@@ -196,6 +232,34 @@ func (w *Watch) once(ctx context.Context, x journal.Exchange, kind, reason strin
 		w.cry(ctx, x, x.State, reason)
 	}
 	return err
+}
+
+// heard tells whether the last alarm about a document that this process knows of began with
+// these words.
+func (w *Watch) heard(id int64, words string) bool {
+	known, _ := w.Memory.told.Load(id)
+	text, _ := known.(string)
+	return strings.HasPrefix(text, words)
+}
+
+// pages says which pages are missing of a query's answer that has come in part.
+func (w *Watch) pages(ctx context.Context, x journal.Exchange) (string, error) {
+	if x.Kind != "query" {
+		return "", nil
+	}
+	events, err := w.Book.Events(ctx, x.ID)
+	var come []pages.Page
+	if err == nil {
+		come, err = pages.Come(events)
+	}
+	if err != nil {
+		return "", &fate.Failure{Op: "find pages", Bank: banks.ID(x.Bank), Kind: fate.Broken, Err: err}
+	}
+	text := pages.Missing(come)
+	if text != "" {
+		text = "; " + text
+	}
+	return text, nil
 }
 
 func says(e journal.Event, reason string) bool {
@@ -235,9 +299,12 @@ func stuck(base journal.State) bool {
 	return base == journal.Rejected || base == journal.Refused || base == journal.Cancelled
 }
 
-// missing says what did not happen to a document in this state by its deadline.
-func missing(s journal.State) string {
-	switch s {
+// missing says what did not happen to a document in its state by its deadline.
+func missing(x journal.Exchange) string {
+	if x.Kind == receipt {
+		return "our receipt for the bank's file did not reach the bank by "
+	}
+	switch x.State {
 	case journal.Accepted, journal.Sealed:
 		return "not sent by "
 	case journal.Held:

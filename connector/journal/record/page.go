@@ -25,6 +25,16 @@ type Page struct {
 // Len is how many events stand on the page.
 func (p *Page) Len() int { return len(p.events) }
 
+// About lists the events of one kind on the page that tell of an exchange.
+func (p *Page) About(exchange int64, kind string) (list []Event) {
+	for _, e := range p.events {
+		if e.Exchange == exchange && e.Kind == kind {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
 // Append gives a new event its body and hash and projects it. Body is one line of JSON,
 // keys in the order of the struct, letters as they are, so that an auditor can read it
 // without the program. An error leaves the tables half changed: only Undo mends them.
