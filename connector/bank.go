@@ -96,6 +96,7 @@ func (a *app) bankList(ctx context.Context) error {
 		}
 		lines = append(lines, l)
 	}
+	a.warnOfStrays()
 	if a.json {
 		return a.report(lines)
 	}

@@ -62,7 +62,7 @@ func TestLiftings(t *testing.T) {
 		{"PartsWithinTheArrest", []lift{{liftsPart, 40000, goes, ""}, {liftsPart, 60000, goes, ""}, {lifts, 0, goes, ""}}},
 		{"PartsAboveTheArrest", []lift{{liftsPart, 40000, goes, ""}, {liftsPart, 60001, journal.Held, "with this one 1000.01 of base document 77411000000001 would be lifted"}}},
 		{"WholeTwice", []lift{{lifts, 0, goes, ""}, {lifts, 0, journal.Held, "is lifted whole by document 77411000000002 already"}}},
-		{"PartAfterWhole", []lift{{lifts, 0, goes, ""}, {liftsPart, 100, journal.Held, "is lifted whole"}}},
+		{"PartAfterWhole", []lift{{lifts, 0, goes, ""}, {liftsPart, 100, goes, ""}, {lifts, 0, journal.Held, "is lifted whole"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -17,6 +17,7 @@ import (
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
+	"bankconnector/connector/spool"
 	"bankconnector/schedule"
 )
 
@@ -180,6 +181,15 @@ func (p *Plan) Select(ids []string) ([]*banks.Bank, error) {
 	slices.SortFunc(list, func(a, b *banks.Bank) int { return cmp.Compare(a.BIC, b.BIC) })
 	return list, nil
 }
+
+// knows tells whether a folder of the office's inbox is a bank's.
+func (p *Plan) knows(folder string) bool {
+	_, ok := p.Registry.Bank(banks.ID(folder))
+	return ok
+}
+
+// Strays lists what the office left for no bank of the configuration.
+func (p *Plan) Strays() ([]spool.Stray, error) { return spool.Strays(p.Config.OfficeDir, p.knows) }
 
 // JournalPath is where the journal of this installation lies.
 func (p *Plan) JournalPath() string { return filepath.Join(p.Config.StateDir, "journal.db") }

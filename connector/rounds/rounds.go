@@ -125,7 +125,7 @@ func (r *Rounds) call(ctx context.Context, b *banks.Bank) flow.Outcome {
 }
 
 // open tells how many documents of a bank are open, and whether visits have something left
-// to do there. Our receipts have no deadline and are no documents of the office, but a bank
+// to do there. Our receipts are no documents of the office, but a bank
 // without them does not know that we have its reply: they go out before the end.
 func (r *Rounds) open(ctx context.Context, b *banks.Bank) (n int, more bool, err error) {
 	if n, err = r.Book.OpenDocuments(ctx, []string{string(b.BIC)}); err != nil {

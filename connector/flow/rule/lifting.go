@@ -33,19 +33,20 @@ func Lifts(s journal.State) bool {
 //
 // More than was arrested cannot be released (229-ФЗ ст. 81): it is refused, for one of the two sums is wrong, and the
 // bank would have to guess which. Liftings in part are lawful as often as the debt shrinks (ст. 81 ч. 4: what is arrested
-// in excess is released at once), so they go while their sum stays within the arrest, and a whole lifting may follow
-// them. What comes after a whole lifting, or brings the parts above the arrest, waits for a person: the bank would answer
-// 06, nothing to lift, and perhaps it was the first one that was wrong.
+// in excess is released at once), so they go while their sum stays within the arrest. A whole lifting may come before or
+// after them: documents of one moment reach the bank in any order, and whatever is left is released. A second whole one,
+// and a part that brings the sum above the arrest, wait for a person: the bank would answer 06, nothing to lift, and
+// perhaps it was the first one that named the wrong base.
 func Lift(base string, arrested *int64, before []Lifting, l Lifting) (refused, held string) {
 	if arrested != nil && l.Amount != nil && *l.Amount > *arrested {
 		return fmt.Sprintf("it lifts %s of base document %s, which is for %s", roubles(*l.Amount), base, roubles(*arrested)), ""
 	}
 	sum := int64(0)
 	for _, b := range before {
-		if !b.Part {
+		if !b.Part && !l.Part {
 			return "", fmt.Sprintf("base document %s is lifted whole by document %s already: a person releases, rejects or cancels this one", base, b.Key)
 		}
-		if b.Amount != nil {
+		if b.Part && b.Amount != nil {
 			sum += *b.Amount
 		}
 	}

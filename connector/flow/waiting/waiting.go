@@ -50,6 +50,8 @@ type Memory struct {
 	mu    sync.Mutex
 	swept time.Time // deadlines up to here were looked at
 	full  time.Time // when every deadline was looked at
+
+	strays map[string]bool // folders of the office's inbox that people know of
 }
 
 // Watch raises alarms.
