@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/ground"
 	"bankconnector/connector/flow/ration"
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
@@ -24,6 +26,7 @@ type visits struct {
 	mu     sync.Mutex
 	busy   map[banks.ID]bool
 	memory waiting.Memory
+	moved  sync.Map // for ground: what people know of
 }
 
 func (v *visits) enter(id banks.ID) bool {
@@ -163,7 +166,9 @@ func (v *visit) run(ctx context.Context) error {
 	}
 	v.Hall.Moves(string(v.bank.BIC))
 	v.box = box
-	err = v.exchange(ctx)
+	if err = v.stand(ctx); err == nil {
+		err = v.exchange(ctx)
+	}
 	if shut := box.Close(); err == nil && shut != nil {
 		v.Log.InfoContext(ctx, "close connection", slog.Any("bank", v.bank.BIC), slog.Any("err", shut))
 	}
@@ -183,6 +188,15 @@ func (v *visit) accept(ctx context.Context) (err error) {
 		v.more = false
 	}
 	return err
+}
+
+// stand makes sure that the folders are those of the earlier visits, before anything is read or left there.
+func (v *visit) stand(ctx context.Context) error {
+	toBank, fromBank, err := v.box.RealPaths(ctx)
+	if err != nil {
+		return fmt.Errorf("ask where the folders are: %w", err)
+	}
+	return ground.Ground{Book: v.Book, Log: v.Log, Told: &v.visits.moved}.Stand(ctx, v.bank, ground.Of(v.bank, toBank, fromBank))
 }
 
 func (v *visit) exchange(ctx context.Context) error {

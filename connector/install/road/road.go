@@ -73,6 +73,11 @@ func (r road) Leftovers(ctx context.Context) ([]flow.File, error) {
 	return files(list), failure(r.bank, "list temp files", "", err)
 }
 
+func (r road) RealPaths(ctx context.Context) (toBank, fromBank string, err error) {
+	toBank, fromBank, err = r.Session.RealPaths(ctx)
+	return toBank, fromBank, failure(r.bank, "ask where the folders are", "", err)
+}
+
 func (r road) List(ctx context.Context) (flow.Listing, error) {
 	l, err := r.Session.List(ctx)
 	return flow.Listing{Files: files(l.Files), Claimed: files(l.Claimed), Strange: l.Strange, Truncated: l.Truncated},
