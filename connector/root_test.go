@@ -31,6 +31,7 @@ func TestRootIsRefused(t *testing.T) {
 		"Run":      {"run"},
 		"Exchange": {"exchange"},
 		"Act":      {"documents", "cancel", "1", "--reason", "test"},
+		"Submit":   {"submit", config},
 		"Adopt":    {"journal", "adopt", "--reason", "test", "--anyway"},
 	}
 	done(t, "sample", "-c", config, "--documents", "1")

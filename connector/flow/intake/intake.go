@@ -1,8 +1,8 @@
 // Package intake takes in what the office left for a bank: claims the file, reads it,
 // opens its exchange in the journal, and answers "not sent, because" for what cannot go.
 //
-// It meets no bank. It may call fate, reading, waiting, journal, spool, banks, formats and
-// envelope.
+// It meets no bank. It may call fate, lifting, reading, waiting, journal, spool, banks, formats
+// and envelope.
 package intake
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/lifting"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
@@ -174,7 +175,7 @@ func (d desk) lift(tx *journal.Tx, gate waiting.Gate, id int64, a journal.Accept
 	if err != nil {
 		return err
 	}
-	tooMuch, held, err := waiting.Lift(tx, gate.Base, x)
+	tooMuch, held, err := lifting.Judge(tx, gate.Base, x)
 	switch {
 	case err != nil:
 		return err

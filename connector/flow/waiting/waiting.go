@@ -2,7 +2,7 @@
 // the bank must confirm first, or a deadline. None of them may fall silent, so each is
 // either let go or somebody is told.
 //
-// It meets no bank. It may call fate, pages, rule, journal and banks.
+// It meets no bank. It may call fate, lifting, pages, rule, journal, spool and banks.
 package waiting
 
 import (
@@ -18,6 +18,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/lifting"
 	"bankconnector/connector/flow/pages"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
@@ -113,7 +114,7 @@ func (w *Watch) Release(ctx context.Context, b *banks.Bank, x journal.Exchange) 
 	change := w.Deadline.Term(b, journal.Accepted, x.Kind, w.Now(), journal.Change{})
 	var stays string
 	err = fate.Write(ctx, w.Book, b.BIC, "release", func(tx *journal.Tx) error {
-		refused, held, err := Lift(tx, gate.Base, x)
+		refused, held, err := lifting.Judge(tx, gate.Base, x)
 		if stays = cmp.Or(refused, held); err != nil || stays != "" {
 			return err
 		}
