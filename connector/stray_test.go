@@ -47,3 +47,29 @@ func TestDocumentsForNoBank(t *testing.T) {
 		t.Errorf("it warns of what is gone: %s", errs)
 	}
 }
+
+// TestSearchLeftForTwoBanks: a document that names no bank itself lies in two banks' inboxes when they are visited. It goes
+// to neither, and a person hears of it.
+func TestSearchLeftForTwoBanks(t *testing.T) {
+	dir, config := stage(t, 2)
+	done(t, "sample", "-c", config, "--documents", "1", "--seed", "4") // each bank's first sample is a search for accounts
+	inbox := filepath.Join(dir, "office", "in")
+	files, err := filepath.Glob(filepath.Join(inbox, "*", "*.zip"))
+	must(t, err)
+	if len(files) != 2 {
+		t.Fatalf("the office left %v", files)
+	}
+	data, err := os.ReadFile(files[0])
+	must(t, err)
+	must(t, os.WriteFile(files[1], data, 0o640))
+	if code, _, errs := run(t, "exchange", "-c", config); code != exitPartly || !strings.Contains(errs, "a person must look") {
+		t.Errorf("exit %d, want %d: %s", code, exitPartly, errs)
+	}
+	b := book(t, dir)
+	if states := strings.Join(query(t, b, `SELECT state FROM exchanges ORDER BY state`), " "); states != "Held Refused" {
+		t.Errorf("the two are %s, want one held and one refused", states)
+	}
+	if sent := query(t, b, `SELECT sum(sent) FROM visits`); sent[0] != "0" {
+		t.Errorf("%s documents were sent", sent[0])
+	}
+}

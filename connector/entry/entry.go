@@ -18,13 +18,13 @@ import (
 
 // unwanted are patterns of variables that change what the program or its libraries do without anybody having configured
 // it: the loader and the C library take in other code or look elsewhere, the Go runtime behaves as an older one or writes
-// memory out, TLS tells its keys or believes other authorities, HTTP goes another way, days begin at another hour.
+// memory out, TLS tells its keys, HTTP goes another way, days begin at another hour.
 //
 // Others stay: a token's library has variables of its own, and GOMEMLIMIT and GOMAXPROCS only say how much it may take.
 var unwanted = []string{
 	"LD_*", "GLIBC_TUNABLES", "MALLOC_TRACE", "GCONV_PATH", "GETCONF_DIR", "LOCPATH", "NLSPATH", "NIS_PATH",
 	"HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS", "RESOLV_*",
-	"GODEBUG", "GOTRACEBACK", "SSLKEYLOGFILE", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"GODEBUG", "GOTRACEBACK", "SSLKEYLOGFILE",
 	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
 	"TZ", "TZDIR", "ZONEINFO", "SQLITE_TMPDIR", "SQLITE_FORCE_PROXY_LOCKING",
 }

@@ -83,7 +83,10 @@ func TestLiftings(t *testing.T) {
 				if x = o.find(t, key); x.State != l.state {
 					t.Errorf("lifting %d has become %s", i+1, x.State)
 				}
-				_, told := o.outbox(t, f)["notsent_"+key+".xml"]
+				notice, told := o.outbox(t, f)["notsent_"+key+".xml"]
+				if told && !strings.Contains(notice, "по основному документу "+base) {
+					t.Errorf("the office is told in words that a bailiff does not read: %s", notice)
+				}
 				if told != (l.state == journal.Refused) {
 					t.Errorf("lifting %d: the office is told that it was not sent: %v", i+1, told)
 				}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"bankconnector/banks"
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/fate"
@@ -54,6 +56,7 @@ func (r *Rounds) Run(ctx, work context.Context) (Result, error) {
 	watch, rest := context.WithCancel(work)
 	var group, watching sync.WaitGroup
 	watching.Go(func() { r.sweep(watch, end) })
+	r.takeIn(work)
 	for _, b := range r.List {
 		group.Go(func() {
 			if err := r.follow(ctx, work, b, &t); err != nil {
@@ -93,6 +96,20 @@ func (r *Rounds) sweep(ctx context.Context, end func(error)) {
 		Wait(ctx, time.Second)
 	}
 }
+
+// takeIn takes in what the office left for every bank before the first one is visited: a document that was left for two
+// banks is seen to be so while it can still be kept back. What goes wrong, each visit meets again and tells.
+func (r *Rounds) takeIn(ctx context.Context) {
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for _, b := range r.List {
+		group.Go(func() error { return r.Courier.Accept(ctx, b) })
+	}
+	_ = group.Wait() // the visits tell it
+}
+
+// atOnce is how many inboxes are read at a time.
+const atOnce = 16
 
 // follow visits one bank until the purpose is reached. Its error ends all visits.
 func (r *Rounds) follow(ctx, work context.Context, b *banks.Bank, t *tally) error {

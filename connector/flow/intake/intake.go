@@ -179,8 +179,8 @@ func (d desk) lift(tx *journal.Tx, gate waiting.Gate, id int64, a journal.Accept
 	switch {
 	case err != nil:
 		return err
-	case tooMuch != "":
-		return &reading.Refusal{Code: "amount", State: formats.StateBadLogic, Reason: tooMuch}
+	case tooMuch != nil:
+		return &reading.Refusal{Code: "amount", State: tooMuch.Code, Reason: tooMuch.EN, Faults: formats.Faults{*tooMuch}}
 	case held == "" || a.Held: // what waits for its base is looked at again when that is confirmed
 		return nil
 	}

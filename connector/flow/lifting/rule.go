@@ -37,24 +37,28 @@ func counts(s journal.State) bool {
 // after them: documents of one moment reach the bank in any order, and whatever is left is released. A second whole one,
 // and a part that brings the sum above the arrest, wait for a person: the bank would answer 06, nothing to lift, and
 // perhaps it was the first one that named the wrong base.
-func decide(base string, arrested *int64, before []lift, l lift) (refused, held string) {
+func decide(base string, arrested *int64, before []lift, l lift) (refused *formats.Fault, held string) {
 	if arrested != nil && l.amount != nil && *l.amount > *arrested {
-		return fmt.Sprintf("it lifts %s of base document %s, which is for %s", roubles(*l.amount), base, roubles(*arrested)), ""
+		return &formats.Fault{
+			Path: "/Restrictn/Amount", Code: formats.StateBadLogic,
+			EN: fmt.Sprintf("it lifts %s of base document %s, which is for %s", roubles(*l.amount), base, roubles(*arrested)),
+			RU: fmt.Sprintf("снимается %s по основному документу %s, а он на сумму %s", roubles(*l.amount), base, roubles(*arrested)),
+		}, ""
 	}
 	sum := int64(0)
 	for _, b := range before {
 		if !b.part && !l.part {
-			return "", fmt.Sprintf("base document %s is lifted whole by document %s already: a person releases, rejects or cancels this one", base, b.key)
+			return nil, fmt.Sprintf("base document %s is lifted whole by document %s already: a person releases, rejects or cancels this one", base, b.key)
 		}
 		if b.part && b.amount != nil {
 			sum += *b.amount
 		}
 	}
 	if l.part && l.amount != nil && arrested != nil && sum+*l.amount > *arrested {
-		return "", fmt.Sprintf("with this one %s of base document %s would be lifted, which is for %s: a person releases, rejects or cancels it",
+		return nil, fmt.Sprintf("with this one %s of base document %s would be lifted, which is for %s: a person releases, rejects or cancels it",
 			roubles(sum+*l.amount), base, roubles(*arrested))
 	}
-	return "", ""
+	return nil, ""
 }
 
 func roubles(kopecks int64) string { return fmt.Sprintf("%d.%02d", kopecks/100, kopecks%100) }

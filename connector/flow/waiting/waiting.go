@@ -6,7 +6,6 @@
 package waiting
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -115,7 +114,10 @@ func (w *Watch) Release(ctx context.Context, b *banks.Bank, x journal.Exchange) 
 	var stays string
 	err = fate.Write(ctx, w.Book, b.BIC, "release", func(tx *journal.Tx) error {
 		refused, held, err := lifting.Judge(tx, gate.Base, x)
-		if stays = cmp.Or(refused, held); err != nil || stays != "" {
+		if stays = held; refused != nil {
+			stays = refused.EN
+		}
+		if err != nil || stays != "" {
 			return err
 		}
 		return tx.Advance(x.ID, journal.Held, journal.Accepted, change)
