@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
@@ -52,18 +51,11 @@ func (b *Book) Last(ctx context.Context, bank, stream string) (seq int64, previo
 
 // Events lists the events of one kind that tell of an exchange, those of this commit included.
 func (t *Tx) Events(exchange int64, kind string) (list []Event, err error) {
-	if err := t.usable(); err != nil {
-		return nil, err
+	if err = t.usable(); err == nil {
+		list, t.err = t.b.page.About(t.c, exchange, kind)
+		err = t.err
 	}
-	err = t.c.Each(`SELECT `+record.Columns+` FROM event WHERE exchange = ? AND exchange <> 0 AND kind = ? ORDER BY seq`, func(f sqlite.Fields) error {
-		e, err := record.Read(f)
-		list = append(list, e)
-		return err
-	}, exchange, kind)
-	if err != nil {
-		t.err = fmt.Errorf("read journal: %w", err)
-	}
-	return append(list, t.b.page.About(exchange, kind)...), t.err
+	return list, err
 }
 
 // States lists every state, in the order of a document's life.

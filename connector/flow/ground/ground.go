@@ -49,15 +49,24 @@ func (p Places) same(o Places) bool {
 
 // Ground compares.
 type Ground struct {
-	Book *journal.Book
-	Log  *slog.Logger
-	Told *sync.Map // by bank: the places that people know of; kept as long as the process lives
+	Book   *journal.Book
+	Log    *slog.Logger
+	Memory *Memory
+}
+
+// Memory is what one process knows, so that the journal is not asked at every visit. Its zero value knows nothing.
+type Memory struct {
+	accepted sync.Map // by bank: the places that stand in the journal
+	told     sync.Map // by bank: other places that people know of
 }
 
 // Stand holds what a visit saw against what was accepted. The error is a *fate.Failure of kind Operator when a folder lies
 // elsewhere: nothing is read or left there then. A profile that names other folders, or another server, is a person's
 // decision already, and what is seen there is accepted anew.
 func (g Ground) Stand(ctx context.Context, b *banks.Bank, seen Places) error {
+	if known, ok := g.Memory.accepted.Load(b.BIC); ok && known == seen {
+		return nil
+	}
 	accepted, known, err := Accepted(ctx, g.Book, b.BIC)
 	if err != nil {
 		return fate.Disk(b.BIC, "find accepted folders", err)
@@ -68,20 +77,22 @@ func (g Ground) Stand(ctx context.Context, b *banks.Bank, seen Places) error {
 		})
 	}
 	if accepted == seen {
+		g.Memory.accepted.Store(b.BIC, seen)
 		return nil
 	}
+	g.Memory.accepted.Delete(b.BIC)
 	reason := fmt.Sprintf("the bank's folders are not where they were: %s is %q, accepted was %q; %s is %q, accepted was %q. Nothing is read or left there. "+
 		"Ask the bank. If it has moved them: bankconnector bank accept %s --to-bank %q --from-bank %q --reason TEXT. If not, somebody else has",
 		seen.ToBank.Named, seen.ToBank.Real, accepted.ToBank.Real, seen.FromBank.Named, seen.FromBank.Real, accepted.FromBank.Real,
 		b.BIC, seen.ToBank.Real, seen.FromBank.Real)
-	if old, ok := g.Told.Load(b.BIC); !ok || old != seen {
+	if old, ok := g.Memory.told.Load(b.BIC); !ok || old != seen {
 		err := fate.Write(ctx, g.Book, b.BIC, "alarm", func(tx *journal.Tx) error {
 			return tx.Note("alarm.folders", string(b.BIC), 0, alarm{reason, seen})
 		})
 		if err != nil {
 			return err
 		}
-		g.Told.Store(b.BIC, seen)
+		g.Memory.told.Store(b.BIC, seen)
 		g.Log.ErrorContext(ctx, "the bank's folders have moved", slog.Any("bank", b.BIC), slog.String("reason", reason))
 	}
 	return &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Operator, Err: errors.New(reason)}

@@ -10,8 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -45,13 +45,38 @@ type Alarm struct {
 // Memory is what one process knows to stand in the journal already, so that it is not
 // looked up at every sweep. Its zero value knows nothing.
 type Memory struct {
-	told  sync.Map // by id of a document: the text of its last alarm
+	told  told
 	large sync.Map // by bank, name and size: files above the limit that people know of
 	mu    sync.Mutex
 	swept time.Time // deadlines up to here were looked at
 	full  time.Time // when every deadline was looked at
+	next  time.Time // no look before then
 
 	strays map[string]bool // folders of the office's inbox that people know of
+}
+
+// told knows the last alarm of each document, as a hash of its text: of a million that are
+// late, too.
+type told struct {
+	mu    sync.Mutex
+	seed  maphash.Seed
+	texts map[int64]uint64
+}
+
+func (t *told) knows(id int64, text string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	hash, ok := t.texts[id]
+	return ok && hash == maphash.String(t.seed, text)
+}
+
+func (t *told) keep(id int64, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.texts == nil {
+		t.seed, t.texts = maphash.MakeSeed(), make(map[int64]uint64)
+	}
+	t.texts[id] = maphash.String(t.seed, text)
 }
 
 // Watch raises alarms.
@@ -131,9 +156,17 @@ func (w *Watch) Release(ctx context.Context, b *banks.Bank, x journal.Exchange) 
 	return err
 }
 
-// again is how often every deadline that has passed is looked at: between, only those that
-// passed since the last look. A bank that is down for days leaves very many behind.
-const again = time.Minute
+const (
+	// again is how often every deadline that has passed is looked at: between, only those that
+	// passed since the last look. A bank that is down for days leaves very many behind.
+	again = time.Minute
+	// rests is how long no deadline is looked at, in times of what the last look took: of a
+	// million documents that wait, most are not late anew.
+	rests = 20
+	// crowd is from how many late documents on they are told of side by side.
+	crowd      = 64
+	sideBySide = 64
+)
 
 // Sweep raises the alarm for documents that should have come further: no document may
 // fall silent. One that a visit moves at the same moment keeps its newer state.
@@ -141,6 +174,9 @@ func (w *Watch) Sweep(ctx context.Context) error {
 	m, now := w.Memory, w.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if wait := m.next.Sub(now); wait > 0 && wait <= again { // a longer one means that the clock was set back
+		return nil
+	}
 	since := m.swept
 	if since.After(now) || now.Sub(m.full) >= again {
 		since = time.Time{}
@@ -152,48 +188,59 @@ func (w *Watch) Sweep(ctx context.Context) error {
 	if err != nil {
 		return &fate.Failure{Op: "find overdue", Kind: fate.Broken, Err: err}
 	}
-	for _, x := range late {
-		if err := w.overdue(ctx, x); err != nil {
-			return err
-		}
+	limit := 1
+	if len(late) > crowd {
+		limit = sideBySide
+	}
+	faults, err := fate.Each(ctx, limit, nil, fate.All(late), func(ctx context.Context, id int64) error {
+		return w.overdue(ctx, id, now)
+	})
+	if err = fate.Gravest(err, faults...); err != nil {
+		return err
 	}
 	if m.swept = now; since.IsZero() {
 		m.full = now
 	}
+	m.next = w.Now()
+	m.next = m.next.Add(min(again, rests*m.next.Sub(now)))
 	return nil
 }
 
 // receipts adds our own receipts that are late. Nobody owes anything for them, so the journal
 // does not count them as open; but a bank that never gets them does not know that we have its
 // replies.
-func (w *Watch) receipts(ctx context.Context, late []journal.Exchange, now time.Time) ([]journal.Exchange, error) {
+func (w *Watch) receipts(ctx context.Context, late []int64, now time.Time) ([]int64, error) {
 	list, err := w.Book.Find(ctx, journal.Filter{
 		Kinds: []string{receipt}, DueBy: now,
 		States: []journal.State{journal.Accepted, journal.Sealed, journal.Sending, journal.Ambiguous},
 	})
-	return append(late, list...), err
+	for _, x := range list {
+		late = append(late, x.ID)
+	}
+	return late, err
 }
 
 const receipt = "receipt" // kind of a document
 
 // overdue writes one alarm, and the state that comes with it.
-func (w *Watch) overdue(ctx context.Context, x journal.Exchange) error {
+func (w *Watch) overdue(ctx context.Context, id int64, now time.Time) error {
+	x, err := w.Book.Exchange(ctx, id)
+	if err != nil {
+		return &fate.Failure{Op: "find overdue", Kind: fate.Broken, Err: err}
+	}
 	to, raise := rule.Overdue(x.State)
-	if !raise {
+	if !raise || x.DueAt == nil || x.DueAt.After(now) { // it has come further since it was listed
 		return nil
 	}
 	reason := missing(x) + x.DueAt.UTC().Format(time.RFC3339)
-	if w.heard(x.ID, "alarm.overdue"+reason) {
-		return nil
-	}
-	pages, err := w.pages(ctx, x)
-	if err != nil {
-		return err
-	}
-	reason += pages
 	if to == x.State {
 		return w.once(ctx, x, "alarm.overdue", reason, *x.DueAt)
 	}
+	events, err := w.Book.Events(ctx, x.ID)
+	if err != nil {
+		return &fate.Failure{Op: "find pages", Bank: banks.ID(x.Bank), Kind: fate.Broken, Err: err}
+	}
+	reason += absent(x, events)
 	err = fate.Write(ctx, w.Book, banks.ID(x.Bank), "overdue", func(tx *journal.Tx) error {
 		if err := tx.Advance(x.ID, x.State, to, journal.Change{Reason: reason}); err != nil {
 			return err
@@ -212,7 +259,7 @@ func (w *Watch) overdue(ctx context.Context, x journal.Exchange) error {
 // once raises an alarm unless it stands in the journal already: of that kind, and not of
 // before since, or, where since says nothing, with the same words.
 func (w *Watch) once(ctx context.Context, x journal.Exchange, kind, reason string, since time.Time) error {
-	if w.heard(x.ID, kind+reason) {
+	if w.Memory.told.knows(x.ID, kind+reason) {
 		return nil
 	}
 	events, err := w.Book.Events(ctx, x.ID)
@@ -225,46 +272,34 @@ func (w *Watch) once(ctx context.Context, x journal.Exchange, kind, reason strin
 			told = told && says(e, reason)
 		}
 		if told {
-			w.Memory.told.Store(x.ID, kind+reason)
+			w.Memory.told.keep(x.ID, kind+reason)
 			return nil
 		}
 	}
+	said := reason
+	if !since.IsZero() { // a deadline
+		said += absent(x, events)
+	}
 	err = fate.Write(ctx, w.Book, banks.ID(x.Bank), "alarm", func(tx *journal.Tx) error {
-		return tx.Note(kind, x.Bank, x.ID, Alarm{Reason: reason})
+		return tx.Note(kind, x.Bank, x.ID, Alarm{Reason: said})
 	})
 	if err == nil {
-		w.Memory.told.Store(x.ID, kind+reason)
-		w.cry(ctx, x, x.State, reason)
+		w.Memory.told.keep(x.ID, kind+reason)
+		w.cry(ctx, x, x.State, said)
 	}
 	return err
 }
 
-// heard tells whether the last alarm about a document that this process knows of began with
-// these words.
-func (w *Watch) heard(id int64, words string) bool {
-	known, _ := w.Memory.told.Load(id)
-	text, _ := known.(string)
-	return strings.HasPrefix(text, words)
-}
-
-// pages says which pages are missing of a query's answer that has come in part.
-func (w *Watch) pages(ctx context.Context, x journal.Exchange) (string, error) {
+// absent says which pages are missing of a query's answer that has come in part.
+func absent(x journal.Exchange, events []journal.Event) string {
 	if x.Kind != "query" {
-		return "", nil
+		return ""
 	}
-	events, err := w.Book.Events(ctx, x.ID)
-	var come []pages.Page
-	if err == nil {
-		come, err = pages.Come(events)
+	come, err := pages.Come(events)
+	if text := pages.Missing(come); err == nil && text != "" {
+		return "; " + text
 	}
-	if err != nil {
-		return "", &fate.Failure{Op: "find pages", Bank: banks.ID(x.Bank), Kind: fate.Broken, Err: err}
-	}
-	text := pages.Missing(come)
-	if text != "" {
-		text = "; " + text
-	}
-	return text, nil
+	return ""
 }
 
 func says(e journal.Event, reason string) bool {
