@@ -28,11 +28,12 @@ func TestRootIsRefused(t *testing.T) {
 	allowed, err := os.ReadFile(config)
 	must(t, err)
 	commands := map[string][]string{
-		"Run":      {"run"},
-		"Exchange": {"exchange"},
-		"Act":      {"documents", "cancel", "1", "--reason", "test"},
-		"Submit":   {"submit", config},
-		"Adopt":    {"journal", "adopt", "--reason", "test", "--anyway"},
+		"Run":        {"run"},
+		"Exchange":   {"exchange"},
+		"Act":        {"documents", "cancel", "1", "--reason", "test"},
+		"Submit":     {"submit", config},
+		"Checkpoint": {"journal", "checkpoint"},
+		"Adopt":      {"journal", "adopt", "--reason", "test", "--anyway"},
 	}
 	done(t, "sample", "-c", config, "--documents", "1")
 	done(t, "exchange", "-c", config)

@@ -201,6 +201,20 @@ func TestOrderLeftForTwoBanks(t *testing.T) {
 		}
 		o.checkBooks(t)
 	})
+	t.Run("OtherContentUnderTheSameKey", func(t *testing.T) {
+		o := newOffice(t)
+		a, b := o.banks[0], o.banks[1]
+		key := o.hand(t, a, sampleOf(t, a, "O_IP_ACT_ARREST_ACCMONEY"), 1, "", 100000) // its account says whose it is
+		o.hand(t, b, sampleOf(t, a, search), 1, "", 0)
+		must(t, o.Accept(t.Context(), a.bank))
+		must(t, o.Accept(t.Context(), b.bank))
+		o.visit(t, a)
+		x := o.find(t, key)
+		if x.State != journal.Delivered || countEvents(t, o, x.ID, "alarm.office.conflict") == 0 {
+			t.Errorf("%s, and the alarm must stand with it", x.State)
+		}
+		o.checkBooks(t)
+	})
 	t.Run("AfterTheFirstWent", func(t *testing.T) {
 		o := newOffice(t)
 		a, b := o.banks[0], o.banks[1]

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"bankconnector/banks"
@@ -67,7 +66,7 @@ func alone(ctx context.Context, p *Plan, o Options, r act.Request) (out act.Outc
 	} else if err != nil {
 		return out, err
 	}
-	if err = rootless(&p.Config, os.Geteuid()); err != nil { // root may ask the process that has the folder
+	if err = p.MayWrite(); err != nil { // root may ask the process that has the folder
 		return out, err
 	}
 	if in.Book, err = journal.Open(ctx, p.JournalPath(), journal.Options{Now: o.Now, Instance: instance()}); err != nil {

@@ -74,7 +74,7 @@ func Open(ctx context.Context, p *Plan, o Options) (*Installation, error) {
 
 func (in *Installation) open(ctx context.Context) (err error) {
 	dir := in.Config.StateDir
-	if err := rootless(&in.Config, os.Geteuid()); err != nil {
+	if err := in.MayWrite(); err != nil {
 		return err
 	}
 	if err := durable.MkdirAll(dir, 0o750); err != nil {

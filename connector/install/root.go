@@ -11,7 +11,7 @@ import (
 // and a fault in what reads the banks' files would have the whole machine.
 var ErrRoot = errors.New("this must not run as root")
 
-// MayWrite refuses root what rootless refuses: for commands that write beside the daemon.
+// MayWrite is asked by everything that writes into the state folder or the office's: root may not.
 func (p *Plan) MayWrite() error { return rootless(&p.Config, os.Geteuid()) }
 
 // rootless refuses to write as root, unless the configuration allows it and nobody else has worked in the state folder.

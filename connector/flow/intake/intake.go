@@ -196,9 +196,10 @@ func (d desk) hold(tx *journal.Tx, x journal.Exchange, kind, reason string) erro
 	return tx.Note(kind, x.Bank, x.ID, waiting.Alarm{Reason: reason})
 }
 
-// conflict refuses a document whose key was taken before. Where the office left the same key for two banks, and the
-// document itself does not say whose it is (one that names an account or a base is held against this bank before), the
-// first one has only come first: it is kept back, if it has not gone, and a person decides.
+// conflict refuses a document whose key was taken before. Where the office left the same bytes for two banks, the document
+// itself does not say whose it is, for one that names an account or a base is held against this bank before: the first
+// one has only come first. It is kept back, if it has not gone, and a person decides. With other bytes the first one may
+// well say whose it is; it goes on, and a person hears of it.
 func (d desk) conflict(tx *journal.Tx, id int64, a journal.Acceptance, cause error) (*reading.Refusal, error) {
 	x, err := tx.Exchange(id)
 	if err != nil {
@@ -212,7 +213,7 @@ func (d desk) conflict(tx *journal.Tx, id int64, a journal.Acceptance, cause err
 		return refused, err
 	}
 	reason := fmt.Sprintf("the office left document %s for bank %s too: a person decides to which of the two it belongs", x.InternalKey, a.Bank)
-	if x.State == journal.Accepted && x.BaseKey == "" {
+	if x.SourceSHA256 == a.SourceSHA256 && x.State == journal.Accepted && x.BaseKey == "" {
 		return refused, d.hold(tx, x, "alarm.office.conflict", reason)
 	}
 	d.Log.Error("a person must look", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", id),
