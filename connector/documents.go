@@ -66,6 +66,7 @@ func (a *app) documentsList(ctx context.Context, f story.Choice) error {
 	if err != nil {
 		return err
 	}
+	a.warnOfStrays()
 	if a.json {
 		return a.report(list)
 	}
@@ -79,6 +80,23 @@ func (a *app) documentsList(ctx context.Context, f story.Choice) error {
 	}
 	t.Render()
 	return nil
+}
+
+// warnOfStrays says on stderr, beside a list of what is there, that documents lie where nobody takes them. Who may not
+// look into the office's folder, as an auditor, is not told.
+func (a *app) warnOfStrays() {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return
+	}
+	strays, err := plan.Strays()
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		fmt.Fprintln(a.errs, err)
+	}
+	for _, s := range strays {
+		fmt.Fprintf(a.errs, a.say("warning: %d files lie in in/%s of the office's folder, which is no bank of the configuration: nobody takes them\n",
+			"предупреждение: файлов %d в in/%s папки АИС, а такого банка в конфигурации нет: их никто не забирает\n"), s.Files, s.Folder)
+	}
 }
 
 // since is when a document entered its state, as far as the row tells.

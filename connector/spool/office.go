@@ -68,6 +68,9 @@ func (o *Office) Prepare(bank string) error {
 	return nil
 }
 
+// Strays lists what lies in the inbox for nobody, by the package's function of that name.
+func (o *Office) Strays(known func(folder string) bool) ([]Stray, error) { return Strays(o.dir, known) }
+
 // Waiting lists at most limit documents for a bank in name order: first those that an
 // interrupted run had taken, then the new ones. Strange holds names that are no regular
 // file (a link, a device); they are never touched.
