@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/state"
@@ -160,25 +161,25 @@ func dayColumns() []string {
 	return append(out, "received", "quarantined")
 }
 
-func (t tally) write(c *sqlite.Conn) error {
-	if len(t) == 0 {
-		return nil
-	}
+// countDay adds to a bank's day: one statement for all, its text made once.
+var countDay = sync.OnceValue(func() string {
 	columns := dayColumns()
-	names := strings.Join(columns, ", ")
 	sums := make([]string, len(columns))
 	for i, name := range columns {
 		sums[i] = name + " = " + name + " + excluded." + name
 	}
-	query := `INSERT INTO day (bank, day, first_seq, last_seq, first_event, last_event, ` + names + `)
+	return `INSERT INTO day (bank, day, first_seq, last_seq, first_event, last_event, ` + strings.Join(columns, ", ") + `)
 		VALUES (?, ?, ?, ?, ?, ?` + strings.Repeat(", ?", len(columns)) + `)
 		ON CONFLICT (bank, day) DO UPDATE SET last_seq = excluded.last_seq, last_event = excluded.last_event, ` + strings.Join(sums, ", ")
+})
+
+func (t tally) write(c *sqlite.Conn) error {
 	for key, d := range t {
-		args := []driver.Value{key[0], key[1], d.first, d.last, d.firstEvent, d.lastEvt}
-		for _, name := range columns {
+		args := append(make([]driver.Value, 0, 32), key[0], key[1], d.first, d.last, d.firstEvent, d.lastEvt)
+		for _, name := range dayColumns() {
 			args = append(args, d.counts[name])
 		}
-		if err := c.Put(query, args...); err != nil {
+		if err := c.Put(countDay(), args...); err != nil {
 			return fmt.Errorf("count the day of bank %s: %w", key[0], err)
 		}
 	}
