@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"bankconnector/connector/flow/act"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
@@ -19,8 +20,8 @@ func (w *simulation) check() {
 	all, err := w.Book.Find(t.Context(), journal.Filter{Kinds: []string{"order", "query"}})
 	must(t, err)
 	at := map[string]int{}
-	for i, x := range all {
-		if x.State != journal.Refused {
+	for i, x := range all { // the one that has its key now, or the last that had
+		if known, ok := at[x.InternalKey]; x.State != journal.Refused && (!ok || all[known].State == journal.Cancelled) {
 			at[x.InternalKey] = i
 		}
 	}
@@ -88,12 +89,20 @@ func (w *simulation) checkReplies(s *simBank, all []journal.Exchange, at map[str
 
 func (w *simulation) checkDocument(s *simBank, x journal.Exchange, all []journal.Exchange, at, taken map[string]int) {
 	place, arrived := taken[x.InternalKey]
-	if base, ok := taken[x.BaseKey]; arrived && x.BaseKey != "" && (!ok || base > place) {
+	settled := w.said[x.BaseKey+" "+act.Resolve+act.AsClosed] || w.said[x.InternalKey+" "+act.Release] // outside, as a person says
+	if base, ok := taken[x.BaseKey]; arrived && x.BaseKey != "" && (ok && base > place || !ok && !settled) {
 		w.accuse("overtaken: bank %s took %s before its base %s", s.bank.BIC, x.InternalKey, x.BaseKey)
 	}
+	if all[at[x.InternalKey]].ID != x.ID { // cancelled, and left anew by the office
+		return
+	}
 	switch x.State {
+	case journal.Cancelled:
+		if arrived {
+			w.accuse("misdirected: %s was cancelled before it was sent, and bank %s took it", x.InternalKey, s.bank.BIC)
+		}
 	case journal.Confirmed, journal.Answered, journal.Closed, journal.Rejected:
-		if !arrived {
+		if !arrived && !w.said[x.InternalKey+" "+act.Resolve+act.AsClosed] {
 			w.accuse("lost: %s is %s and bank %s never had it", x.InternalKey, x.State, s.bank.BIC)
 		}
 	case journal.Held:
@@ -102,7 +111,7 @@ func (w *simulation) checkDocument(s *simBank, x journal.Exchange, all []journal
 		}
 	case journal.Suspect:
 		w.checkAlarm(x)
-	case journal.Accepted, journal.Sealed, journal.Sending, journal.Ambiguous, journal.Delivered, journal.Refused, journal.Cancelled:
+	case journal.Accepted, journal.Sealed, journal.Sending, journal.Ambiguous, journal.Delivered, journal.Refused:
 		w.accuse("%s is still %s (%s): nobody was told", x.InternalKey, x.State, x.Reason)
 	}
 	if x.DueAt != nil && x.State.Open() && x.DueAt.Before(w.clock()) {
@@ -115,8 +124,14 @@ func (w *simulation) checkDocument(s *simBank, x journal.Exchange, all []journal
 func (w *simulation) checkAlarm(x journal.Exchange) {
 	events, err := w.Book.Events(w.t.Context(), x.ID)
 	must(w.t, err)
-	told := slices.IndexFunc(events, func(e journal.Event) bool { return strings.HasPrefix(e.Kind, "alarm.") })
-	if told < 0 {
+	from := 1 // what was told before a person decided is no answer to what came of that
+	for i, e := range events {
+		if e.Kind == "operator.acted" {
+			from = i
+		}
+	}
+	told := slices.IndexFunc(events[from:], func(e journal.Event) bool { return strings.HasPrefix(e.Kind, "alarm.") })
+	if told += from; told < from {
 		w.accuse("silence: %s is %s, was due %s, and no alarm was raised", x.InternalKey, x.State, x.DueAt)
 		return
 	}
