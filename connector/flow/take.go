@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/flow/rule"
@@ -125,6 +126,9 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 		return g, nil
 	}
 	g.Claimed = true
+	if _, g.Taken = v.visits.left.Load(v.bank.BIC + banks.ID(f.claimed)); g.Taken {
+		return g, nil
+	}
 	earlier, err := v.Book.IncomingClaimed(ctx, string(v.bank.BIC), f.claimed)
 	if err != nil || len(earlier) == 0 {
 		return g, v.disk("find file", err)
@@ -163,6 +167,9 @@ func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed strin
 		if err := v.receiptAgain(ctx, first, claimed); err != nil {
 			return err
 		}
+	}
+	if v.bank.Pickup.Mode == rule.Leave { // its line in the journal has the first one's name; the next process reads it once more
+		v.visits.left.Store(v.bank.BIC+banks.ID(claimed), true)
 	}
 	return v.discard(ctx, first, claimed)
 }

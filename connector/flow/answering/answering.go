@@ -1,9 +1,10 @@
 // Package answering makes our receipts for what a bank left. It sends nothing, and may call
-// fate, intake, journal, spool, banks and formats.
+// fate, intake, reading, journal, spool, banks and formats.
 package answering
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/intake"
+	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
@@ -66,4 +68,35 @@ func (d Desk) Receipt(ctx context.Context, in journal.Incoming, id string, s Sai
 		Sources: []journal.Source{{Name: name, SHA256: digest}}, Parent: s.Exchange, Incoming: in.ID,
 		Reason: fmt.Sprintf("%02d", s.State),
 	}, nil
+}
+
+// Again makes the receipt for a file whose bytes came before, as the first one was answered;
+// nil when there is none to make: the first got none, or its receipt is still on its way, or
+// this one was made already, by a visit that was interrupted before it removed the file.
+func (d Desk) Again(ctx context.Context, book *journal.Book, first journal.Incoming, claimed string) (*journal.Acceptance, error) {
+	id := Key(first.Bank, first.SHA256, claimed)
+	_, err := book.ByKey(ctx, "receipt", id)
+	if err == nil {
+		return nil, nil
+	}
+	stored := journal.Exchange{}
+	if errors.Is(err, journal.ErrNotFound) {
+		stored, err = book.ReceiptFor(ctx, first.ID)
+	}
+	if errors.Is(err, journal.ErrNotFound) || err == nil && stored.State != journal.Closed {
+		return nil, nil
+	}
+	var data []byte
+	if err == nil {
+		data, err = d.Store.Get(ctx, stored.SourceSHA256)
+	}
+	if err != nil {
+		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
+	}
+	doc, faults := formats.Decode(data, reading.Rules(d.Bank, d.Now()))
+	r, ok := doc.(*formats.Receipt)
+	if len(faults) > 0 || !ok {
+		return nil, fate.Disk(d.Bank.BIC, "read receipt", faults)
+	}
+	return d.Receipt(ctx, first, id, Said{State: r.StateID, Key: r.DocumentKey, Exchange: stored.Parent})
 }
