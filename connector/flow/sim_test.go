@@ -59,6 +59,8 @@ type simulation struct {
 	dead    bool
 	calm    bool // no faults any more
 	fuse    int  // the process dies at this commit from now; 0: it does not
+	breath  int  // it is told to stop at this request to a bank from now; 0: it is not
+	halt    chan struct{}
 	count   int
 	sweeps  []time.Time
 	fired   map[string][]string // by key of a document; those of the whole house under ""
@@ -157,6 +159,16 @@ func (w *simulation) burn() {
 	}
 }
 
+// tires is called by every request to a bank.
+func (w *simulation) tires() {
+	if w.breath == 0 {
+		return
+	}
+	if w.breath--; w.breath == 0 {
+		close(w.halt)
+	}
+}
+
 // simDir is a folder in memory where there is one: a world lives seconds, and a disk would
 // be asked to sync thousands of times for nothing.
 func simDir(t *testing.T) string {
@@ -180,6 +192,7 @@ func newSimulation(t *testing.T, seed int64, documents int, without string) *sim
 	w.Verifier = func(b *banks.Bank) reading.Verifier { return seal(b.BIC) }
 	w.Unique = func() string { w.count++; return "u" + strconv.Itoa(w.count) }
 	w.Dial = w.call
+	w.Batch = 1 + w.rnd.IntN(40)
 	sampler := formats.NewSampler(seed, startTime)
 	for _, f := range w.office.banks {
 		s := &simBank{fakeBank: f, w: w, seal: seal(f.bank.BIC), tried: map[string]bool{}, sent: map[string][]byte{}, open: map[string]int{}, held: map[string][]byte{}, refused: map[string]bool{}}
@@ -324,15 +337,20 @@ func (w *simulation) callOn(s *simBank) {
 	if w.happens("dies at a commit", 8) {
 		w.fuse = 1 + w.rnd.IntN(60)
 	}
-	back := w.happens("clock goes back", 40)
-	if back {
-		w.pass(-time.Hour)
+	w.breath, w.halt = 0, make(chan struct{})
+	if w.Halt = w.halt; w.happens("told to stop", 15) {
+		w.breath = 1 + w.rnd.IntN(20)
 	}
 	if w.without == "R9" {
 		w.letGo()
 	}
+	back := w.happens("clock goes back", 40)
+	if back {
+		w.pass(-time.Hour)
+	}
 	waiting := w.waiting(s.bank.BIC)
 	out := w.Visit(w.t.Context(), s.bank, Slot{Name: "sim"})
+	s.rest = out
 	w.note("visit %s: sent %d, taken %d, %v", s.bank.BIC, out.Sent, out.Taken, out.Err)
 	w.fuse = 0
 	if back {
@@ -347,6 +365,11 @@ func (w *simulation) callOn(s *simBank) {
 func (w *simulation) restart(bank banks.ID, waiting []string) {
 	_, _ = w.Book.Close(), w.Store.Close() // a process that died holds nothing
 	w.dead = false
+	was := w.Courier // what it had in memory is gone as well
+	w.Courier = &Courier{
+		Signer: was.Signer, SignedBy: was.SignedBy, Verifier: was.Verifier, Others: was.Others, Deadline: was.Deadline,
+		Dial: was.Dial, Now: was.Now, Unique: was.Unique, Log: was.Log, Batch: was.Batch, Store: was.Store, Book: was.Book,
+	}
 	if w.happens("power cut", 2) {
 		w.forget(bank, waiting)
 	}

@@ -54,12 +54,8 @@ func (w *simulation) decides(x journal.Exchange) {
 	if len(acts) == 0 || w.rnd.IntN(4) == 0 {
 		acts = []string{act.Release, act.Reject, act.Cancel, act.Resend, act.Resolve}
 	}
-	r := act.Request{Exchange: x.ID, Reason: "drawn", Act: acts[w.rnd.IntN(len(acts))]}
-	if r.Act == act.Resolve {
-		r.As = []string{act.AsLook, act.AsDelivered, act.AsClosed, act.AsRejected}[w.rnd.IntN(4)]
-	}
-	s := w.banks[slices.IndexFunc(w.banks, func(s *simBank) bool { return string(s.bank.BIC) == x.Bank })]
-	r.Confirm = w.rnd.IntN(4) > 0 && w.true(s, x, r)
+	s := w.bankOf(x)
+	r := w.request(s, x, acts[w.rnd.IntN(len(acts))])
 	if w.happens("dies at a commit", 8) {
 		w.fuse = 1
 	}
@@ -69,6 +65,20 @@ func (w *simulation) decides(x journal.Exchange) {
 		w.restart(s.bank.BIC, w.waiting(s.bank.BIC))
 		w.acts(x, r) // the person does not know, and does it again
 	}
+}
+
+// request draws how an act is asked for.
+func (w *simulation) request(s *simBank, x journal.Exchange, name string) act.Request {
+	r := act.Request{Exchange: x.ID, Reason: "drawn", Act: name}
+	if r.Act == act.Resolve {
+		r.As = []string{act.AsLook, act.AsDelivered, act.AsClosed, act.AsRejected}[w.rnd.IntN(4)]
+	}
+	r.Confirm = w.rnd.IntN(4) > 0 && w.true(s, x, r)
+	return r
+}
+
+func (w *simulation) bankOf(x journal.Exchange) *simBank {
+	return w.banks[slices.IndexFunc(w.banks, func(s *simBank) bool { return string(s.bank.BIC) == x.Bank })]
 }
 
 // acts does an act at the desk.
@@ -100,6 +110,19 @@ func (w *simulation) cancels(key string) {
 	}
 	must(w.t, err)
 	w.acts(x, act.Request{Exchange: x.ID, Reason: "drawn", Act: act.Cancel})
+}
+
+// intervenes decides about a document while its bank is being visited.
+func (w *simulation) intervenes(key string) {
+	x, err := w.Book.ByKey(w.t.Context(), "office", key)
+	if errors.Is(err, journal.ErrNotFound) {
+		return
+	}
+	must(w.t, err)
+	s := w.bankOf(x)
+	if acts := sensible[x.State]; len(acts) > 0 {
+		w.acts(x, w.request(s, x, acts[w.rnd.IntN(len(acts))]))
+	}
 }
 
 // true tells whether a person may confirm an act: the bank has been asked, and nothing of

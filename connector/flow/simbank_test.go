@@ -58,11 +58,14 @@ const (
 	officeStrays  = "office leaves it for another bank too"
 )
 
-// personCancels is an act of a person in the middle of a visit.
-const personCancels = "a person cancels it while it is uploaded"
+// Acts of a person in the middle of a visit.
+const (
+	personCancels = "a person cancels it while it is uploaded"
+	personDecides = "a person decides about it meanwhile"
+)
 
 func officeFaults() []string {
-	return []string{officeRepeats, officeChanges, officeHalf, officeStrays, personCancels}
+	return []string{officeRepeats, officeChanges, officeHalf, officeStrays, personCancels, personDecides}
 }
 
 func ownFaults() []string {
@@ -93,6 +96,7 @@ type simBank struct {
 	open    map[string]int    // how many of them are about a document
 	held    map[string][]byte // of a bank whose files are written at once: what Upload was given
 	mail    []func()          // what the bank will still leave
+	rest    Outcome           // of the last visit
 	took    []string          // keys of documents in the order taken
 	refused map[string]bool   // by key
 
@@ -106,6 +110,10 @@ func (s *simBank) try(op, name string, do func(half bool) error) error {
 	half, apply, err := false, true, error(nil)
 	fault := ""
 	if !w.dead {
+		if op != "upload" && op != "claim" && w.fires(name, personDecides) {
+			w.intervenes(subject(name))
+		}
+		w.tires()
 		fault = w.next(name, op)
 	}
 	switch fault {
@@ -316,6 +324,9 @@ func (s *simBank) List(ctx context.Context) (Listing, error) {
 	byName := func(a, b File) int { return strings.Compare(a.Name, b.Name) }
 	slices.SortFunc(l.Files, byName)
 	slices.SortFunc(l.Claimed, byName)
+	if l.Truncated = len(l.Files) > 1 && s.w.happens("list too long", 20); l.Truncated {
+		l.Files = l.Files[:len(l.Files)/2]
+	}
 	return l, err
 }
 

@@ -36,6 +36,9 @@ func (w *simulation) check() {
 				w.checkDocument(s, x, all, at, taken)
 			}
 		}
+		if s.rest.Err != nil || s.rest.Sent > 0 || s.rest.Taken > 0 {
+			w.accuse("restless: days after all was done, a visit to bank %s sent %d, took %d: %v", s.bank.BIC, s.rest.Sent, s.rest.Taken, s.rest.Err)
+		}
 		if n == 0 || len(s.claimed) > 0 || len(s.from) > 0 && s.bank.Pickup.Mode != rule.Leave {
 			w.accuse("bank %s: %d documents in the journal, %d files left claimed and %d unclaimed", s.bank.BIC, n, len(s.claimed), len(s.from))
 		}
@@ -106,7 +109,7 @@ func (w *simulation) checkDocument(s *simBank, x journal.Exchange, all []journal
 			w.accuse("lost: %s is %s and bank %s never had it", x.InternalKey, x.State, s.bank.BIC)
 		}
 	case journal.Held:
-		if base, ok := at[x.BaseKey]; ok && rule.Released(all[base].State) {
+		if base, ok := at[x.BaseKey]; ok && all[base].Bank == x.Bank && rule.Released(all[base].State) {
 			w.accuse("%s is held, and its base is %s", x.InternalKey, all[base].State)
 		}
 	case journal.Suspect:
