@@ -54,7 +54,9 @@ func TestRepeatThatCouldNotBeRemoved(t *testing.T) {
 	f.put("rep_1.zip", []byte("<html>busy</html>"))
 	o.visit(t, f)
 	f.put("rep_1.zip", []byte("<html>busy</html>"))
-	f.fault = func(op string) (bool, error) { return op != "discard", map[bool]error{true: fs.ErrExist}[op == "discard"] }
+	f.fault = func(op string) (bool, error) {
+		return op != "discard", map[bool]error{true: fs.ErrExist}[op == "discard"]
+	}
 	o.Visit(t.Context(), f.bank, Slot{})
 	f.fault = nil
 	o.pass(time.Minute)

@@ -253,8 +253,8 @@ func (w *simulation) draw(key string) {
 			w.plan[key] = append(w.plan[key], "publish: "+[]string{cutBefore, cutAfter, cutLate, cutHalf, killAfter}[w.rnd.IntN(5)])
 		}
 	}
-	if w.without == "act" && w.rnd.IntN(2) == 0 {
-		w.plan[key] = append(w.plan[key], "publish: "+cutHalf, receiptLost)
+	if harm := map[string][]string{"act": {"publish: " + cutHalf, receiptLost}, "R6": {"fetch: " + cutBefore}}[w.without]; harm != nil && w.rnd.IntN(2) == 0 {
+		w.plan[key] = append(w.plan[key], harm...)
 	}
 	if w.without != "" && w.rnd.IntN(2) == 0 { // a mutation is sought where it would do harm
 		w.plan[key] = append(w.plan[key], []string{"publish: " + cutLate, "publish: " + cutAfter, takesAtOnce}[w.rnd.IntN(3)])
@@ -431,17 +431,23 @@ func (w *simulation) run() {
 		w.pass(time.Duration(w.rnd.IntN(60)) * time.Minute)
 	}
 	w.calm = true
-	for range 8 {
-		w.turn()
-		w.pass(20 * time.Minute)
-	}
+	w.talk(8)
 	w.silence()
 	if w.settled() { // by persons, and now it must come to an end
-		for range 4 {
-			w.turn()
-			w.pass(20 * time.Minute)
-		}
+		w.talk(4)
 		w.silence()
+	}
+}
+
+// talk is turns without faults, as long as anybody has something to say.
+func (w *simulation) talk(turns int) {
+	said := true
+	for range turns {
+		if said {
+			w.turn()
+		}
+		w.pass(20 * time.Minute)
+		said = len(w.later) > 0 || slices.ContainsFunc(w.banks, (*simBank).talks)
 	}
 }
 

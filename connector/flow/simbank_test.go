@@ -104,6 +104,11 @@ type simBank struct {
 	sent  map[string][]byte // and what was uploaded for them
 }
 
+// talks tells whether a bank has something to say or to take, or its last visit was not idle.
+func (s *simBank) talks() bool {
+	return s.rest.Err != nil || s.rest.Sent+s.rest.Taken > 0 || len(s.mail)+len(s.late)+len(s.to)+len(s.claimed) > 0
+}
+
 // try does one operation of the bank's server as the plan wants it.
 func (s *simBank) try(op, name string, do func(half bool) error) error {
 	w, late := s.w, false
