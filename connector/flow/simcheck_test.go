@@ -12,13 +12,22 @@ import (
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
+	"bankconnector/formats"
 )
 
 // check holds what happened against the promise.
 func (w *simulation) check() {
 	t := w.t
-	all, err := w.Book.Find(t.Context(), journal.Filter{Kinds: []string{"order", "query"}})
+	whole, err := w.Book.Find(t.Context(), journal.Filter{})
 	must(t, err)
+	var all []journal.Exchange
+	for _, x := range whole {
+		if x.Kind != string(formats.KindReceipt) {
+			all = append(all, x)
+		} else if x.State != journal.Closed { // one of ours that did not go out
+			w.checkAlarm(x)
+		}
+	}
 	at := map[string]int{}
 	for i, x := range all { // the one that has its key now, or the last that had
 		if known, ok := at[x.InternalKey]; x.State != journal.Refused && (!ok || all[known].State == journal.Cancelled) {
@@ -28,16 +37,15 @@ func (w *simulation) check() {
 	w.exchanges = len(at)
 	for _, s := range w.banks {
 		taken := w.checkTaken(s, all, at)
-		w.checkReplies(s, all, at)
+		outbox := w.outboxOf(s)
+		w.checkReplies(s, all, at, outbox)
+		w.checkEnd(s, all, outbox)
 		n := 0
 		for _, x := range all {
 			if x.Bank == string(s.bank.BIC) && x.State != journal.Refused {
 				n++
 				w.checkDocument(s, x, all, at, taken)
 			}
-		}
-		if s.rest.Err != nil || s.rest.Sent > 0 || s.rest.Taken > 0 {
-			w.accuse("restless: days after all was done, a visit to bank %s sent %d, took %d: %v", s.bank.BIC, s.rest.Sent, s.rest.Taken, s.rest.Err)
 		}
 		if n == 0 || len(s.claimed) > 0 || len(s.from) > 0 && s.bank.Pickup.Mode != rule.Leave {
 			w.accuse("bank %s: %d documents in the journal, %d files left claimed and %d unclaimed", s.bank.BIC, n, len(s.claimed), len(s.from))
@@ -68,14 +76,38 @@ func (w *simulation) checkTaken(s *simBank, all []journal.Exchange, at map[strin
 	return taken
 }
 
-// checkReplies finds every reply of a bank in the office's outbox.
-func (w *simulation) checkReplies(s *simBank, all []journal.Exchange, at map[string]int) {
+// outboxOf lists what the office finds from a bank.
+func (w *simulation) outboxOf(s *simBank) map[string]bool {
 	entries, err := os.ReadDir(w.out(s.bank.BIC))
 	must(w.t, err)
 	outbox := map[string]bool{}
 	for _, e := range entries {
 		outbox[e.Name()] = true
 	}
+	return outbox
+}
+
+// checkEnd holds that everything is done: no visit finds work, no file of the bank is half
+// dealt with, and the office was told of each document that will not go.
+func (w *simulation) checkEnd(s *simBank, all []journal.Exchange, outbox map[string]bool) {
+	if s.rest.Err != nil || s.rest.Sent > 0 || s.rest.Taken > 0 {
+		w.accuse("restless: days after all was done, a visit to bank %s sent %d, took %d: %v", s.bank.BIC, s.rest.Sent, s.rest.Taken, s.rest.Err)
+	}
+	open, err := w.Book.IncomingOpen(w.t.Context(), string(s.bank.BIC))
+	must(w.t, err)
+	for _, in := range open {
+		w.accuse("unfinished: %s of bank %s is %q, handed over %v, removed %v", in.Name, s.bank.BIC, in.Outcome, in.HandedAt, in.CleanedAt)
+	}
+	for _, x := range all {
+		gone := x.State == journal.Refused || x.State == journal.Cancelled
+		if gone && x.Bank == string(s.bank.BIC) && !outbox["notsent_"+x.InternalKey+".xml"] && !outbox["cancelled_"+x.InternalKey+".xml"] {
+			w.accuse("silence: %s is %s, and the office was not told", x.InternalKey, x.State)
+		}
+	}
+}
+
+// checkReplies finds every reply of a bank in the office's outbox.
+func (w *simulation) checkReplies(s *simBank, all []journal.Exchange, at map[string]int, outbox map[string]bool) {
 	for _, key := range s.took {
 		for _, name := range w.done[key] {
 			x, known := at[key]
