@@ -434,16 +434,17 @@ func (w *simulation) run() {
 	w.talk(8)
 	w.silence()
 	if w.settled() { // by persons, and now it must come to an end
-		w.talk(4)
+		w.talk(6)
 		w.silence()
 	}
 }
 
-// talk is turns without faults, as long as anybody has something to say.
+// talk is turns without faults, as long as anybody has something to say, and one at the end:
+// by then a file that was cut short is out of time.
 func (w *simulation) talk(turns int) {
 	said := true
-	for range turns {
-		if said {
+	for i := range turns {
+		if said || i == turns-1 {
 			w.turn()
 		}
 		w.pass(20 * time.Minute)
