@@ -147,14 +147,14 @@ func (b *Book) OpenDocuments(ctx context.Context, banks []string) (int, error) {
 }
 
 // Unfinished tells whether [Book.IncomingOpen] lists files of a bank, or a visit has documents to bring on.
-func (b *Book) Unfinished(ctx context.Context, bank string) (bool, error) { return standing.Unfinished(ctx, b.readers, bank) }
+func (b *Book) Unfinished(ctx context.Context, bank string) (bool, error) {
+	return standing.Unfinished(ctx, b.readers, bank)
+}
 
-// Touched grows with each commit in which this process wrote an event about the bank, those of visits and
-// slots apart; 0 before the first. What was read after the question holds as long as the number does.
+// Touched grows with each commit of this process about the bank, visits and slots apart: till then, what was read after it holds.
 func (b *Book) Touched(bank string) int64 { return b.touched.Last(bank) }
 
-// Overdue lists the open documents whose deadline is after since and not after
-// now, by their ids, the oldest deadline first: there may be a million of them.
+// Overdue lists the open documents whose deadline is after since and not after now, the oldest first, by their ids: they may be many.
 func (b *Book) Overdue(ctx context.Context, since, now time.Time) ([]int64, error) {
 	return standing.Rows(ctx, b.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT id FROM exchange
 		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= +?2 AND due_at <= +?2 AND due_at > +?1 ORDER BY due_at, id`, sqlite.Stamp(since), sqlite.Stamp(now))
