@@ -72,9 +72,9 @@ func (h *house) back(into string, at time.Time) string {
 	copied, err := backup.Make(h.t.Context(), backup.Source{
 		Journal: filepath.Join(h.dir, "journal.db"), Store: filepath.Join(h.dir, "store"),
 		Checkpoints: h.seal.Files[0], Public: filepath.Join(h.dir, "checkpoint.pub"),
-	}, into, at)
+	}, backup.Folder(into), into, at)
 	must(h.t, err)
-	return copied
+	return filepath.Join(into, copied)
 }
 
 func (h *house) drill(into string) backup.Result {

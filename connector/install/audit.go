@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"bankconnector/banks"
-	"bankconnector/connector/backup"
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/adopt"
@@ -186,23 +185,6 @@ func (p *Plan) WriteCheckpoint(ctx context.Context) (string, error) {
 	}
 	text, err := seal.Checkpoint(ctx, book)
 	return text, errors.Join(err, book.Close())
-}
-
-// BackUp copies the journal, the checkpoints and the stored documents to a folder, beside the
-// daemon, and proves the copy; a drill only proves the newest one that is there.
-func (p *Plan) BackUp(ctx context.Context, folder string, at time.Time, drill bool) (r backup.Result, err error) {
-	own := p.CheckpointPaths()[0]
-	if !drill {
-		source := backup.Source{Journal: p.JournalPath(), Store: p.StorePath(), Checkpoints: own, Public: p.CheckpointPublicPath()}
-		if _, err := backup.Make(ctx, source, folder, at); err != nil {
-			return r, err
-		}
-	}
-	q, err := p.Inquiry()
-	if err != nil {
-		return r, err
-	}
-	return backup.Drill(ctx, q, folder, own)
 }
 
 // AdoptJournal goes on with a journal that was restored from a copy, because a person says

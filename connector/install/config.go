@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/banks/mailbox/vault"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install/signing"
@@ -32,8 +33,9 @@ type Config struct {
 	Visits    Visits         `yaml:"visits"`
 	Calendar  CalendarDays   `yaml:"calendar"`
 
-	Checkpoint Checkpoint `yaml:"checkpoint"`
-	Approvals  Approvals  `yaml:"approvals"`
+	Checkpoint Checkpoint    `yaml:"checkpoint"`
+	Backup     *vault.Config `yaml:"backup,omitempty"`
+	Approvals  Approvals     `yaml:"approvals"`
 }
 
 // Approvals are how many persons must do the same before an act on a document is done: 1,

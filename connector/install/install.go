@@ -21,6 +21,7 @@ import (
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/install/road"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
@@ -191,7 +192,7 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 	}
 	c := &flow.Courier{
 		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
-		Dial: dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
+		Dial: road.Dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
 		Verifier: func(b *banks.Bank) reading.Verifier { return trusted.Verifier(b) },
 		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
 		Deadline: p.deadline, Receive: in.behind,

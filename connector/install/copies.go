@@ -1,0 +1,136 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"bankconnector/banks"
+	"bankconnector/banks/mailbox/vault"
+	"bankconnector/connector/backup"
+)
+
+// Copies is where copies of the journal go: to a Folder of this machine, else to the server that URL names
+// (sftp://USER@HOST:PORT/FOLDER) with a key file and pinned host keys, else to the one of the configuration.
+type Copies struct {
+	Folder   string
+	URL, Key string
+	HostKeys []string
+	Into     string // folder that a copy is fetched to and stays in; "" = a temporary one
+	Drill    bool   // copy nothing, prove the newest copy
+}
+
+// Where copies cannot go.
+var (
+	// ErrNoPlace reports that nothing says where copies go.
+	ErrNoPlace = errors.New("no place for copies: name a FOLDER, give --sftp, or fill backup in config.yaml")
+	// ErrAway reports a server for copies that cannot be reached, or does not do what it must.
+	ErrAway = errors.New("the server for copies")
+)
+
+// BackUp copies the journal, the checkpoints and the stored documents, beside the daemon, and proves the copy; a drill
+// only proves the newest one that is there. Of a copy on a server the drill fetches every octet; what was just put
+// there was read back already, so its journal is proven with the stored documents of this machine.
+func (p *Plan) BackUp(ctx context.Context, c Copies, at time.Time) (r backup.Result, err error) {
+	q, err := p.Inquiry()
+	if err != nil {
+		return r, err
+	}
+	own, store := p.CheckpointPaths()[0], q.Store
+	source := backup.Source{Journal: p.JournalPath(), Store: p.StorePath(), Checkpoints: own, Public: p.CheckpointPublicPath()}
+	q.Store = nil // that of the copy counts
+	if c.Folder != "" {
+		if !c.Drill {
+			_, err = backup.Make(ctx, source, backup.Folder(c.Folder), c.Folder, at)
+		}
+		if err != nil {
+			return r, err
+		}
+		return backup.Drill(ctx, q, c.Folder, own)
+	}
+	scratch := c.Into
+	if scratch == "" || !c.Drill {
+		if scratch, err = os.MkdirTemp("", "bankconnector-copy-"); err != nil {
+			return r, fmt.Errorf("back up: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	}
+	if err := p.away(ctx, c, func(v *vault.Vault) error {
+		if c.Drill {
+			return backup.Fetch(ctx, v, backup.Folder(scratch))
+		}
+		q.Store = store
+		if err := v.Sweep(ctx, "store"); err != nil {
+			return err
+		}
+		_, err := backup.Make(ctx, source, v, scratch, at)
+		return err
+	}, at); err != nil {
+		return r, err
+	}
+	return backup.Drill(ctx, q, scratch, own)
+}
+
+// away opens the server for copies, and closes it again.
+func (p *Plan) away(ctx context.Context, c Copies, work func(*vault.Vault) error, at time.Time) error {
+	where, err := p.place(c)
+	if err != nil {
+		return err
+	}
+	v, err := vault.Open(ctx, where, at)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	err = errors.Join(work(v), v.Close())
+	if err != nil && !errors.Is(err, backup.ErrNoCopy) {
+		err = fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	return err
+}
+
+// place is the server of the configuration, with what was given by hand instead.
+func (p *Plan) place(c Copies) (*vault.Config, error) {
+	var where vault.Config
+	if p.Config.Backup != nil {
+		where = *p.Config.Backup
+	}
+	if c.URL == "" && p.Config.Backup == nil {
+		return nil, ErrNoPlace
+	}
+	if c.URL != "" {
+		u, err := url.Parse(c.URL)
+		if err != nil || u.Scheme != "sftp" || u.User.Username() == "" || u.RawQuery != "" {
+			return nil, fmt.Errorf("%q: write sftp://USER@HOST:PORT/FOLDER: %w", c.URL, ErrNoPlace)
+		}
+		where.Host, where.User, where.Folder, where.Port = u.Hostname(), u.User.Username(), u.Path, 22
+		if port := u.Port(); port != "" {
+			where.Port, _ = strconv.Atoi(port) // digits, as url holds them; what is no port cannot be reached
+		}
+	}
+	if c.Key != "" {
+		path, err := filepath.Abs(c.Key)
+		if err != nil {
+			return nil, err
+		}
+		where.KeyFile, where.PasswordFile = path, ""
+	}
+	if len(c.HostKeys) > 0 {
+		where.HostKeys = nil
+		for _, text := range c.HostKeys {
+			where.HostKeys = append(where.HostKeys, banks.HostKey{Key: text})
+		}
+	}
+	var problems banks.Problems
+	for i := range where.HostKeys {
+		problems = append(problems, where.HostKeys[i].Check()...)
+	}
+	if problems = append(problems, where.Check()...); len(problems) > 0 {
+		return nil, fmt.Errorf("%w: %w", ErrNoPlace, problems)
+	}
+	return &where, nil
+}
