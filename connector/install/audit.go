@@ -33,6 +33,9 @@ func (p *Plan) Inquiry() (q evidence.Inquiry, err error) {
 		return q, err
 	}
 	q.Store = spool.ReadStore(p.StorePath())
+	if q.Stamps, err = p.stamps(); err != nil {
+		return q, err
+	}
 	key, err := p.checkpointPublic()
 	if errors.Is(err, fs.ErrNotExist) {
 		return q, nil
@@ -48,7 +51,7 @@ func (p *Plan) Case(ctx context.Context) (c evidence.Case, err error) {
 	if err != nil {
 		return c, err
 	}
-	c.Store, c.Checkpoints, c.Certificates = q.Store, q.Checkpoints, q.Certificates
+	c.Store, c.Checkpoints, c.Certificates, c.Stamps = q.Store, q.Checkpoints, q.Certificates, q.Stamps
 	if len(q.Keys) > 0 {
 		c.Key = q.Keys[0]
 	}

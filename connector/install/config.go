@@ -14,6 +14,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox/vault"
+	"bankconnector/connector/evidence/dated"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install/signing"
@@ -55,9 +56,10 @@ func (a Approvals) of(name string) int {
 // Checkpoint is where signed heads of the journal go besides STATE_DIR/checkpoints, and
 // the key that signs them and nothing else.
 type Checkpoint struct {
-	File    string `yaml:"file" resolve:"path"`
-	Syslog  string `yaml:"syslog"`
-	KeyFile string `yaml:"key_file" resolve:"path"`
+	File      string        `yaml:"file" resolve:"path"`
+	Syslog    string        `yaml:"syslog"`
+	KeyFile   string        `yaml:"key_file" resolve:"path"`
+	Timestamp *dated.Config `yaml:"timestamp,omitempty"`
 }
 
 // Check refuses a log whose address nobody understands.

@@ -153,6 +153,16 @@ func (p *Plan) Keys() ([]journal.Key, error) {
 			return nil, err
 		}
 	}
+	if c := p.Config.Checkpoint.Timestamp; c != nil {
+		for _, path := range c.Certificates {
+			if err := add("", "time stamping authority's certificate", path); err != nil {
+				return nil, err
+			}
+		}
+		if _, err := p.stamps(); err != nil {
+			return nil, err
+		}
+	}
 	for _, b := range p.Registry.All() {
 		for _, s := range b.Signers {
 			if err := add(string(b.BIC), "bank's certificate", s.CertificateFile); err != nil && b.State != banks.StateSuspended {

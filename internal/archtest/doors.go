@@ -31,7 +31,7 @@ var doors = map[string][]string{
 		"connector/journal", "connector/spool", "banks", "formats", "formats/envelope", "crypto/cms",
 	},
 	"connector/evidence": {
-		"connector/journal", "connector/spool", "banks", "formats", "formats/envelope", "crypto/cms", "crypto/pki", "internal/durable",
+		"connector/journal", "connector/spool", "banks", "formats", "formats/envelope", "crypto/cms", "crypto/pki", "crypto/stamp", "internal/durable",
 	},
 	"connector/status":       {"connector/journal"},
 	"connector/spool":        {"internal/durable"},
@@ -44,6 +44,7 @@ var doors = map[string][]string{
 	"formats/strictxml":      {},
 	"formats/envelope":       {},
 	"crypto/cms":             {"crypto/pki"},
+	"crypto/stamp":           {"crypto/cms", "crypto/cms/message", "crypto/pki"},
 	"crypto/token":           {"crypto/pki"},
 	"crypto/pki":             {"crypto/gost"},
 	"crypto/gost":            {},
