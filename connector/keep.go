@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bankconnector/connector/backup"
 	"bankconnector/connector/install"
 )
 
@@ -14,7 +15,7 @@ import (
 func (a *app) keepCommands() []*cobra.Command {
 	var anyway bool
 	var reason string
-	var to install.Copies
+	var to backup.Copies
 	saved := &cobra.Command{
 		Use: "backup [FOLDER]", Args: cobra.MaximumNArgs(1),
 		Short: a.say("Copy the journal and its documents beside the daemon, and prove the copy", "Скопировать журнал и его документы рядом с работающей программой и проверить копию"),
@@ -39,8 +40,8 @@ func (a *app) keepCommands() []*cobra.Command {
 	return []*cobra.Command{a.configFlag(saved), a.configFlag(adopt), a.configFlag(checkpoint)}
 }
 
-func (a *app) journalBackup(ctx context.Context, to install.Copies, args []string) error {
-	if to.Folder = strings.Join(args, ""); to.Folder != "" && to.URL != "" || to.Into != "" && (!to.Drill || to.Folder != "") {
+func (a *app) journalBackup(ctx context.Context, to backup.Copies, args []string) error {
+	if to.Dir = strings.Join(args, ""); to.Dir != "" && to.URL != "" || to.Into != "" && (!to.Drill || to.Dir != "") {
 		return usage("FOLDER or --sftp; --into goes with --drill of a copy on a server")
 	}
 	plan, err := install.Read(a.config)
@@ -49,9 +50,9 @@ func (a *app) journalBackup(ctx context.Context, to install.Copies, args []strin
 	}
 	r, err := plan.BackUp(ctx, to, a.now())
 	switch {
-	case errors.Is(err, install.ErrNoPlace):
+	case errors.Is(err, backup.ErrNoPlace):
 		return withCode(exitUsage, err)
-	case errors.Is(err, install.ErrAway):
+	case errors.Is(err, backup.ErrAway):
 		return withCode(exitUnreachable, err)
 	}
 	if err != nil {

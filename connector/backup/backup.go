@@ -1,10 +1,11 @@
 // Package backup copies an installation's journal, its checkpoints and its stored documents
 // to a place, beside the daemon that writes them, brings such a copy back and proves it. The
-// place is a folder, or whatever else takes files by name.
+// place is a folder, or a server of the service's own.
 //
 // A place takes any number of copies: the journal and the checkpoints of each have its time
-// in their names, the documents, which never change, lie there once for all of them. It
-// changes nothing of the installation. It may call journal, spool, evidence and durable.
+// in their names, the documents and time stamps, which never change, lie there once for all of them. It
+// changes nothing of the installation. It may call journal, spool, evidence, durable and the vault
+// of mailbox.
 package backup
 
 import (
@@ -34,12 +35,15 @@ type Source struct {
 	Store       string // folder
 	Checkpoints string
 	Public      string // of the key that signs them
+	Stamps      string // folder of checkpoints with time stamps
 }
 
 const (
 	journalOf     = "journal-"
 	checkpointsOf = "checkpoints-"
 	public        = "checkpoint.pub"
+	stamps        = "timestamps"
+	store         = "store"
 	partial       = ".part" // ends the name of what is not whole yet
 	stampLayout   = "20060102T150405.000Z"
 )
@@ -71,10 +75,17 @@ func Make(ctx context.Context, s Source, p Place, scratch string, at time.Time) 
 			return "", fmt.Errorf("back up: %w", err)
 		}
 	}
+	err = putTree(ctx, s.Stamps, here, stamps)
+	if err == nil && p != Place(here) {
+		err = putTree(ctx, filepath.Join(scratch, stamps), p, stamps)
+	}
+	if err != nil {
+		return "", fmt.Errorf("back up time stamps: %w", err)
+	}
 	if err := snapshot(ctx, s.Journal, filepath.Join(scratch, copied+partial)); err != nil {
 		return "", fmt.Errorf("back up: %w", err)
 	}
-	if err := putTree(ctx, s.Store, p, "store"); err != nil {
+	if err := putTree(ctx, s.Store, p, store); err != nil {
 		return "", fmt.Errorf("back up stored documents: %w", err)
 	}
 	if err := send(copied, copied+partial); err != nil {
@@ -159,8 +170,10 @@ func Fetch(ctx context.Context, p Place, into Folder) error {
 			}
 		}
 	}
-	if err := fetchTree(ctx, p, into, "store"); err != nil {
-		return fmt.Errorf("fetch stored documents: %w", err)
+	for _, folder := range []string{stamps, store} {
+		if err := fetchTree(ctx, p, into, folder); err != nil {
+			return fmt.Errorf("fetch the copy: %w", err)
+		}
 	}
 	return nil
 }
@@ -226,9 +239,10 @@ func Drill(ctx context.Context, q evidence.Inquiry, dir, checkpoints string) (r 
 	}
 	q.Path = filepath.Join(dir, newest)
 	if q.Store == nil {
-		q.Store = spool.ReadStore(filepath.Join(dir, "store"))
+		q.Store = spool.ReadStore(filepath.Join(dir, store))
 	}
 	beside := filepath.Join(dir, besideOf(newest))
+	q.Stamps.Folder = filepath.Join(dir, stamps)
 	q.Checkpoints = nil // those of now know more than the copy
 	if _, err := os.Stat(beside); err == nil && len(q.Keys) > 0 {
 		q.Checkpoints = []string{beside}

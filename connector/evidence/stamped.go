@@ -50,25 +50,11 @@ func (w *witnesses) stamps(yield func(int64, string) bool) error {
 // farthest is how many events an archive takes along to reach a checkpoint that has a time stamp.
 const farthest = 10_000
 
-// date finds the first checkpoint with a time stamp that holds at or after an event, and makes the last stretch lead to it
-// unless that is too far.
+// date makes the last stretch lead to the first checkpoint with a time stamp at or after an event, unless that is too far.
 func (c Case) date(seq int64, stretches [][2]int64, notes []note.Signed) ([][2]int64, []note.Signed, *dated.Stamped, error) {
-	if c.Stamps.Authority == nil {
-		return stretches, notes, nil, nil
-	}
 	end := &stretches[len(stretches)-1][1]
-	var first *dated.Stamped
-	err := dated.Each(c.Stamps.Folder, func(d dated.Stamped) error {
-		if d.Note.Seq < seq || d.Note.Seq > *end+farthest {
-			return nil
-		}
-		if _, err := c.Stamps.Authority.Verify(d.Token, []byte(d.Note.Raw)); err != nil {
-			return nil //nolint:nilerr // journal verify tells of it; here the next one may do
-		}
-		first = &d
-		return errEnough
-	})
-	if first == nil || err != nil && !errors.Is(err, errEnough) {
+	first, err := dated.First(c.Stamps.Folder, c.Stamps.Authority, seq, *end+farthest)
+	if first == nil || err != nil {
 		return stretches, notes, nil, err
 	}
 	if first.Note.Seq != *end {
@@ -83,12 +69,8 @@ func (p *pack) stamped(d *dated.Stamped) error {
 	if d == nil {
 		return nil
 	}
-	t, err := p.Stamps.Authority.Verify(d.Token, []byte(d.Note.Raw))
-	if err != nil {
-		return err
-	}
 	name := fmt.Sprintf("checkpoints/%d", d.Note.Seq)
-	return errors.Join(p.add(name+".tst", d.Token), p.add(name+".authority.pem", pki.MarshalCertificate(t.Signer)))
+	return errors.Join(p.add(name+".tst", d.Token), p.add(name+".authority.pem", pki.MarshalCertificate(d.Signer)))
 }
 
 // stampText tells the time stamps of a verdict, "" when there are none.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/backup"
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/adopt"
@@ -188,6 +189,18 @@ func (p *Plan) WriteCheckpoint(ctx context.Context) (string, error) {
 	}
 	text, err := seal.Checkpoint(ctx, book)
 	return text, errors.Join(err, book.Close())
+}
+
+// BackUp copies the journal, the checkpoints and the stored documents, or proves a copy.
+func (p *Plan) BackUp(ctx context.Context, c backup.Copies, at time.Time) (r backup.Result, err error) {
+	q, err := p.Inquiry()
+	if err != nil {
+		return r, err
+	}
+	c.Known = p.Config.Backup
+	return c.Run(ctx, backup.Source{
+		Journal: p.JournalPath(), Store: p.StorePath(), Checkpoints: p.CheckpointPaths()[0], Public: p.CheckpointPublicPath(), Stamps: p.stampsPath(),
+	}, q, at)
 }
 
 // AdoptJournal goes on with a journal that was restored from a copy, because a person says

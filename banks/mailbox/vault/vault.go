@@ -173,10 +173,11 @@ func plain(name string) bool {
 	})
 }
 
-// Sweep removes what interrupted transfers have left in the vault's folder and in one below it.
-func (v *Vault) Sweep(ctx context.Context, folder string) error {
-	return v.do(ctx, "sweep", folder, func() error {
-		for _, at := range []string{v.folder, path.Join(v.folder, folder)} {
+// Sweep removes what interrupted transfers have left in folders below the vault's; "" is its own.
+func (v *Vault) Sweep(ctx context.Context, folders ...string) error {
+	return v.do(ctx, "sweep", v.folder, func() error {
+		for _, folder := range folders {
+			at := path.Join(v.folder, folder)
 			items, _, err := v.wire.Readdir(ctx, at, names)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err

@@ -136,7 +136,7 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("nothing was ever half written: %s", got)
 	}
 	v := opened(t, c)
-	must(t, v.Sweep(t.Context(), "store"))
+	must(t, v.Sweep(t.Context(), "", "store"))
 	if got := shown(t, dir); got != "old" {
 		t.Errorf("after the sweep: %s", got)
 	}

@@ -17,7 +17,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"bankconnector/banks"
@@ -28,6 +27,7 @@ import (
 
 const (
 	patience = 30 * time.Second // for one answer, whole
+	farewell = 2 * time.Second  // for one that is under way when the program ends
 	retry    = 12               // tries in the time from one stamp to the next, after one that failed
 	// Terms is how many times Every may pass without a time stamp before the journal is told.
 	Terms = 2
@@ -71,8 +71,9 @@ type Stamper struct {
 	next   time.Time // when to ask again
 	last   int64     // event of the newest stamp
 	alarm  bool      // the journal knows that none can be had
+	halt   chan struct{}
 	stop   context.CancelFunc
-	crew   sync.WaitGroup
+	done   chan struct{}
 }
 
 // Start goes on after the newest token of the folder. Close it before the journal.
@@ -82,8 +83,8 @@ func Start(ctx context.Context, a Asking) (*Stamper, error) {
 		return nil, err
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stop = stop
-	s.crew.Go(func() { s.run(work) })
+	s.halt, s.stop, s.done = make(chan struct{}), stop, make(chan struct{})
+	go s.run(work)
 	return s, nil
 }
 
@@ -113,18 +114,23 @@ func prepare(a Asking) (*Stamper, error) {
 	return s, err
 }
 
-// Close ends the asking; an answer that is waited for is waited for no more.
+// Close ends the asking. An answer that is under way is waited for a moment, so that a program which runs for seconds
+// gets its time stamps too.
 func (s *Stamper) Close() error {
+	close(s.halt)
+	enough := time.AfterFunc(min(farewell, s.Patience), s.stop)
+	<-s.done
+	enough.Stop()
 	s.stop()
-	s.crew.Wait()
 	return nil
 }
 
 func (s *Stamper) run(ctx context.Context) {
+	defer close(s.done)
 	for {
-		wait := time.NewTimer(max(time.Second, s.next.Sub(s.Now())))
+		wait := time.NewTimer(max(0, s.next.Sub(s.Now())))
 		select {
-		case <-ctx.Done():
+		case <-s.halt:
 			wait.Stop()
 			return
 		case <-wait.C:
@@ -141,6 +147,7 @@ func (s *Stamper) look(ctx context.Context) error {
 	if now.Before(s.next) {
 		return nil
 	}
+	s.next = now.Add(time.Second) // after an error of our own it is not tried in a circle
 	head, err := s.Head()
 	if err != nil {
 		return err

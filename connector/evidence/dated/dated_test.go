@@ -169,7 +169,7 @@ func TestStampsAreAskedForInTurn(t *testing.T) {
 	o.openssl("ts", "-verify", "-data", first+".note", "-in", first+".tst", "-token_in", "-CAfile", "cafile", "-partial_chain")
 }
 
-// TestRunAsks is the goroutine itself: it asks by itself, and Close does not wait for an authority that is mute.
+// TestRunAsks is the goroutine itself: it asks by itself, and Close does not wait long for an authority that is mute.
 func TestRunAsks(t *testing.T) {
 	o := newOffice(t)
 	r := newRoom(t, o)
@@ -180,7 +180,7 @@ func TestRunAsks(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer mute.Close()
-	r.asking.URL = mute.URL
+	r.asking.URL, r.asking.Patience = mute.URL, 100*time.Millisecond
 	s, err := Start(t.Context(), r.asking)
 	must(t, err)
 	<-asked

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bankconnector/connector/evidence/note"
+	"bankconnector/crypto/pki"
 	"bankconnector/crypto/stamp"
 	"bankconnector/internal/durable"
 )
@@ -25,6 +26,8 @@ type Stamped struct {
 	Note  note.Signed
 	Token []byte
 	Path  string // of the token
+
+	Signer *pki.Certificate // who made it; only First knows
 }
 
 // open makes the folder, and tells since when it is there.
@@ -83,6 +86,29 @@ func Each(folder string, fn func(Stamped) error) error {
 		}
 	}
 	return nil
+}
+
+// First is the first checkpoint between two events whose token holds, nil when there is none or nobody is believed.
+func First(folder string, a *stamp.Authority, from, until int64) (first *Stamped, err error) {
+	if a == nil {
+		return nil, nil
+	}
+	enough := errors.New("enough")
+	err = Each(folder, func(d Stamped) error {
+		if d.Note.Seq < from || d.Note.Seq > until {
+			return nil
+		}
+		t, err := a.Verify(d.Token, []byte(d.Note.Raw))
+		if err != nil {
+			return nil //nolint:nilerr // journal verify tells of it; here the next one may do
+		}
+		d.Signer, first = t.Signer, &d
+		return enough
+	})
+	if errors.Is(err, enough) {
+		err = nil
+	}
+	return first, err
 }
 
 func read(path string) ([]byte, error) {

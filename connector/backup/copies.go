@@ -1,4 +1,4 @@
-package install
+package backup
 
 import (
 	"context"
@@ -12,17 +12,18 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox/vault"
-	"bankconnector/connector/backup"
+	"bankconnector/connector/evidence"
 )
 
-// Copies is where copies of the journal go: to a Folder of this machine, else to the server that URL names
+// Copies is where copies of the journal go: to a Dir of this machine, else to the server that URL names
 // (sftp://USER@HOST:PORT/FOLDER) with a key file and pinned host keys, else to the one of the configuration.
 type Copies struct {
-	Folder   string
+	Dir      string
 	URL, Key string
 	HostKeys []string
-	Into     string // folder that a copy is fetched to and stays in; "" = a temporary one
-	Drill    bool   // copy nothing, prove the newest copy
+	Known    *vault.Config // of the configuration, may be nil
+	Into     string        // folder that a copy is fetched to and stays in; "" = a temporary one
+	Drill    bool          // copy nothing, prove the newest copy
 }
 
 // Where copies cannot go.
@@ -33,25 +34,20 @@ var (
 	ErrAway = errors.New("the server for copies")
 )
 
-// BackUp copies the journal, the checkpoints and the stored documents, beside the daemon, and proves the copy; a drill
-// only proves the newest one that is there. Of a copy on a server the drill fetches every octet; what was just put
-// there was read back already, so its journal is proven with the stored documents of this machine.
-func (p *Plan) BackUp(ctx context.Context, c Copies, at time.Time) (r backup.Result, err error) {
-	q, err := p.Inquiry()
-	if err != nil {
-		return r, err
-	}
-	own, store := p.CheckpointPaths()[0], q.Store
-	source := backup.Source{Journal: p.JournalPath(), Store: p.StorePath(), Checkpoints: own, Public: p.CheckpointPublicPath()}
+// Run copies the journal, the checkpoints and the stored documents, beside the daemon, and proves the copy by q, the
+// installation's own inquiry; a drill only proves the newest one that is there. Of a copy on a server the drill fetches
+// every octet; what was just put there was read back already, so its journal is proven with the documents of this machine.
+func (c Copies) Run(ctx context.Context, s Source, q evidence.Inquiry, at time.Time) (r Result, err error) {
+	kept := q.Store
 	q.Store = nil // that of the copy counts
-	if c.Folder != "" {
+	if c.Dir != "" {
 		if !c.Drill {
-			_, err = backup.Make(ctx, source, backup.Folder(c.Folder), c.Folder, at)
+			_, err = Make(ctx, s, Folder(c.Dir), c.Dir, at)
 		}
 		if err != nil {
 			return r, err
 		}
-		return backup.Drill(ctx, q, c.Folder, own)
+		return Drill(ctx, q, c.Dir, s.Checkpoints)
 	}
 	scratch := c.Into
 	if scratch == "" || !c.Drill {
@@ -60,25 +56,26 @@ func (p *Plan) BackUp(ctx context.Context, c Copies, at time.Time) (r backup.Res
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	}
-	if err := p.away(ctx, c, func(v *vault.Vault) error {
+	err = c.away(ctx, at, func(v *vault.Vault) error {
 		if c.Drill {
-			return backup.Fetch(ctx, v, backup.Folder(scratch))
+			return Fetch(ctx, v, Folder(scratch))
 		}
-		q.Store = store
-		if err := v.Sweep(ctx, "store"); err != nil {
+		q.Store = kept
+		if err := v.Sweep(ctx, "", stamps, store); err != nil {
 			return err
 		}
-		_, err := backup.Make(ctx, source, v, scratch, at)
+		_, err := Make(ctx, s, v, scratch, at)
 		return err
-	}, at); err != nil {
+	})
+	if err != nil {
 		return r, err
 	}
-	return backup.Drill(ctx, q, scratch, own)
+	return Drill(ctx, q, scratch, s.Checkpoints)
 }
 
 // away opens the server for copies, and closes it again.
-func (p *Plan) away(ctx context.Context, c Copies, work func(*vault.Vault) error, at time.Time) error {
-	where, err := p.place(c)
+func (c Copies) away(ctx context.Context, at time.Time, work func(*vault.Vault) error) error {
+	where, err := c.place()
 	if err != nil {
 		return err
 	}
@@ -87,19 +84,19 @@ func (p *Plan) away(ctx context.Context, c Copies, work func(*vault.Vault) error
 		return fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	err = errors.Join(work(v), v.Close())
-	if err != nil && !errors.Is(err, backup.ErrNoCopy) {
+	if err != nil && !errors.Is(err, ErrNoCopy) {
 		err = fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	return err
 }
 
 // place is the server of the configuration, with what was given by hand instead.
-func (p *Plan) place(c Copies) (*vault.Config, error) {
+func (c Copies) place() (*vault.Config, error) {
 	var where vault.Config
-	if p.Config.Backup != nil {
-		where = *p.Config.Backup
+	if c.Known != nil {
+		where = *c.Known
 	}
-	if c.URL == "" && p.Config.Backup == nil {
+	if c.URL == "" && c.Known == nil {
 		return nil, ErrNoPlace
 	}
 	if c.URL != "" {
