@@ -14,6 +14,7 @@ import (
 	"bankconnector/banks/mailbox"
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/story"
 )
 
 func (a *app) bankCommand() *cobra.Command {
@@ -117,7 +118,7 @@ func (a *app) bankList(ctx context.Context) error {
 	}
 	for _, l := range lines {
 		for _, h := range l.Held {
-			a.printf(a.say("%s: reply %s waits since %s: %s\n", "%s: ответ %s ждёт с %s: %s\n"), l.BIC, h.File, h.Since.Local().Format("2006-01-02 15:04"), h.Reason)
+			a.printf(a.say("%s: reply %s waits since %s: %s\n", "%s: ответ %s ждёт с %s: %s\n"), l.BIC, h.File, h.Since.Local().Format("2006-01-02 15:04"), story.Reason(h.Reason, a.lang))
 		}
 	}
 	return nil

@@ -75,7 +75,7 @@ func (a *app) documentsList(ctx context.Context, f story.Choice) error {
 		a.say("State", "Состояние"), a.say("Since", "С"), a.say("Due", "Срок"), a.say("Reason", "Причина"),
 	})
 	for _, x := range list {
-		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimPrefix(x.Kind+" "+x.Code, " "), x.InternalKey, x.DocNum, x.State, when(since(x)), when(x.DueAt), x.Reason})
+		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimPrefix(x.Kind+" "+x.Code, " "), x.InternalKey, x.DocNum, x.State, when(since(x)), when(x.DueAt), story.Reason(x.Reason, a.lang)})
 	}
 	t.Render()
 	return nil
@@ -146,12 +146,13 @@ func (a *app) documentsShow(ctx context.Context, ref string) error {
 			Events []journal.Event `json:"events"`
 		}{x, events})
 	}
-	a.printf(a.say("%s %s %s for bank %s: %s\n", "%s %s %s в банк %s: %s\n"), story.Word(x.Kind, a.lang), x.Code, x.InternalKey, x.Bank, story.Word(string(x.State), a.lang))
+	what := strings.Fields(story.Word(x.Kind, a.lang) + " " + x.Code + " " + x.InternalKey) // of one that could not be read nothing is known
+	a.printf(a.say("%s for bank %s: %s\n", "%s в банк %s: %s\n"), strings.Join(what, " "), x.Bank, story.Word(string(x.State), a.lang))
 	if x.Reason != "" {
-		a.printf("  %s\n", story.Word(x.Reason, a.lang))
+		a.printf("  %s\n", story.Reason(x.Reason, a.lang))
 	}
 	if x.DueAt != nil {
-		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), when(x.DueAt), story.Word(x.Rule, a.lang))
+		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), when(x.DueAt), story.Reason(x.Rule, a.lang))
 	}
 	a.printf("\n")
 	for _, e := range events {

@@ -23,7 +23,7 @@ var (
 func TestOneLanguage(t *testing.T) {
 	told := 0
 	for kind, bodies := range map[string][]string{
-		"exchange.opened": {`{}`}, "exchange.accepted": {`{}`}, "exchange.held": {`{}`}, "exchange.sending": {`{}`},
+		"exchange.opened": {`{}`, `{"state":"Held"}`, `{"state":"Refused"}`}, "exchange.accepted": {`{}`}, "exchange.held": {`{}`}, "exchange.sending": {`{}`},
 		"exchange.sealed":    {`{"file_name":"1","seq":7}`},
 		"exchange.delivered": {`{"evidence":"ok"}`, `{"evidence":"final seen"}`, `{"evidence":"a person says so"}`},
 		"exchange.ambiguous": {`{}`}, "exchange.suspect": {`{}`}, "exchange.confirmed": {`{}`}, "exchange.answered": {`{"answer_code":"1"}`},
@@ -32,7 +32,7 @@ func TestOneLanguage(t *testing.T) {
 			`{"kind":"receipt","outcome":"matched","verdict":"valid"}`, `{"kind":"report","outcome":"conflict","verdict":"invalid"}`,
 			`{"kind":"answer","outcome":"misdirected","verdict":"unknown-signer"}`,
 		},
-		"incoming.held": {`{}`}, "incoming.handed": {`{}`}, "incoming.cleaned": {`{}`},
+		"incoming.held": {`{}`}, "incoming.received": {`{}`}, "incoming.repeated": {`{}`}, "incoming.reopened": {`{}`}, "incoming.handed": {`{}`}, "incoming.cleaned": {`{}`},
 		"operator.acted": {`{"act":"release"}`, `{"act":"resolve","as":"look"}`, `{"act":"resend.proposed"}`, `{"act":"dispute"}`, `{"act":"cancel"}`},
 	} {
 		for _, body := range bodies {

@@ -20,7 +20,7 @@ var doors = map[string][]string{
 	"connector/daemon":    {"connector/install", "connector/flow", "connector/flow/fate", "banks", "schedule"},
 	"connector/practice":  {anyRoom, "connector/install", "connector/rounds"},
 	"connector/rounds":    {"connector/install", "connector/flow", "connector/flow/fate", "connector/journal", "banks"},
-	"connector/story":     {"connector/journal"},
+	"connector/story":     {"connector/journal", "crypto/cms/codes"},
 	"connector/desk":      {"connector/flow/reading", "connector/spool", "banks", "formats"},
 	"connector/screen":    {"connector/flow", "banks"},
 	"connector/control":   {},
