@@ -42,8 +42,8 @@ func (a *app) demoCommand() *cobra.Command {
 }
 
 func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
-	if o.banks < 1 || o.documents < 1 {
-		return usage("demo needs at least one bank and one document")
+	if o.banks < 1 || o.banks > practice.MostBanks || o.documents < 1 {
+		return usage("demo needs 1 to %d banks and at least one document", practice.MostBanks)
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "bankconnector-demo-"); err != nil {

@@ -23,7 +23,6 @@ import (
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/internal/durable"
-	"bankconnector/schedule"
 )
 
 // Inquiry is what the journal of this installation is held against: its own store,
@@ -75,11 +74,7 @@ func (p *Plan) checkpointPublic() (ed25519.PublicKey, error) {
 
 // Day reads "2026-11-22" as a day of the installation's zone.
 func (p *Plan) Day(text string) (time.Time, error) {
-	zone, err := schedule.Zone(p.Config.TimeZone)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("time_zone: %w", err)
-	}
-	day, err := time.ParseInLocation(time.DateOnly, text, zone)
+	day, err := time.ParseInLocation(time.DateOnly, text, p.Calendar.Zone())
 	if err != nil {
 		return day, fmt.Errorf("%q is no day; write it as 2026-11-22", text)
 	}

@@ -30,7 +30,6 @@ import (
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
 	"bankconnector/internal/durable"
-	"bankconnector/schedule"
 )
 
 // Options are what an installation takes from outside.
@@ -192,10 +191,7 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		return nil, err
 	}
 	roads := &mailbox.Dialer{Now: in.opts.Now}
-	zone, err := schedule.Zone(p.Config.TimeZone) // a document's date is a day of the installation's zone
-	if err != nil {
-		return nil, fmt.Errorf("time_zone: %w", err)
-	}
+	zone := p.Calendar.Zone() // a document's date is a day of the installation's zone
 	c := &flow.Courier{
 		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
 		Dial: road.Dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
