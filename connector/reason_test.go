@@ -210,12 +210,15 @@ func TestStoriesInRussian(t *testing.T) {
 	var all strings.Builder // stories of all banks
 	for _, quirk := range []rehearsal.Quirk{
 		"", "drop-box", "wrong-signer", "foreign-reply", "unsigned-replies", "duplicate-replies", "second-report", "half-file",
-		"crash-rename", "drop-before-rename", "late-receipts", "readonly-from-bank",
+		"crash-rename", "drop-before-rename", "late-receipts", "readonly-from-bank", "down",
 	} {
 		t.Run("bank "+string(quirk), func(t *testing.T) {
 			quirks, documents := []rehearsal.Quirk{quirk}, "4"
-			if quirk == "" {
-				quirks, documents = nil, "16" // liftings too, which are held
+			switch quirk {
+			case "":
+				quirks = nil
+			case "down":
+				documents = "16" // liftings too, which are held, for nothing is ever confirmed
 			}
 			dir, config := stage(t, 2, quirks...)
 			done(t, "sample", "-c", config, "--documents", documents, "--seed", "4")
