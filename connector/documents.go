@@ -76,7 +76,7 @@ func (a *app) documentsList(ctx context.Context, f story.Choice) error {
 		a.say("State", "Состояние"), a.clock("Since", "С"), a.clock("Due", "Срок"), a.say("Reason", "Причина"),
 	})
 	for _, x := range list {
-		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimPrefix(x.Kind+" "+x.Code, " "), x.InternalKey, x.DocNum, x.State, a.when(since(x)), a.when(x.DueAt), story.Reason(x.Reason, a.lang)})
+		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimSpace(story.Word(x.Kind, a.lang) + " " + x.Code), x.InternalKey, x.DocNum, x.State, a.when(since(x)), a.when(x.DueAt), story.Reason(x.Reason, a.lang)})
 	}
 	t.Render()
 	return nil
