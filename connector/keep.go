@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bankconnector/banks/mailbox/vault"
 	"bankconnector/connector/backup"
 	"bankconnector/connector/install"
 )
@@ -52,7 +53,7 @@ func (a *app) journalBackup(ctx context.Context, to backup.Copies, args []string
 	switch {
 	case errors.Is(err, backup.ErrNoPlace):
 		return withCode(exitUsage, err)
-	case errors.Is(err, backup.ErrAway):
+	case errors.Is(err, vault.ErrAway):
 		return withCode(exitUnreachable, err)
 	}
 	if err != nil {

@@ -152,8 +152,8 @@ func putFile(ctx context.Context, p Place, from, name string) (err error) {
 	return p.Put(ctx, name, io.LimitReader(f, info.Size()), info.Size())
 }
 
-// Fetch brings the newest copy from a place into a folder of this machine, with all that belongs to it. What lies there
-// already with the right size is left: a transfer that was cut off goes on.
+// Fetch brings the newest copy from a place into a folder of this machine, with all that belongs to it, the journal last.
+// What lies there already with the right size is left: a transfer that was cut off goes on.
 func Fetch(ctx context.Context, p Place, into Folder) error {
 	files, _, err := p.Sizes(ctx, "")
 	if err != nil {
@@ -163,16 +163,16 @@ func Fetch(ctx context.Context, p Place, into Folder) error {
 	if newest == "" {
 		return ErrNoCopy
 	}
-	for _, name := range []string{newest, besideOf(newest), public} {
+	for _, folder := range []string{stamps, store} {
+		if err := fetchTree(ctx, p, into, folder); err != nil {
+			return fmt.Errorf("fetch the copy: %w", err)
+		}
+	}
+	for _, name := range []string{public, besideOf(newest), newest} {
 		if size, ok := files[name]; ok {
 			if err := fetchFile(ctx, p, into, name, size); err != nil {
 				return fmt.Errorf("fetch the copy: %w", err)
 			}
-		}
-	}
-	for _, folder := range []string{stamps, store} {
-		if err := fetchTree(ctx, p, into, folder); err != nil {
-			return fmt.Errorf("fetch the copy: %w", err)
 		}
 	}
 	return nil

@@ -26,13 +26,8 @@ type Copies struct {
 	Drill    bool          // copy nothing, prove the newest copy
 }
 
-// Where copies cannot go.
-var (
-	// ErrNoPlace reports that nothing says where copies go.
-	ErrNoPlace = errors.New("no place for copies: name a FOLDER, give --sftp, or fill backup in config.yaml")
-	// ErrAway reports a server for copies that cannot be reached, or does not do what it must.
-	ErrAway = errors.New("the server for copies")
-)
+// ErrNoPlace reports that nothing says where copies go.
+var ErrNoPlace = errors.New("no place for copies: name a FOLDER, give --sftp, or fill backup in config.yaml")
 
 // Run copies the journal, the checkpoints and the stored documents, beside the daemon, and proves the copy by q, the
 // installation's own inquiry; a drill only proves the newest one that is there. Of a copy on a server the drill fetches
@@ -81,13 +76,9 @@ func (c Copies) away(ctx context.Context, at time.Time, work func(*vault.Vault) 
 	}
 	v, err := vault.Open(ctx, where, at)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrAway, err)
+		return err
 	}
-	err = errors.Join(work(v), v.Close())
-	if err != nil && !errors.Is(err, ErrNoCopy) {
-		err = fmt.Errorf("%w: %w", ErrAway, err)
-	}
-	return err
+	return errors.Join(work(v), v.Close())
 }
 
 // place is the server of the configuration, with what was given by hand instead.

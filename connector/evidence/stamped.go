@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -29,8 +30,8 @@ func (w *witnesses) stamps(yield func(int64, string) bool) error {
 		if err == nil {
 			err = d.Note.Verify(w.q.Keys)
 		}
-		if err != nil {
-			w.problems = append(w.problems, fmt.Sprintf("time stamp of event %d: %v", d.Note.Seq, err))
+		if err = cmp.Or(d.Err, err); err != nil {
+			w.problems = append(w.problems, fmt.Sprintf("time stamp of event %d: %v", d.Seq, err))
 			return nil
 		}
 		if w.stamped++; t.Time.After(w.newest) {

@@ -76,11 +76,11 @@ func fit(c *pki.Certificate) error {
 // digest is what the authority is asked to stamp: GOST keys go with GOST hashes.
 func (a *Authority) digest() pki.Digest {
 	for _, c := range a.Certificates {
-		switch c.Key.Algorithm() {
-		case pki.GOST256:
-			return pki.Streebog256
-		case pki.GOST512:
+		if c.Key.Algorithm() == pki.GOST512 {
 			return pki.Streebog512
+		}
+		if c.Key.Algorithm() == pki.GOST256 {
+			return pki.Streebog256
 		}
 	}
 	return pki.SHA256
@@ -228,13 +228,9 @@ func valid(dotted string) bool {
 	return len(arcs) >= 2 && len(dotted) < 200
 }
 
+// hashes names a hash that is asked for.
 func hashes(d pki.Digest) string {
-	switch d {
-	case pki.Streebog256:
-		return "1.2.643.7.1.1.2.2"
-	case pki.Streebog512:
-		return "1.2.643.7.1.1.2.3"
-	default:
-		return "2.16.840.1.101.3.4.2.1"
-	}
+	return map[pki.Digest]string{
+		pki.SHA256: "2.16.840.1.101.3.4.2.1", pki.Streebog256: "1.2.643.7.1.1.2.2", pki.Streebog512: "1.2.643.7.1.1.2.3",
+	}[d]
 }

@@ -106,14 +106,14 @@ func (o *office) issue(name, section string, newkey ...string) *pki.Certificate 
 }
 
 // reply has openssl answer a request.
-func (o *office) reply(r *Request, name, digest string, more ...string) []byte {
+func (o *office) reply(r *Request, name, digest string) []byte {
 	o.t.Helper()
 	query, err := r.Marshal()
 	if err != nil {
 		o.t.Fatal(err)
 	}
 	o.write("query", query)
-	o.run(append([]string{"ts", "-reply", "-section", "serve", "-queryfile", "query", "-signer", name + ".pem", "-inkey", name + ".key", "-" + digest, "-out", "answer"}, more...)...)
+	o.run("ts", "-reply", "-section", "serve", "-queryfile", "query", "-signer", name+".pem", "-inkey", name+".key", "-"+digest, "-out", "answer")
 	return o.read("answer")
 }
 

@@ -32,6 +32,9 @@ const (
 	partial   = ".part"          // ends the name of what is not whole yet
 )
 
+// ErrAway reports a server that cannot be reached, or does not do what it must.
+var ErrAway = errors.New("the server for copies")
+
 var errClosed = errors.New("the vault was closed")
 
 // Vault is one connection. Its methods are called by one goroutine.
@@ -55,7 +58,7 @@ func Open(ctx context.Context, c *Config, now time.Time) (*Vault, error) {
 	defer cancel()
 	l, err := line.Dial(short, line.Config{SFTP: c.road(), Address: c.address(), Now: now}, new(line.Trail))
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", c, err)
+		return nil, fmt.Errorf("%w: open %s: %w", ErrAway, c, err)
 	}
 	v := &Vault{folder: c.Folder, line: l, done: make(chan struct{}), known: map[string]bool{c.Folder: true}}
 	err = v.do(short, "open", c.Folder, func() error { return v.start(cmp.Or(c.Timeout, 2*time.Minute)) })
@@ -136,7 +139,7 @@ func (v *Vault) do(ctx context.Context, op, name string, act func() error) error
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return fmt.Errorf("%s %s: %w", op, line.Quote(name), cmp.Or(v.cause, err))
+	return fmt.Errorf("%w: %s %s: %w", ErrAway, op, line.Quote(name), cmp.Or(v.cause, err))
 }
 
 // Sizes tells the files of a folder below the vault's, with their sizes, and the folders in it. One that is not there
@@ -156,7 +159,7 @@ func (v *Vault) Sizes(ctx context.Context, folder string) (files map[string]int6
 			switch {
 			case !plain(i.Name) || strings.HasSuffix(i.Name, partial):
 			case i.Regular() && i.Size < 1<<62:
-				files[i.Name] = int64(i.Size) //nolint:gosec // just bounded
+				files[i.Name] = int64(i.Size)
 			case i.Typed && i.Mode&0o170000 == 0o040000:
 				folders = append(folders, i.Name)
 			}
@@ -168,9 +171,8 @@ func (v *Vault) Sizes(ctx context.Context, folder string) (files map[string]int6
 
 // plain tells a name that can be put on a disk as it is: what a server says its files are called is not to be trusted.
 func plain(name string) bool {
-	return name != "" && name[0] != '.' && len(name) < 200 && !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
-	})
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+	return name != "" && name[0] != '.' && len(name) < 200 && strings.Trim(name, letters) == ""
 }
 
 // Sweep removes what interrupted transfers have left in folders below the vault's; "" is its own.

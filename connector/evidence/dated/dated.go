@@ -102,12 +102,10 @@ func prepare(a Asking) (*Stamper, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = Each(a.Folder, func(d Stamped) error {
-		if t, bad := a.Authority.Verify(d.Token, []byte(d.Note.Raw)); bad == nil {
-			began, s.last, s.next = t.Time, d.Note.Seq, t.Time.Add(a.Every)
-		}
-		return nil
-	})
+	t, seq, err := newest(a.Folder, a.Authority)
+	if t != nil {
+		began, s.last, s.next = t.Time, seq, t.Time.Add(a.Every)
+	}
 	if began.Before(s.since) {
 		s.since = began
 	}

@@ -128,7 +128,7 @@ func (r *room) kept() (seqs []int64) {
 	must(r.t, Each(r.asking.Folder, func(d Stamped) error {
 		seqs = append(seqs, d.Note.Seq)
 		_, err := r.asking.Authority.Verify(d.Token, []byte(d.Note.Raw))
-		return err
+		return errors.Join(d.Err, err)
 	}))
 	return seqs
 }
@@ -254,17 +254,42 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
+// TestDamagedFolder: what cannot be read is told of each by itself, and a start goes on after the newest that holds.
 func TestDamagedFolder(t *testing.T) {
-	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "1.tst"), []byte("x"), 0o600))
-	if err := Each(dir, func(Stamped) error { return nil }); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a token without its checkpoint: %v", err)
+	o := newOffice(t)
+	r := newRoom(t, o)
+	s, err := prepare(r.asking)
+	must(t, err)
+	must(t, s.look(t.Context()))
+	in := func(name string) string { return filepath.Join(r.asking.Folder, name) }
+	must(t, os.WriteFile(in(named(5)+".tst"), []byte("x"), 0o600)) // without its checkpoint
+	must(t, os.WriteFile(in(named(6)+".tst"), []byte("x"), 0o600))
+	must(t, os.WriteFile(in(named(6)+".note"), []byte("x"), 0o600))
+	whole, err := os.ReadFile(in(named(1) + ".note"))
+	must(t, err)
+	must(t, os.WriteFile(in(named(7)+".tst"), []byte("x"), 0o600))
+	must(t, os.WriteFile(in(named(7)+".note"), whole, 0o600)) // of another event
+	must(t, os.WriteFile(in("strange.tst"), []byte("x"), 0o600))
+	var bad []int64
+	must(t, Each(r.asking.Folder, func(d Stamped) error {
+		if d.Err != nil {
+			bad = append(bad, d.Seq)
+		}
+		return nil
+	}))
+	if fmt.Sprint(bad) != "[5 6 7]" {
+		t.Errorf("cannot be read: %v", bad)
 	}
-	must(t, os.WriteFile(filepath.Join(dir, "1.note"), []byte("x"), 0o600))
-	if err := Each(dir, func(Stamped) error { return nil }); err == nil {
-		t.Error("a checkpoint that is none")
+	if again, err := prepare(r.asking); err != nil || again.last != 1 {
+		t.Errorf("a start goes on after event %d, %v", again.last, err)
 	}
-	must(t, Each(filepath.Join(dir, "none"), func(Stamped) error { return errors.New("there is one") }))
+	if first, err := First(r.asking.Folder, r.asking.Authority, 1, 9); err != nil || first == nil || first.Seq != 1 || first.Signer == nil {
+		t.Errorf("the first is %+v, %v", first, err)
+	}
+	if first, err := First(r.asking.Folder, r.asking.Authority, 2, 9); err != nil || first != nil {
+		t.Errorf("after it there is %+v, %v", first, err)
+	}
+	must(t, Each(in("none"), func(Stamped) error { return errors.New("there is one") }))
 }
 
 func TestCheck(t *testing.T) {

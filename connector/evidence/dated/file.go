@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,11 +25,12 @@ const (
 
 // Stamped is a checkpoint with its token; neither was verified by being read.
 type Stamped struct {
+	Seq   int64 // of the event, as the file is named
 	Note  note.Signed
 	Token []byte
-	Path  string // of the token
+	Err   error // why it cannot be read; Note and Token are empty then
 
-	Signer *pki.Certificate // who made it; only First knows
+	Signer *pki.Certificate // who made the token; only First knows
 }
 
 // open makes the folder, and tells since when it is there.
@@ -44,7 +47,7 @@ func open(folder string) (time.Time, error) {
 
 // keep writes a checkpoint and then its token. A crash between the two leaves a checkpoint that nobody asks for.
 func keep(folder string, n note.Signed, token []byte) error {
-	name := filepath.Join(folder, fmt.Sprintf("%012d", n.Seq))
+	name := filepath.Join(folder, named(n.Seq))
 	err := durable.Replace(name+noteEnd, []byte(n.Raw), 0o640)
 	if err == nil {
 		err = durable.Replace(name+tokenEnd, token, 0o640)
@@ -55,60 +58,85 @@ func keep(folder string, n note.Signed, token []byte) error {
 	return nil
 }
 
-// Each reads the checkpoints of a folder that have tokens, in the order of their events; a folder that is not there has
-// none. What is no checkpoint is an error that names the file.
-func Each(folder string, fn func(Stamped) error) error {
+// numbers lists the events whose checkpoints have tokens, in order; a folder that is not there has none.
+func numbers(folder string) (seqs []int64, err error) {
 	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read time stamps: %w", err)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read time stamps: %w", err)
 	}
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), tokenEnd)
-		if !ok {
-			continue
+		if seq, err := strconv.ParseInt(name, 10, 64); ok && err == nil && named(seq) == name {
+			seqs = append(seqs, seq)
 		}
-		d := Stamped{Path: filepath.Join(folder, e.Name())}
-		text, err := read(filepath.Join(folder, name+noteEnd))
-		if err == nil {
-			d.Note, err = note.Read(string(text))
-		}
-		if err == nil {
-			d.Token, err = read(d.Path)
-		}
-		if err != nil {
-			return fmt.Errorf("read time stamp %s: %w", d.Path, err)
-		}
-		if err := fn(d); err != nil {
+	}
+	slices.Sort(seqs)
+	return seqs, nil
+}
+
+func named(seq int64) string { return fmt.Sprintf("%012d", seq) }
+
+// load reads one checkpoint with its token.
+func load(folder string, seq int64) Stamped {
+	path := filepath.Join(folder, named(seq))
+	d := Stamped{Seq: seq}
+	text, err := read(path + noteEnd)
+	if err == nil {
+		d.Note, err = note.Read(string(text))
+	}
+	if err == nil && d.Note.Seq != seq {
+		err = fmt.Errorf("it is a checkpoint of event %d", d.Note.Seq)
+	}
+	if err == nil {
+		d.Token, err = read(path + tokenEnd)
+	}
+	if err != nil {
+		d.Err = fmt.Errorf("read time stamp %s: %w", path, err)
+	}
+	return d
+}
+
+// Each reads the checkpoints of a folder that have tokens, in the order of their events.
+func Each(folder string, fn func(Stamped) error) error {
+	seqs, err := numbers(folder)
+	for _, seq := range seqs {
+		if err := fn(load(folder, seq)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
-// First is the first checkpoint between two events whose token holds, nil when there is none or nobody is believed.
-func First(folder string, a *stamp.Authority, from, until int64) (first *Stamped, err error) {
-	if a == nil {
-		return nil, nil
+// First is the first checkpoint between two events whose token holds, nil when there is none or nobody is believed. What
+// does not hold is passed over: to prove the whole folder is another matter.
+func First(folder string, a *stamp.Authority, from, until int64) (*Stamped, error) {
+	seqs, err := numbers(folder)
+	if err != nil || a == nil {
+		return nil, err
 	}
-	enough := errors.New("enough")
-	err = Each(folder, func(d Stamped) error {
-		if d.Note.Seq < from || d.Note.Seq > until {
-			return nil
+	for _, seq := range seqs {
+		if seq < from || seq > until {
+			continue
 		}
-		t, err := a.Verify(d.Token, []byte(d.Note.Raw))
-		if err != nil {
-			return nil //nolint:nilerr // journal verify tells of it; here the next one may do
+		d := load(folder, seq)
+		if t, err := a.Verify(d.Token, []byte(d.Note.Raw)); err == nil {
+			d.Signer = t.Signer
+			return &d, nil
 		}
-		d.Signer, first = t.Signer, &d
-		return enough
-	})
-	if errors.Is(err, enough) {
-		err = nil
 	}
-	return first, err
+	return nil, nil
+}
+
+// newest is the newest token that holds, and the event of its checkpoint; nil when there is none.
+func newest(folder string, a *stamp.Authority) (*stamp.Token, int64, error) {
+	seqs, err := numbers(folder)
+	for _, seq := range slices.Backward(seqs) {
+		d := load(folder, seq)
+		if t, err := a.Verify(d.Token, []byte(d.Note.Raw)); err == nil {
+			return t, seq, nil
+		}
+	}
+	return nil, 0, err
 }
 
 func read(path string) ([]byte, error) {
