@@ -43,7 +43,7 @@ func (in *Installation) date(ctx context.Context) error {
 	c := in.Config.Checkpoint.Timestamp
 	in.stamps, err = dated.Start(ctx, dated.Asking{
 		URL: c.URL, Every: c.Every, Authority: s.Authority, Folder: s.Folder,
-		Head: in.keeper.Head, Book: in.Book, Now: in.opts.Now, Log: in.opts.Log,
+		File: in.CheckpointPaths()[0], Book: in.Book, Now: in.opts.Now, Log: in.opts.Log,
 	})
 	return err
 }

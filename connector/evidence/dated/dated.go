@@ -3,7 +3,7 @@
 //
 // A time stamp that cannot be had holds nothing up: it is told in the log at once, and in the journal when its term is
 // over. Whoever may not trust this machine's clock or its owner has the time from somebody else. It decides about no
-// document; it may call journal, note, stamp and durable.
+// document; it may call journal, note, stamp, durable, and banks for its configuration.
 package dated
 
 import (
@@ -55,15 +55,15 @@ type Asking struct {
 	URL       string
 	Every     time.Duration
 	Authority *stamp.Authority
-	Folder    string                      // of checkpoints and tokens
-	Head      func() (note.Signed, error) // the journal's head now, signed
-	Book      *journal.Book               // is told when no time stamp can be had, and when there is one again
+	Folder    string        // of checkpoints and tokens
+	File      string        // of checkpoints; the newest in it is stamped, so that every way that knows it knows what is stamped
+	Book      *journal.Book // is told when no time stamp can be had, and when there is one again
 	Now       func() time.Time
 	Log       *slog.Logger
 	Patience  time.Duration // for one answer; 0 = 30 s
 }
 
-// Stamper asks for a time stamp of the journal's head again and again.
+// Stamper asks for a time stamp of the newest checkpoint again and again.
 type Stamper struct {
 	Asking
 	client *http.Client
@@ -139,19 +139,22 @@ func (s *Stamper) run(ctx context.Context) {
 	}
 }
 
-// look has the head stamped if that is due. The error is the journal's or the disk's.
+// idle is how soon it is looked again for something to stamp.
+const idle = time.Minute
+
+// look has the newest checkpoint stamped if that is due. The error is the journal's or the disk's.
 func (s *Stamper) look(ctx context.Context) error {
 	now := s.Now()
 	if now.Before(s.next) {
 		return nil
 	}
 	s.next = now.Add(time.Second) // after an error of our own it is not tried in a circle
-	head, err := s.Head()
+	head, ok, err := note.Last(s.File)
 	if err != nil {
 		return err
 	}
-	if head.Seq == s.last { // nothing was written since
-		s.since, s.next = now, now.Add(s.Every)
+	if !ok || head.Seq == s.last { // nothing was written since
+		s.since, s.next = now, now.Add(min(s.Every, idle))
 		return nil
 	}
 	t, cause := s.ask(ctx, head)

@@ -103,23 +103,27 @@ func newRoom(t *testing.T, o *office) *room {
 	must(t, err)
 	r.asking = Asking{
 		URL: o.url, Every: time.Minute, Authority: &stamp.Authority{Certificates: []*pki.Certificate{o.cert}}, Folder: filepath.Join(dir, "timestamps"),
-		Head: r.head, Book: r.book, Now: now, Log: slog.New(slog.DiscardHandler), Patience: 10 * time.Second,
+		File: filepath.Join(dir, "checkpoints"), Book: r.book, Now: now, Log: slog.New(slog.DiscardHandler), Patience: 10 * time.Second,
 	}
+	r.checkpoint()
 	return r
 }
 
-func (r *room) head() (note.Signed, error) {
-	seq, hash := r.book.Latest()
-	raw, err := r.key.Sign(note.Checkpoint{Origin: note.Named("host"), Seq: seq, Hash: hash})
-	if err != nil {
-		return note.Signed{}, err
-	}
-	return note.Read(raw)
-}
-
+// write adds an event, and a checkpoint of it.
 func (r *room) write() {
 	r.t.Helper()
 	must(r.t, r.book.Write(r.t.Context(), "test", func(tx *journal.Tx) error { return tx.Note("note.test", "", 0, struct{}{}) }))
+	r.checkpoint()
+}
+
+func (r *room) checkpoint() {
+	r.t.Helper()
+	seq, hash := r.book.Latest()
+	raw, err := r.key.Sign(note.Checkpoint{Origin: note.Named("host"), Seq: seq, Hash: hash})
+	must(r.t, err)
+	f, err := note.Open(r.asking.File)
+	must(r.t, err)
+	must(r.t, errors.Join(f.Add(raw), f.Close()))
 }
 
 // kept lists the checkpoints that have tokens, each of which must hold.
