@@ -99,6 +99,24 @@ func TestTimeStamps(t *testing.T) {
 	}
 }
 
+// TestNobodyStamps: an authority that is not there holds up nothing.
+func TestNobodyStamps(t *testing.T) {
+	_, certificate := stamping(t, "sha256", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+	dir, config := stage(t, 1)
+	text, err := os.ReadFile(config)
+	must(t, err)
+	text = fmt.Appendf(text, "\ncheckpoint: {timestamp: {url: \"http://127.0.0.1:1/\", certificates: [%s]}}\n", certificate)
+	must(t, os.WriteFile(config, text, 0o600))
+	done(t, "sample", "-c", config, "--documents", "2")
+	done(t, "exchange", "-c", config, "--until", "answered")
+	if rows := query(t, book(t, dir), `SELECT count(*) FROM exchanges WHERE answered_at IS NOT NULL`); rows[0] != "2" {
+		t.Errorf("answered: %v", rows)
+	}
+	if f, code := verdict(t, "-c", config); code != exitDone || !f.OK || f.Stamps != 0 {
+		t.Errorf("exit %d, %+v", code, f)
+	}
+}
+
 // stampedEvidence checks an archive with a time stamp, and one that was tampered with.
 func stampedEvidence(t *testing.T, dir, config string) {
 	id := query(t, book(t, dir), `SELECT min(id) FROM exchanges`)[0]

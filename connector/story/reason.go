@@ -51,35 +51,50 @@ func Reason(text, lang string) string {
 }
 
 func sentence(text string) string {
+	if told, ok := known(text); ok {
+		return told
+	}
+	return text
+}
+
+// known says one of the program's own reasons or words in Russian.
+func known(text string) (string, bool) {
 	if word := russian(text); word != "" {
-		return word
+		return word, true
 	}
 	for _, p := range patterns() {
 		if found := p.en.FindStringSubmatch(text); found != nil {
-			return fill(p.ru, found)
+			if told, ok := fill(p.ru, found); ok {
+				return told, true
+			}
 		}
 	}
-	return text
+	return "", false
 }
 
 var slot = regexp.MustCompile(`\{(\d)(:[a-z]+)?\}`)
 
 // fill puts what was found into the Russian form: {1} as it is, {1:reason} a reason or a word, {1:code} the code of a bad
-// signature.
-func fill(ru string, found []string) string {
-	return slot.ReplaceAllStringFunc(ru, func(s string) string {
+// signature. It fails where a reason or a code is none of ours.
+func fill(ru string, found []string) (told string, ok bool) {
+	ok = true
+	told = slot.ReplaceAllStringFunc(ru, func(s string) string {
 		parts := slot.FindStringSubmatch(s)
-		n, _ := strconv.Atoi(parts[1])
+		n, _ := strconv.Atoi(parts[1]) // a digit
 		if n >= len(found) {
+			ok = false
 			return s
 		}
+		text, is := found[n], true
 		switch parts[2] {
 		case ":reason":
-			return sentence(found[n])
+			text, is = known(text)
 		case ":code":
-			what, _ := codes.Explain(found[n], "ru")
-			return what
+			text, _ = codes.Explain(text, "ru")
+			is = text != ""
 		}
-		return found[n]
+		ok = ok && is
+		return text
 	})
+	return told, ok
 }

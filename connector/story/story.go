@@ -11,6 +11,9 @@ import (
 	"bankconnector/connector/journal"
 )
 
+// acted is the kind of the event that tells what a person decided.
+const acted = "operator.acted"
+
 // told is what the story of a document uses of an event's body.
 type told struct {
 	Seq        int64  `json:"seq"`
@@ -37,7 +40,9 @@ func Tell(e journal.Event, lang string) string {
 		return e.Kind + " " + string(e.Body)
 	}
 	text := t.event(e.Kind)
-	if t.Reason != "" {
+	if t.Reason != "" && e.Kind == acted {
+		text += ": " + t.Reason // a person's own words
+	} else if t.Reason != "" {
 		text += ": " + Reason(t.Reason, lang)
 	}
 	if t.Cause != "" {
@@ -66,7 +71,7 @@ func (t *teller) event(kind string) string {
 	case "incoming":
 		return t.incoming(kind, verb)
 	}
-	if kind == "operator.acted" {
+	if kind == acted {
 		return t.acted()
 	}
 	return Reason(kind, t.lang) // alarms and notes

@@ -166,6 +166,13 @@ func TestRefused(t *testing.T) {
 		}
 		must(t, v.Put(t.Context(), "copy", strings.NewReader("x"), 1))
 	})
+	t.Run("KilledAtTheRename", func(t *testing.T) {
+		c, dir := openssh(t, testkit.SSHDOptions{External: true, Inject: "?rename,?renameat,?renameat2:signal=SIGKILL:when=1"})
+		v := opened(t, c)
+		if err := v.Put(t.Context(), "copy", strings.NewReader("x"), 1); !errors.Is(err, ErrAway) || strings.Contains(" "+shown(t, dir), " copy") {
+			t.Errorf("%v, left: %s", err, shown(t, dir))
+		}
+	})
 	t.Run("NoReplacing", func(t *testing.T) {
 		h := testkit.NewHostile("/copies")
 		h.Extensions = nil
