@@ -188,8 +188,10 @@ func (a *app) report(v any) error {
 }
 
 // terminal tells whether the output is a person's screen.
-func (a *app) terminal() bool {
-	f, ok := a.out.(*os.File)
+func (a *app) terminal() bool { return screenOf(a.out) }
+
+func screenOf(w io.Writer) bool {
+	f, ok := w.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
@@ -208,7 +210,7 @@ func (a *app) logger() *slog.Logger {
 		level = slog.LevelWarn
 	}
 	o := &slog.HandlerOptions{Level: level}
-	if f, ok := a.errs.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if screenOf(a.errs) {
 		return slog.New(slog.NewTextHandler(a.errs, o))
 	}
 	return slog.New(slog.NewJSONHandler(a.errs, o))
@@ -245,7 +247,7 @@ func codeOf(err error) int {
 		return exitInstance
 	case errors.Is(err, journal.ErrBroken):
 		return exitRetry
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, install.ErrRoot):
 		return exitPermission
 	case errors.Is(err, install.ErrNoJournal), errors.Is(err, evidence.ErrWitness):
 		return exitConfig

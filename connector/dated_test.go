@@ -107,6 +107,16 @@ func TestNobodyStamps(t *testing.T) {
 	must(t, err)
 	text = fmt.Appendf(text, "\ncheckpoint: {timestamp: {url: \"http://127.0.0.1:1/\", certificates: [%s]}}\n", certificate)
 	must(t, os.WriteFile(config, text, 0o600))
+	t.Run("ByAnotherCertificate", func(t *testing.T) { // one that is not made for time stamps
+		other := filepath.Join(t.TempDir(), "config.yaml")
+		must(t, os.WriteFile(other, []byte(strings.Replace(string(text), certificate, "keys/signing.pem", 1)), 0o600))
+		for _, name := range []string{"keys", "banks.d", "banks"} {
+			must(t, os.Symlink(filepath.Join(dir, name), filepath.Join(filepath.Dir(other), name)))
+		}
+		if code, _, errs := run(t, "config", "check", "-c", other); code != exitConfig || !strings.Contains(errs, "time stamps") {
+			t.Errorf("exit %d: %s", code, errs)
+		}
+	})
 	done(t, "sample", "-c", config, "--documents", "2")
 	done(t, "exchange", "-c", config, "--until", "answered")
 	if rows := query(t, book(t, dir), `SELECT count(*) FROM exchanges WHERE answered_at IS NOT NULL`); rows[0] != "2" {

@@ -67,6 +67,7 @@ func (a *app) documentsList(ctx context.Context, f story.Choice) error {
 	if err != nil {
 		return err
 	}
+	a.warnOfStrays()
 	if a.json {
 		return a.report(list)
 	}
@@ -76,20 +77,27 @@ func (a *app) documentsList(ctx context.Context, f story.Choice) error {
 		a.say("State", "Состояние"), a.clock("Since", "С"), a.clock("Due", "Срок"), a.say("Reason", "Причина"),
 	})
 	for _, x := range list {
-		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimSpace(story.Word(x.Kind, a.lang) + " " + x.Code), x.InternalKey, x.DocNum, x.State, a.when(since(x)), a.when(x.DueAt), story.Reason(x.Reason, a.lang)})
+		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimSpace(story.Word(x.Kind, a.lang) + " " + x.Code), x.InternalKey, x.DocNum, x.State, a.when(story.Since(x)), a.when(x.DueAt), story.Reason(x.Reason, a.lang)})
 	}
 	t.Render()
 	return nil
 }
 
-// since is when a document entered its state, as far as the row tells.
-func since(x journal.Exchange) *time.Time {
-	for _, at := range []*time.Time{x.ClosedAt, x.AnsweredAt, x.ConfirmedAt, x.DeliveredAt, x.SendingAt, x.SealedAt, x.AcceptedAt} {
-		if at != nil {
-			return at
-		}
+// warnOfStrays says on stderr, beside a list of what is there, that documents lie where nobody takes them. Who may not
+// look into the office's folder, as an auditor, is not told.
+func (a *app) warnOfStrays() {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return
 	}
-	return nil
+	strays, err := plan.Strays()
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		fmt.Fprintln(a.errs, err)
+	}
+	for _, s := range strays {
+		fmt.Fprintf(a.errs, a.say("warning: %d files lie in in/%s of the office's folder, which is no bank of the configuration: nobody takes them\n",
+			"предупреждение: файлов %d в in/%s папки АИС, а такого банка в конфигурации нет: их никто не забирает\n"), s.Files, s.Folder)
+	}
 }
 
 // when shows a time in the installation's zone, which clock names in the heading of a table.

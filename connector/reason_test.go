@@ -152,7 +152,7 @@ func said(t *testing.T, dir string) (list []string) {
 				}
 			case *ast.AssignStmt:
 				for i, x := range n.Rhs {
-					if len(n.Rhs) == len(n.Lhs) && named(n.Lhs[i], "Reason", "said") {
+					if len(n.Rhs) == len(n.Lhs) && named(n.Lhs[i], "Reason", "said", "reason") {
 						add(x)
 					}
 				}
@@ -160,14 +160,15 @@ func said(t *testing.T, dir string) (list []string) {
 				if named(n.Fun, "strike", "doubt") {
 					add(n.Args[len(n.Args)-1])
 				}
-			case *ast.FuncDecl:
-				if named(n.Name, "Impossible", "impossibleDate", "missing") {
-					ast.Inspect(n, func(n ast.Node) bool {
-						if r, ok := n.(*ast.ReturnStmt); ok {
-							add(r.Results[0])
-						}
-						return true
-					})
+			case *ast.CompositeLit:
+				if named(n.Type, "Conflict") {
+					add(n.Elts[0])
+				}
+			case *ast.ReturnStmt:
+				for _, x := range n.Results {
+					if text, ok := literal(x); ok && strings.Count(text, " ") > 2 {
+						add(x)
+					}
 				}
 			}
 			return true

@@ -30,6 +30,7 @@ type fakeBank struct {
 	from    map[string][]byte // the bank's folder
 	claimed map[string][]byte
 	taken   []arrival // what the bank took, in order
+	real    [2]string // where the folders really lie
 	fault   func(op string) (apply bool, err error)
 }
 
@@ -136,6 +137,11 @@ func (f *fakeBank) Leftovers(context.Context) (temps []File, err error) {
 		return nil
 	})
 	return temps, err
+}
+
+func (f *fakeBank) RealPaths(context.Context) (toBank, fromBank string, err error) {
+	err = f.act("real", func() error { toBank, fromBank = f.real[0], f.real[1]; return nil })
+	return toBank, fromBank, err
 }
 
 func (f *fakeBank) List(context.Context) (l Listing, err error) {

@@ -237,6 +237,11 @@ func (s *simBank) Leftovers(ctx context.Context) ([]File, error) {
 	return list, err
 }
 
+func (s *simBank) RealPaths(ctx context.Context) (toBank, fromBank string, err error) {
+	s.fault = nil
+	return s.fakeBank.RealPaths(ctx)
+}
+
 func (s *simBank) List(ctx context.Context) (Listing, error) {
 	s.fault = nil
 	if s.w.happens("list cut", 60) {

@@ -2,13 +2,10 @@ package install
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/dated"
-	"bankconnector/connector/install/trust"
-	"bankconnector/crypto/stamp"
 )
 
 // stampsPath is where checkpoints lie with their time stamps.
@@ -16,22 +13,9 @@ func (p *Plan) stampsPath() string { return filepath.Join(p.Config.StateDir, "ti
 
 // stamps says whose time stamps count; nobody's when none are asked for.
 func (p *Plan) stamps() (s evidence.Stamps, err error) {
-	c := p.Config.Checkpoint.Timestamp
-	if c == nil {
-		return s, nil
-	}
-	a := &stamp.Authority{Policy: c.Policy}
-	for _, path := range c.Certificates {
-		cert, err := trust.ReadCertificate(path)
-		if err != nil {
-			return s, fmt.Errorf("checkpoint.timestamp: %w", err)
-		}
-		a.Certificates = append(a.Certificates, cert)
-	}
-	if err := a.Check(); err != nil {
-		return s, fmt.Errorf("checkpoint.timestamp: %w", err)
-	}
-	return evidence.Stamps{Folder: p.stampsPath(), Authority: a}, nil
+	s.Folder = p.stampsPath()
+	s.Authority, err = p.Config.Checkpoint.Timestamp.Authority()
+	return s, err
 }
 
 // date begins to have checkpoints stamped, where that is asked for and the journal is ours.

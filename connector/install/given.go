@@ -75,7 +75,7 @@ func (g Given) addStamps(s *evidence.Stamps) error {
 		s.Folder = g.Stamps
 	}
 	if len(g.Authorities) == 0 {
-		if s.Folder != "" && s.Authority == nil {
+		if g.Stamps != "" && s.Authority == nil {
 			return ErrNoAuthority
 		}
 		return nil

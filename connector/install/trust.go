@@ -96,6 +96,9 @@ func (p *Plan) Rehearse(ctx context.Context, now time.Time) ([]trust.Warning, er
 	if err != nil {
 		return nil, err
 	}
+	if _, err := p.stamps(); err != nil {
+		return nil, err
+	}
 	t, err := p.trust()
 	if err != nil {
 		return nil, err
@@ -158,9 +161,6 @@ func (p *Plan) Keys() ([]journal.Key, error) {
 			if err := add("", "time stamping authority's certificate", path); err != nil {
 				return nil, err
 			}
-		}
-		if _, err := p.stamps(); err != nil {
-			return nil, err
 		}
 	}
 	for _, b := range p.Registry.All() {

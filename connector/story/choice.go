@@ -47,3 +47,13 @@ func (f Choice) Filter(zone *time.Location) (journal.Filter, error) {
 	}
 	return out, nil
 }
+
+// Since is when a document entered its state, as far as the row tells.
+func Since(x journal.Exchange) *time.Time {
+	for _, at := range []*time.Time{x.ClosedAt, x.AnsweredAt, x.ConfirmedAt, x.DeliveredAt, x.SendingAt, x.SealedAt, x.AcceptedAt} {
+		if at != nil {
+			return at
+		}
+	}
+	return nil
+}

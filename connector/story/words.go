@@ -70,6 +70,8 @@ func decided(word string) string {
 		return "разрешить сомнение"
 	case "dispute":
 		return "расхождение с реестром банка"
+	case "folders":
+		return "папки банка"
 	case "look":
 		return "посмотреть папку банка"
 	case "delivered":

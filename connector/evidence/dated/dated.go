@@ -17,11 +17,13 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 
 	"bankconnector/banks"
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/journal"
+	"bankconnector/crypto/pki"
 	"bankconnector/crypto/stamp"
 )
 
@@ -48,6 +50,26 @@ func (c *Config) Check() banks.Problems {
 		return banks.Problems{{Path: "url", Text: "must be http://HOST/… or https://HOST/…"}}
 	}
 	return nil
+}
+
+// Authority reads the certificates under which time stamps are accepted; nobody asks who has no configuration.
+func (c *Config) Authority() (*stamp.Authority, error) {
+	if c == nil {
+		return nil, nil
+	}
+	a := &stamp.Authority{Policy: c.Policy}
+	for _, path := range c.Certificates {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("time stamps: %w", err)
+		}
+		list, err := pki.ReadCertificates(data)
+		if err != nil {
+			return nil, fmt.Errorf("time stamps: %s: %w", path, err)
+		}
+		a.Certificates = append(a.Certificates, list...)
+	}
+	return a, a.Check()
 }
 
 // Asking is what a Stamper works with.

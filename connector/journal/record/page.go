@@ -25,6 +25,24 @@ type Page struct {
 // Len is how many events stand on the page.
 func (p *Page) Len() int { return len(p.events) }
 
+// About lists the events of one kind that tell of an exchange: those in the file, and those on the page.
+func (p *Page) About(c *sqlite.Conn, exchange int64, kind string) (list []Event, err error) {
+	err = c.Each(`SELECT `+Columns+` FROM event WHERE exchange = ? AND exchange <> 0 AND kind = ? ORDER BY seq`, func(f sqlite.Fields) error {
+		e, err := Read(f)
+		list = append(list, e)
+		return err
+	}, exchange, kind)
+	if err != nil {
+		return nil, fmt.Errorf("read events of exchange %d: %w", exchange, err)
+	}
+	for _, e := range p.events {
+		if e.Exchange == exchange && e.Kind == kind {
+			list = append(list, e)
+		}
+	}
+	return list, nil
+}
+
 // Append gives a new event its body and hash and projects it. Body is one line of JSON,
 // keys in the order of the struct, letters as they are, so that an auditor can read it
 // without the program. An error leaves the tables half changed: only Undo mends them.

@@ -18,6 +18,7 @@ type Filter struct {
 	States       []state.State
 	Key          string // internal key
 	Since, Until time.Time
+	DueBy        time.Time // the deadline has passed then
 	AfterID      int64
 	Limit        int
 }
@@ -46,6 +47,9 @@ func Find(ctx context.Context, r *sqlite.Readers, f Filter) ([]Exchange, error) 
 	}
 	if !f.Until.IsZero() {
 		add("accepted_at < ?", sqlite.Stamp(f.Until))
+	}
+	if !f.DueBy.IsZero() {
+		add("due_at <= ?", sqlite.Stamp(f.DueBy))
 	}
 	query := `SELECT ` + ExchangeColumns + ` FROM exchange WHERE ` + strings.Join(where, " AND ") + ` ORDER BY id`
 	if f.Limit > 0 {
