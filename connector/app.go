@@ -45,6 +45,8 @@ type app struct {
 	out, errs io.Writer
 	now       func() time.Time
 
+	zone *time.Location // in which times are shown, once a configuration was read
+
 	config string
 	lang   string
 	json   bool
