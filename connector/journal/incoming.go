@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
 
 	"bankconnector/connector/journal/record"
@@ -69,13 +68,8 @@ func (t *Tx) Hold(id int64, s Settlement) error {
 }
 
 func (t *Tx) checkSettlement(i Incoming, s Settlement) error {
-	switch s.Outcome {
-	case outcomeMatched, "duplicate", "conflict", "orphan", "quarantined", outcomeIncomplete, "misdirected":
-	default:
-		return fmt.Errorf("unknown outcome %q", s.Outcome)
-	}
-	if s.ContentSHA256 != "" && !record.IsDigest(s.ContentSHA256) {
-		return errors.New("content is not named by a SHA-256 in hex")
+	if err := s.Check(); err != nil {
+		return err
 	}
 	if s.ExchangeID != 0 {
 		x, err := t.Exchange(s.ExchangeID)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
@@ -61,3 +63,30 @@ func (t *Tx) Matched(exchange int64, kind string) (int, error) {
 
 // States lists every state, in the order of a document's life.
 func States() []State { return state.All() }
+
+// Gaps lists what is missing of the banks' own numbers since before a time and nobody was told of, the oldest first.
+func (b *Book) Gaps(ctx context.Context, before time.Time) ([]Gap, error) {
+	return standing.Gaps(ctx, b.readers, before)
+}
+
+// Missed records that people were told of a gap; [ErrStale] when a late number has changed it since.
+func (t *Tx) Missed(g Gap) error {
+	row, err := t.one(standing.GapAsItWas, g.Bank, g.Stream, g.First, g.Last)
+	if err == nil && row == nil {
+		err = fmt.Errorf("numbers %d to %d of bank %s: %w", g.First, g.Last, g.Bank, ErrStale)
+	}
+	if err != nil {
+		return err
+	}
+	return t.append("incoming.missed", g.Bank, 0, record.Missed{Stream: g.Stream, First: g.First, Last: g.Last})
+}
+
+// Beside lists the files of a bank's stream that have a number, the one before it or the one
+// after it, those of this commit included.
+func (t *Tx) Beside(bank, stream string, seq int64) (list []Numbered, err error) {
+	if t.over || t.err != nil {
+		return nil, errors.Join(errors.New("journal: the transaction is over"), t.err)
+	}
+	list, t.err = standing.Beside(t.c, bank, stream, seq)
+	return list, t.err
+}

@@ -20,6 +20,10 @@ type (
 	Exchange = standing.Exchange
 	// Incoming is one file taken from a bank.
 	Incoming = standing.Incoming
+	// Gap is what is missing of a bank's own numbers.
+	Gap = standing.Gap
+	// Numbered is a file with the place that the bank's own manifest gives it.
+	Numbered = standing.Numbered
 	// Filter chooses exchanges.
 	Filter = standing.Filter
 	// Source is one file of a document in the content store.
@@ -65,12 +69,6 @@ const (
 	Cancelled = state.Cancelled
 )
 
-// The two classes of exchange, one number stream each.
-const (
-	classOffice  = "office"
-	classReceipt = "receipt"
-)
-
 // Allowed says whether a document of the kind may go from one state to
 // another; the drawing stands at [state.Allowed].
 func Allowed(from, to State, kind string) bool { return state.Allowed(from, to, kind) }
@@ -79,11 +77,4 @@ func Allowed(from, to State, kind string) bool { return state.Allowed(from, to, 
 // nothing in it; see [proof.Verify].
 func Verify(ctx context.Context, path string, o VerifyOptions) (VerifyReport, error) {
 	return proof.Verify(ctx, path, o)
-}
-
-func class(kind string) string {
-	if kind == state.Receipt {
-		return classReceipt
-	}
-	return classOffice
 }

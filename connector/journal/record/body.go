@@ -111,6 +111,18 @@ type Settlement struct {
 	Reason     string `json:"reason,omitempty"`
 	ExchangeID int64  `json:"exchange_id,omitempty"`
 	StateID    int    `json:"state_id,omitempty"` // of a receipt
+
+	// Where the bank's own signed manifest places the envelope; Seq 0 = it says nothing, or is not to be believed.
+	Stream   string `json:"stream,omitempty"`
+	Seq      int64  `json:"seq,omitempty"`
+	Previous string `json:"previous,omitempty"` // SHA-256 of the envelope before it, as the bank says
+}
+
+// Missed is the body of "incoming.missed": numbers of a bank's stream that did not come.
+type Missed struct {
+	Stream string `json:"stream"`
+	First  int64  `json:"first"`
+	Last   int64  `json:"last"`
 }
 
 // Received is the body of "incoming.received" and "incoming.repeated".

@@ -27,6 +27,8 @@ func Tables() [][2]string {
 		{"source", "exchange, place"},
 		{"stream", "bank, stream"},
 		{"arrival", "id"},
+		{"heard", "bank, stream"},
+		{"gap", "bank, stream, first"},
 		{"visit", "id"},
 		{"slot", "bank, slot"},
 		{"act", "seq"},
@@ -264,6 +266,8 @@ func projectIncoming(c *sqlite.Conn, e *Event, verb string) (string, error) {
 		return "received", err
 	case "settled":
 		return projectSettled(c, e)
+	case "missed":
+		return "", projectMissed(c, e)
 	case "held":
 		h, err := body[Settled](e)
 		if err != nil {
@@ -297,6 +301,9 @@ func projectSettled(c *sqlite.Conn, e *Event) (string, error) {
 		content_sha256 = ?7, outcome = ?8, reason = ?9, exchange = ?10, state_id = ?11, settled_at = ?12, last_event = ?13
 		WHERE id = ?1 AND outcome = ''`, s.ID, s.Verdict, s.Code, s.Signer, s.Kind, s.ExternalKey, s.ContentSHA256,
 		s.Outcome, s.Reason, s.ExchangeID, int64(s.StateID), sqlite.Stamp(e.At), e.Seq))
+	if err == nil {
+		err = projectNumber(c, e, s)
+	}
 	switch s.Outcome {
 	case "matched", "duplicate", "incomplete":
 		return "", err
