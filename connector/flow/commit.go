@@ -8,6 +8,7 @@ import (
 
 	"bankconnector/connector/flow/answering"
 	"bankconnector/connector/flow/rule"
+	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 )
@@ -61,7 +62,11 @@ func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgemen
 
 // effect settles the file and moves its exchange.
 func (v *visit) effect(tx *journal.Tx, in journal.Incoming, j *judgement) error {
-	if err := tx.Settle(in.ID, j.Settlement); err != nil || j.Outcome != outcomeMatched {
+	err := tx.Settle(in.ID, j.Settlement)
+	if err == nil {
+		err = waiting.Number(tx, in, j.Settlement)
+	}
+	if err != nil || j.Outcome != outcomeMatched {
 		return err
 	}
 	x, err := tx.Exchange(j.ExchangeID) // as it is now: replies are settled side by side

@@ -118,7 +118,7 @@ func TestSilenceIsAlarmedOnce(t *testing.T) {
 				must(t, o.Sweep(t.Context()))
 			}
 			must(t, o.Book.Close()) // a restart must not repeat it either
-			o.visits.memory = waiting.Memory{}
+			o.memory = waiting.Memory{}
 			o.open(t, false)
 			must(t, o.Sweep(t.Context()))
 			if n := countEvents(t, o, x.ID, "alarm.overdue"); n != 1 {
@@ -159,7 +159,7 @@ func TestLiftOfAnEndedArrestIsAlarmed(t *testing.T) {
 		o.visit(t, f)
 	}
 	must(t, o.Book.Close()) // a restart must not repeat it either
-	o.visits.memory = waiting.Memory{}
+	o.memory = waiting.Memory{}
 	o.open(t, false)
 	o.visit(t, f)
 	for _, x := range mustFind(t, o, journal.Filter{States: []journal.State{journal.Held}}) {

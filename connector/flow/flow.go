@@ -114,7 +114,8 @@ type Courier struct {
 	Halt   <-chan struct{} // closed: finish what is begun, begin nothing new; may be nil
 	Batch  int             // documents sealed in one commit; 0 = 256
 
-	visits   visits
+	visits   hall.Visits
+	memory   waiting.Memory
 	contents ration.Contents // what is held in memory of opened files, over all visits
 }
 
@@ -131,10 +132,10 @@ func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
 	if c.Receive != nil {
 		return nil // what the office left stays where it is
 	}
-	if !c.visits.enter(b.BIC) {
+	if !c.visits.Begin(string(b.BIC)) {
 		return nil // the visit under way accepts
 	}
-	defer c.visits.leave(b.BIC)
+	defer c.visits.End(string(b.BIC))
 	_, faults, err := c.intake().Accept(ctx, b)
 	return fate.Gravest(err, faults...)
 }
@@ -147,7 +148,7 @@ func (c *Courier) intake() *intake.Intake {
 }
 
 func (c *Courier) watch() *waiting.Watch {
-	return &waiting.Watch{Book: c.Book, Deadline: c.Deadline, Now: c.Now, Log: c.Log, Memory: &c.visits.memory}
+	return &waiting.Watch{Book: c.Book, Deadline: c.Deadline, Now: c.Now, Log: c.Log, Memory: &c.memory}
 }
 
 // Sweep raises the alarm for documents whose deadline has passed.

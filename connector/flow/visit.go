@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,33 +16,6 @@ import (
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 )
-
-// visits holds which banks are being visited: one visit a bank at a time, for the order
-// of effects within a bank is what the state table is about.
-type visits struct {
-	mu     sync.Mutex
-	busy   map[banks.ID]bool
-	memory waiting.Memory
-}
-
-func (v *visits) enter(id banks.ID) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.busy[id] {
-		return false
-	}
-	if v.busy == nil {
-		v.busy = make(map[banks.ID]bool)
-	}
-	v.busy[id] = true
-	return true
-}
-
-func (v *visits) leave(id banks.ID) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	delete(v.busy, id)
-}
 
 // Outcome is what one visit did.
 type Outcome struct {
@@ -90,11 +62,11 @@ type Slot struct {
 // beginning, so that it happens once, across restarts and steps of the clock.
 func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	out := Outcome{Bank: b.BIC}
-	if !c.visits.enter(b.BIC) {
+	if !c.visits.Begin(string(b.BIC)) {
 		out.Err = &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: ErrBusy}
 		return out
 	}
-	defer c.visits.leave(b.BIC)
+	defer c.visits.End(string(b.BIC))
 
 	start := c.Now()
 	v := &visit{Courier: c, bank: b, room: semaphore.NewWeighted(inMemory)}

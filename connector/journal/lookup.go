@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/numbers"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
@@ -65,28 +65,26 @@ func (t *Tx) Matched(exchange int64, kind string) (int, error) {
 func States() []State { return state.All() }
 
 // Gaps lists what is missing of the banks' own numbers since before a time and nobody was told of, the oldest first.
-func (b *Book) Gaps(ctx context.Context, before time.Time) ([]Gap, error) {
-	return standing.Gaps(ctx, b.readers, before)
+func (b *Book) Gaps(ctx context.Context, before time.Time) ([]numbers.Gap, error) {
+	return numbers.Gaps(ctx, b.readers, before)
 }
 
 // Missed records that people were told of a gap; [ErrStale] when a late number has changed it since.
-func (t *Tx) Missed(g Gap) error {
-	row, err := t.one(standing.GapAsItWas, g.Bank, g.Stream, g.First, g.Last)
-	if err == nil && row == nil {
-		err = fmt.Errorf("numbers %d to %d of bank %s: %w", g.First, g.Last, g.Bank, ErrStale)
+func (t *Tx) Missed(g numbers.Gap) error {
+	stands := false
+	if t.err == nil && !t.over {
+		stands, t.err = g.Stands(t.c)
 	}
-	if err != nil {
-		return err
+	if t.err == nil && !stands {
+		return fmt.Errorf("%s of bank %s: %w", g, g.Bank, ErrStale)
 	}
-	return t.append("incoming.missed", g.Bank, 0, record.Missed{Stream: g.Stream, First: g.First, Last: g.Last})
+	return t.append("incoming.missed", g.Bank, 0, g)
 }
 
-// Beside lists the files of a bank's stream that have a number, the one before it or the one
-// after it, those of this commit included.
-func (t *Tx) Beside(bank, stream string, seq int64) (list []Numbered, err error) {
-	if t.over || t.err != nil {
-		return nil, errors.Join(errors.New("journal: the transaction is over"), t.err)
+// Contradiction tells what the number of a file that this commit settles says against its neighbours, or nothing.
+func (t *Tx) Contradiction(i Incoming, s Settlement) (text string, err error) {
+	if s.Seq > 0 && t.err == nil && !t.over {
+		text, t.err = numbers.Contradiction(t.c, numbers.Place{ID: i.ID, Bank: i.Bank, Stream: s.Stream, Seq: s.Seq})
 	}
-	list, t.err = standing.Beside(t.c, bank, stream, seq)
-	return list, t.err
+	return text, t.err
 }

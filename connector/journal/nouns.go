@@ -20,10 +20,6 @@ type (
 	Exchange = standing.Exchange
 	// Incoming is one file taken from a bank.
 	Incoming = standing.Incoming
-	// Gap is what is missing of a bank's own numbers.
-	Gap = standing.Gap
-	// Numbered is a file with the place that the bank's own manifest gives it.
-	Numbered = standing.Numbered
 	// Filter chooses exchanges.
 	Filter = standing.Filter
 	// Source is one file of a document in the content store.

@@ -1,6 +1,6 @@
-// Package waiting looks after the documents that wait for something: a base document that
-// the bank must confirm first, or a deadline. None of them may fall silent, so each is
-// either let go or somebody is told.
+// Package waiting looks after what is waited for: a base document that the bank must confirm
+// first, a deadline, a number of the bank that is missing. None of it may fall silent, so each
+// is either let go or somebody is told.
 //
 // It meets no bank. It may call fate, rule, journal and banks.
 package waiting
@@ -118,8 +118,8 @@ func (w *Watch) Release(ctx context.Context, b *banks.Bank, x journal.Exchange) 
 // passed since the last look. A bank that is down for days leaves very many behind.
 const again = time.Minute
 
-// Sweep raises the alarm for documents that should have come further: no document may
-// fall silent. One that a visit moves at the same moment keeps its newer state.
+// Sweep raises the alarm for documents that should have come further, and for numbers of a
+// bank that did not come: no document may fall silent. One that a visit moves at the same moment keeps its newer state.
 func (w *Watch) Sweep(ctx context.Context) error {
 	m, now := w.Memory, w.Now()
 	m.mu.Lock()
@@ -140,7 +140,7 @@ func (w *Watch) Sweep(ctx context.Context) error {
 	if m.swept = now; since.IsZero() {
 		m.full = now
 	}
-	return nil
+	return w.gaps(ctx)
 }
 
 // overdue writes one alarm, and the state that comes with it.

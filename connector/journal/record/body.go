@@ -118,13 +118,6 @@ type Settlement struct {
 	Previous string `json:"previous,omitempty"` // SHA-256 of the envelope before it, as the bank says
 }
 
-// Missed is the body of "incoming.missed": numbers of a bank's stream that did not come.
-type Missed struct {
-	Stream string `json:"stream"`
-	First  int64  `json:"first"`
-	Last   int64  `json:"last"`
-}
-
 // Received is the body of "incoming.received" and "incoming.repeated".
 type Received struct {
 	ID      int64  `json:"id"`

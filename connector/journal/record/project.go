@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"bankconnector/connector/journal/numbers"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/state"
 )
@@ -267,7 +268,11 @@ func projectIncoming(c *sqlite.Conn, e *Event, verb string) (string, error) {
 	case "settled":
 		return projectSettled(c, e)
 	case "missed":
-		return "", projectMissed(c, e)
+		g, err := body[numbers.Gap](e)
+		if g.Bank = e.Bank; err == nil {
+			err = g.Told(c, e.At)
+		}
+		return "", err
 	case "held":
 		h, err := body[Settled](e)
 		if err != nil {
@@ -309,6 +314,17 @@ func projectSettled(c *sqlite.Conn, e *Event) (string, error) {
 		return "", err
 	}
 	return "quarantined", err
+}
+
+// projectNumber notes where the bank's manifest places the file.
+func projectNumber(c *sqlite.Conn, e *Event, s Settled) error {
+	switch {
+	case s.Seq > 0:
+		return numbers.Hear(c, numbers.Place{ID: s.ID, Bank: e.Bank, Stream: s.Stream, Seq: s.Seq, Previous: s.Previous, At: e.At})
+	case s.Outcome == "matched":
+		return numbers.Bare(c, e.Bank)
+	}
+	return nil
 }
 
 func projectLedger(c *sqlite.Conn, e *Event) error {
