@@ -128,7 +128,7 @@ type Progress struct {
 
 // Accept takes in a portion of what the office left for a bank, when nobody visits it: an
 // order gets its answer "not sent, because" at once, not at the next visit.
-func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
+func (c *Courier) Accept(ctx context.Context, b *banks.Bank) (err error) {
 	if c.Receive != nil {
 		return nil // what the office left stays where it is
 	}
@@ -136,6 +136,7 @@ func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
 		return nil // the visit under way accepts
 	}
 	defer c.visits.End(string(b.BIC))
+	defer fate.Recover("accept", &err)
 	_, faults, err := c.intake().Accept(ctx, b)
 	return fate.Gravest(err, faults...)
 }

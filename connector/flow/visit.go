@@ -88,6 +88,10 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	out.Err = fate.Gravest(out.Err, v.faults...)
 	out.Sent, out.Taken, out.Bytes = int(v.sent.Load()), int(v.taken.Load()), v.bytes.Load()
 	out.Took = c.Now().Sub(start)
+	var fault *fate.Panic
+	if errors.As(out.Err, &fault) {
+		c.Log.ErrorContext(ctx, "the program failed in a visit", slog.Any("bank", b.BIC), slog.Any("err", fault), slog.String("stack", string(fault.Stack)))
+	}
 	// The end of a visit is written even when its time is up: an auditor must not find a
 	// visit that never ended but for a crash.
 	end := context.WithoutCancel(ctx)
@@ -96,7 +100,10 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 		if c.Receive != nil && out.Err == nil {
 			r.Outcome, r.Error = "partial", c.Receive.Error()
 		}
-		return tx.EndVisit(id, r)
+		if err := tx.EndVisit(id, r); err != nil || fault == nil {
+			return err
+		}
+		return tx.Note("alarm.panic", string(b.BIC), 0, alarm{Reason: fault.Error()})
 	})
 	out.Err = fate.Gravest(out.Err, err)
 	return out
@@ -116,7 +123,8 @@ func (o Outcome) record() journal.VisitOutcome {
 // run is the order of a visit. Local work comes first, so that the office hears of a bad
 // document even when the bank is down; inbound comes before outbound, so that a receipt
 // which lies there releases what waits for it.
-func (v *visit) run(ctx context.Context) error {
+func (v *visit) run(ctx context.Context) (err error) {
+	defer fate.Recover("visit", &err)
 	if err := v.accept(ctx); err != nil {
 		return err
 	}
@@ -157,8 +165,9 @@ func (v *visit) accept(ctx context.Context) (err error) {
 	return err
 }
 
-func (v *visit) exchange(ctx context.Context) error {
-	if v.Receive != nil { // not even the same rename again
+func (v *visit) exchange(ctx context.Context) (err error) {
+	defer fate.Recover("exchange", &err) // so that the connection is closed
+	if v.Receive != nil {                // not even the same rename again
 		return v.inbound(ctx)
 	}
 	steps := []func(context.Context) error{v.resolve, v.inbound}

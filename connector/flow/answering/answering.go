@@ -1,9 +1,10 @@
 // Package answering makes our receipts for what a bank left. It sends nothing, and may call
-// fate, intake, journal, spool, banks and formats.
+// fate, intake, reading, journal, spool, banks and formats.
 package answering
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/intake"
+	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
@@ -66,4 +68,32 @@ func (d Desk) Receipt(ctx context.Context, in journal.Incoming, id string, s Sai
 		Sources: []journal.Source{{Name: name, SHA256: digest}}, Parent: s.Exchange, Incoming: in.ID,
 		Reason: fmt.Sprintf("%02d", s.State),
 	}, nil
+}
+
+// Again makes the receipt for a file that came once more, as the first one was answered; nil
+// when that got none, or its receipt is still on its way.
+func (d Desk) Again(ctx context.Context, book *journal.Book, first journal.Incoming, claimed string) (*journal.Acceptance, error) {
+	stored, err := book.ReceiptFor(ctx, first.ID)
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
+	case stored.State != journal.Closed:
+		return nil, nil
+	}
+	sources, err := book.Sources(ctx, stored.ID)
+	if err != nil {
+		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
+	}
+	data, err := d.Store.Get(ctx, sources[0].SHA256)
+	if err != nil {
+		return nil, fate.Disk(d.Bank.BIC, "read receipt", err)
+	}
+	doc, faults := formats.Decode(data, reading.Rules(d.Bank, d.Now()))
+	r, ok := doc.(*formats.Receipt)
+	if len(faults) > 0 || !ok {
+		return nil, fate.Disk(d.Bank.BIC, "read receipt", faults)
+	}
+	return d.Receipt(ctx, first, Key(first.Bank, first.SHA256, claimed), Said{State: r.StateID, Key: r.DocumentKey, Exchange: stored.Parent})
 }
