@@ -21,12 +21,9 @@ type found struct {
 	size    int64
 }
 
-// inbound takes what the bank left. First the books of an interrupted visit are brought
-// to their end, then what was claimed but not recorded, then the new files.
+// inbound takes what the bank left: first what was claimed but not recorded, then the new
+// files.
 func (v *visit) inbound(ctx context.Context) error {
-	if err := v.resume(ctx); err != nil {
-		return err
-	}
 	for {
 		list, err := v.box.List(ctx)
 		if err != nil {

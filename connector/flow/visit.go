@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -122,30 +123,55 @@ func (o Outcome) record() journal.VisitOutcome {
 
 // run is the order of a visit. Local work comes first, so that the office hears of a bad
 // document even when the bank is down; inbound comes before outbound, so that a receipt
-// which lies there releases what waits for it.
-func (v *visit) run(ctx context.Context) (err error) {
-	defer fate.Recover("visit", &err)
-	if err := v.accept(ctx); err != nil {
-		return err
-	}
-	for v.more && v.bank.State != banks.StateActive { // else the rest comes beside the delivery
-		if err := v.accept(ctx); err != nil {
-			return err
-		}
-	}
+// which lies there releases what waits for it. The bank is called while the local work goes
+// on: opening a connection is waiting, seventeen round trips of it.
+func (v *visit) run(ctx context.Context) error {
 	if v.bank.State == banks.StateSuspended {
-		return nil
+		return v.local(ctx)
+	}
+	calling, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	answer := v.call(calling)
+	local := v.local(ctx)
+	if local != nil {
+		hangUp() // what comes of it is closed below
 	}
 	v.Hall.Waits(string(v.bank.BIC))
-	box, err := v.Dial(ctx, v.bank)
+	box, err := answer()
 	if err != nil {
-		return err
+		return fate.Gravest(err, local)
 	}
 	v.Hall.Moves(string(v.bank.BIC))
 	v.box = box
-	err = v.exchange(ctx)
+	if err = local; err == nil {
+		err = v.exchange(ctx)
+	}
 	if shut := box.Close(); err == nil && shut != nil {
 		v.Log.InfoContext(ctx, "close connection", slog.Any("bank", v.bank.BIC), slog.Any("err", shut))
+	}
+	return err
+}
+
+// call begins to open the connection and returns where to wait for it. A bank with a limit
+// of one is called when it is asked for: nothing goes side by side there.
+func (v *visit) call(ctx context.Context) (answer func() (Mailbox, error)) {
+	dial := sync.OnceValues(func() (box Mailbox, err error) {
+		defer fate.Recover("connect", &err)
+		return v.Dial(ctx, v.bank)
+	})
+	if v.bank.Limits.Parallel > 1 {
+		go func() { _, _ = dial() }() // the answer waits for it, and has what it brings
+	}
+	return dial
+}
+
+// local takes in what the office left. What is more than a portion comes beside the
+// delivery, where there is one.
+func (v *visit) local(ctx context.Context) (err error) {
+	defer fate.Recover("accept", &err)
+	err = v.accept(ctx)
+	for err == nil && v.more && v.bank.State != banks.StateActive {
+		err = v.accept(ctx)
 	}
 	return err
 }
@@ -166,13 +192,13 @@ func (v *visit) accept(ctx context.Context) (err error) {
 }
 
 func (v *visit) exchange(ctx context.Context) (err error) {
-	defer fate.Recover("exchange", &err) // so that the connection is closed
-	if v.Receive != nil {                // not even the same rename again
-		return v.inbound(ctx)
-	}
-	steps := []func(context.Context) error{v.resolve, v.inbound}
-	if v.bank.State == banks.StateActive {
-		steps = append(steps, v.gate, v.outbound)
+	defer fate.Recover("exchange", &err)                        // so that the connection is closed
+	steps := []func(context.Context) error{v.resume, v.inbound} // not even the same rename again
+	if v.Receive == nil {
+		steps = []func(context.Context) error{v.unlessAtRest(v.resolve), v.unlessAtRest(v.resume), v.inbound}
+		if v.bank.State == banks.StateActive {
+			steps = append(steps, v.gate, v.unlessAtRest(v.outbound))
+		}
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -180,6 +206,26 @@ func (v *visit) exchange(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// unlessAtRest leaves a step out when the journal has nothing of this bank that it could be
+// about. A thousand banks are asked every minute whether they have something for us, and
+// the journal need not be asked each time whether we have something for them.
+func (v *visit) unlessAtRest(step func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		touched := v.Book.Touched(string(v.bank.BIC)) // before the look: what comes after it is looked at again
+		if v.more || !v.visits.Rests(string(v.bank.BIC), touched) {
+			unfinished, err := v.Book.Unfinished(ctx, string(v.bank.BIC))
+			switch {
+			case err != nil:
+				return v.disk("find unfinished work", err)
+			case v.more || unfinished:
+				return step(ctx)
+			}
+			v.visits.Rest(string(v.bank.BIC), touched)
+		}
+		return nil
+	}
 }
 
 // gate ends a visit before anything more leaves, when nothing may. What came is taken by

@@ -111,6 +111,7 @@ type Book struct {
 	grown    chan struct{} // one token: events were committed; for one listener
 	broken   atomic.Pointer[error]
 	stands   atomic.Pointer[position] // as the last commit left it
+	touched  touches
 
 	// Owned by the writing goroutine.
 	w    *sqlite.Conn

@@ -100,8 +100,7 @@ func (b *Book) Incoming(ctx context.Context, id int64) (Incoming, error) {
 // Incomplete ones are not listed: their file is fetched again.
 func (b *Book) IncomingOpen(ctx context.Context, bank string) ([]Incoming, error) {
 	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
-		AND outcome <> 'incomplete' AND (cleaned_at IS NULL OR outcome = '' OR (outcome = 'matched' AND handed_at IS NULL))
-		ORDER BY id`, bank)
+		AND `+standing.IncomingLeft+` ORDER BY id`, bank)
 }
 
 // IncomingHeld lists the files of a bank that wait for something to be settled: see
