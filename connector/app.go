@@ -19,6 +19,7 @@ import (
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
+	"bankconnector/connector/install/approval"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/screen"
 	"bankconnector/connector/spool"
@@ -220,6 +221,9 @@ func (a *app) exit(err error) int {
 	var problems banks.Problems
 	if a.json && errors.As(err, &problems) {
 		_ = a.report(map[string]any{"problems": problems}) // the exit code tells the rest
+	}
+	if r := new(approval.Refusal); errors.As(err, &r) {
+		err = withCode(exitConfig, errors.New(a.say(r.EN, r.RU)))
 	}
 	fmt.Fprintf(a.errs, "bankconnector: %v\n", err)
 	return codeOf(err)

@@ -6,7 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"bankconnector/banks"
+	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install"
+	"bankconnector/connector/install/approval"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -20,8 +22,38 @@ func (a *app) configCommand() *cobra.Command {
 		Args: cobra.MaximumNArgs(1), ValidArgs: []string{"bank", "config"},
 		RunE: func(_ *cobra.Command, args []string) error { return a.configSchema(args) },
 	}
-	c.AddCommand(check, schema)
+	var reason string
+	approve := a.configFlag(&cobra.Command{
+		Use: "approve --reason TEXT", Short: a.say("Let a configuration pass that turns a bank, or takes one with open documents away", "Одобрить конфигурацию, которая меняет ключ или адресата банка или убирает банк с документами"), Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.configApprove(c.Context(), reason) },
+	})
+	approve.Flags().StringVar(&reason, "reason", "", a.say("why; it stands in the journal for ever (required)", "почему; остаётся в журнале навсегда (обязательно)"))
+	c.AddCommand(check, schema, approve)
 	return c
+}
+
+// configApprove records a person's approval; the next reload or start heeds it.
+func (a *app) configApprove(ctx context.Context, reason string) error {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return err
+	}
+	out, err := install.Act(ctx, plan, install.Options{Now: a.now, Log: a.logger()}, act.Request{Act: approval.Act, Reason: reason})
+	if err != nil {
+		return a.unrefused(err)
+	}
+	if a.json {
+		return a.report(out)
+	}
+	for _, t := range out.Config {
+		a.printf("%s\n", a.say(t.EN, t.RU))
+	}
+	if out.Waits {
+		a.printf("%s\n", a.say("recorded; another person must approve the same", "записано; то же должен одобрить другой человек"))
+		return nil
+	}
+	a.printf("%s\n", a.say("approved; it is in force with the next reload or start", "одобрено; вступит в силу при следующей перезагрузке конфигурации или запуске"))
+	return nil
 }
 
 func (a *app) configCheck(ctx context.Context) error {

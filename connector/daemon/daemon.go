@@ -114,13 +114,15 @@ func (d *Daemon) reload(ctx context.Context) {
 	if err == nil {
 		err = d.in.Adopt(ctx, plan)
 	}
+	status := "STATUS="
 	if err != nil {
+		status += "reload refused, the old configuration stays in force; the log says why"
 		d.o.Log.ErrorContext(ctx, "reload refused, the old configuration stays in force", slog.Any("err", err))
 	} else {
 		d.again()
 		d.o.Log.InfoContext(ctx, "configuration reloaded", slog.Any("banks", len(plan.Registry.All())))
 	}
-	d.notify(sd.SdNotifyReady)
+	d.notify(sd.SdNotifyReady + "\n" + status)
 }
 
 // monotonic is CLOCK_MONOTONIC in microseconds, which systemd compares with its own.

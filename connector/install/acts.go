@@ -12,6 +12,7 @@ import (
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/act"
+	"bankconnector/connector/install/approval"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 )
@@ -78,8 +79,20 @@ func alone(ctx context.Context, p *Plan, o Options, r act.Request) (out act.Outc
 		return out, err
 	}
 	in.force.Store(p)
-	out, err = in.desk().Do(ctx, control.Self(), r)
+	out, err = in.do(ctx, control.Self(), r)
 	return out, err
+}
+
+// do is one act of a person, on a document or on the configuration as its files are now.
+func (in *Installation) do(ctx context.Context, actor string, r act.Request) (act.Outcome, error) {
+	if r.Act != approval.Act {
+		return in.desk().Do(ctx, actor, r)
+	}
+	p, err := Read(in.force.Load().Path)
+	if err != nil {
+		return act.Outcome{}, err
+	}
+	return in.gate(p).Approve(ctx, p.Registry, actor, r.Reason)
 }
 
 // desk is where people act under the configuration in force.
@@ -101,7 +114,7 @@ func (in *Installation) answer(ctx context.Context, actor string, question json.
 	case in.behind != nil:
 		err = unadopted()
 	default:
-		a.Outcome, err = in.desk().Do(ctx, actor, r)
+		a.Outcome, err = in.do(ctx, actor, r)
 	}
 	var refusal *act.Refusal
 	if errors.As(err, &refusal) {

@@ -21,6 +21,7 @@ import (
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/install/approval"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
@@ -90,6 +91,9 @@ func (in *Installation) open(ctx context.Context) (err error) {
 		err = in.receiveOnly(ctx, err)
 	}
 	if err != nil {
+		return err
+	}
+	if err := in.pass(ctx, in.Plan); err != nil {
 		return err
 	}
 	if in.Store, err = spool.OpenStore(in.StorePath()); err != nil {
@@ -249,7 +253,11 @@ func (in *Installation) announce(ctx context.Context, p *Plan) error {
 		if danger := b.Delivery.Danger(); danger != "" && b.Delivery.Mode == "rename" { // with auto the server may have better
 			in.opts.Log.WarnContext(ctx, danger, slog.Any("bank", b.BIC))
 		}
-		rows = append(rows, journal.BankRow{BIC: string(b.BIC), Name: b.Name, State: string(b.State)})
+		row := journal.BankRow{BIC: string(b.BIC), Name: b.Name, State: string(b.State)}
+		if in.behind == nil {
+			row.Route = approval.Identity(b)
+		}
+		rows = append(rows, row)
 	}
 	if year := in.opts.Now().Year(); !p.Calendar.Covers(year) {
 		in.opts.Log.WarnContext(ctx, "calendar.days_off names no day of this year: deadlines count every weekday as worked", slog.Int("year", year))
@@ -303,7 +311,7 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	if p.Config.Checkpoint != in.Config.Checkpoint {
 		return errors.New("reload: checkpoint changes only with a restart")
 	}
-	if err := in.keepsOpenBanks(ctx, p); err != nil {
+	if err := in.pass(ctx, p); err != nil {
 		return err
 	}
 	for _, b := range p.Registry.All() {
@@ -331,22 +339,23 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	return old.Close() // a visit under way that still signs with a token opens its session again
 }
 
-// keepsOpenBanks refuses a configuration that drops a bank which still has documents
-// under way: they would fall silent.
-func (in *Installation) keepsOpenBanks(ctx context.Context, p *Plan) error {
-	for _, b := range in.Registry.All() {
-		if _, ok := p.Registry.Bank(b.BIC); ok {
-			continue
-		}
-		open, err := in.Book.OpenDocuments(ctx, []string{string(b.BIC)})
-		if err != nil {
-			return fmt.Errorf("reload: %w", err)
-		}
-		if open > 0 {
-			return fmt.Errorf("reload: bank %s (%s) is gone from %s but has %d open documents; set its state to suspended instead", b.BIC, b.Name, p.Config.BanksDir, open)
-		}
+// gate is where a configuration is held against the one before. Neither of them may ask for
+// fewer persons than the other.
+func (in *Installation) gate(p *Plan) approval.Gate {
+	needed := p.Config.Approvals.Config
+	if now := in.force.Load(); now != nil {
+		needed = max(needed, now.Config.Approvals.Config)
 	}
-	return nil
+	return approval.Gate{Book: in.Book, Needed: needed}
+}
+
+// pass lets a configuration through the gate, or alarms that it does not.
+func (in *Installation) pass(ctx context.Context, p *Plan) error {
+	if in.behind != nil {
+		return nil // it does not know what was approved, and sends nothing
+	}
+	err := in.gate(p).Check(ctx, p.Registry)
+	return errors.Join(err, in.gate(p).Told(ctx, err))
 }
 
 // Close shuts the rooms in the reverse order of their opening.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bankconnector/connector/journal/numbers"
+	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
@@ -87,4 +88,15 @@ func (t *Tx) Contradiction(i Incoming, s Settlement) (text string, err error) {
 		text, t.err = numbers.Contradiction(t.c, numbers.Place{ID: i.ID, Bank: i.Bank, Stream: s.Stream, Seq: s.Seq})
 	}
 	return text, t.err
+}
+
+// Routes lists what makes each bank's mailbox that bank's, also of banks that are not in the configuration any more.
+func (b *Book) Routes(ctx context.Context) ([]standing.Route, error) {
+	return standing.Routes(ctx, b.readers)
+}
+
+// Approvals lists what persons have said about changes of the configuration, the oldest first.
+func (b *Book) Approvals(ctx context.Context) ([]Event, error) {
+	return standing.Rows(ctx, b.readers, record.Read, `SELECT `+record.Columns+` FROM event
+		WHERE seq IN (SELECT seq FROM act WHERE act IN ('approve', 'approve.proposed')) ORDER BY seq`)
 }

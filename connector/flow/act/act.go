@@ -55,8 +55,9 @@ type Outcome struct {
 	Key      string        `json:"internal_key"`
 	From     journal.State `json:"from"`
 	To       journal.State `json:"to"`
-	Changed  bool          `json:"changed"`         // false: it was done before
-	Waits    bool          `json:"waits,omitempty"` // a second person must do the same
+	Changed  bool          `json:"changed"`          // false: it was done before
+	Waits    bool          `json:"waits,omitempty"`  // a second person must do the same
+	Config   []Text        `json:"config,omitempty"` // of an approval: what of the configuration it lets pass
 }
 
 // Desk is where people act.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ func Tables() [][2]string {
 		{"act", "seq"},
 		{"credential", "place"},
 		{"bank", "bic"},
+		{"route", "bic"},
 		{"day", "bank, day"},
 	}
 }
@@ -413,6 +415,27 @@ func projectListed(c *sqlite.Conn, e *Event) error {
 		_, e := c.Exec(`INSERT INTO bank (bic, name, state) VALUES (?, ?, ?)`, b.BIC, b.Name, b.State)
 		err = errors.Join(err, e)
 	}
+	return errors.Join(err, projectRoutes(c, e, l.Banks))
+}
+
+// projectRoutes notes what the banks' routes are now and since which event. A bank that is
+// not listed any more keeps its last one.
+func projectRoutes(c *sqlite.Conn, e *Event, list []BankRow) error {
+	if !slices.ContainsFunc(list, func(b BankRow) bool { return b.Route != "" }) {
+		return nil
+	}
+	const was = 2 // listed until now
+	if _, err := c.Exec(`UPDATE route SET listed = ? WHERE listed = 1`, int64(was)); err != nil {
+		return err
+	}
+	for _, b := range list {
+		if err := c.Put(`INSERT INTO route (bic, route, listed, since) VALUES (?1, ?2, 1, ?3) ON CONFLICT (bic) DO UPDATE SET
+			since = CASE WHEN route = excluded.route AND listed = 2 THEN since ELSE excluded.since END, route = excluded.route, listed = 1`,
+			b.BIC, b.Route, e.Seq); err != nil {
+			return err
+		}
+	}
+	_, err := c.Exec(`UPDATE route SET listed = 0, since = ? WHERE listed = ?`, e.Seq, int64(was))
 	return err
 }
 

@@ -1,4 +1,6 @@
--- The banks' own numbers: where a bank's signed manifest places each file, and what is
+-- The banks' own numbers, and what makes a bank's mailbox that bank's.
+--
+-- Numbers: where a bank's signed manifest places each file, and what is
 -- missing in between. A bank whose replies were taken before this began has no known
 -- beginning of its streams.
 
@@ -29,6 +31,15 @@ CREATE TABLE gap (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX gap_untold ON gap (since) WHERE told_at IS NULL;
+
+-- What makes each bank's mailbox that bank's, as the configuration in force last said it, and
+-- since which event.
+CREATE TABLE route (
+  bic    TEXT    PRIMARY KEY,
+  route  TEXT    NOT NULL,
+  listed INTEGER NOT NULL, -- 1 = it is in the configuration
+  since  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 DROP VIEW incoming;
 
@@ -135,7 +146,7 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('bank_daily', 'oldest_open', 'Самый старый открытый сейчас'),
 ('operator_acts', '', 'Что делали люди'),
 ('operator_acts', 'actor', 'Кто'),
-('operator_acts', 'act', 'Что: release выпустить, resend отправить повторно, reject отклонить, cancel отменить, resolve установить исход, dispute расхождение с реестром банка, adopt принять восстановленный журнал; с окончанием .proposed - предложено и ждёт второго человека'),
+('operator_acts', 'act', 'Что: release выпустить, resend отправить повторно, reject отклонить, cancel отменить, resolve установить исход, dispute расхождение с реестром банка, adopt принять восстановленный журнал, approve одобрить изменение конфигурации; с окончанием .proposed - предложено и ждёт второго человека'),
 ('operator_acts', 'reason', 'Почему'),
 ('keys_expiring', '', 'Ключи и сертификаты по сроку'),
 ('keys_expiring', 'what', 'Что это'),
@@ -172,6 +183,7 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('alarm.unchecked', '', 'Ответ ждёт проверки отзыва сертификата'),
 ('alarm.office.conflict', '', 'АИС оставила под тем же ключом другой документ'),
 ('alarm.signing', '', 'Смена нашего сертификата не удалась'),
+('alarm.config', '', 'Конфигурация меняет ключ или адресата банка или убирает банк с документами и не одобрена: действует прежняя'),
 ('alarm.checkpoints', '', 'Контрольные точки не выходят за пределы машины; отправка прекращается'),
 ('alarm.journal.behind', '', 'Журнал короче, чем его контрольные точки: программа только принимает'),
 ('alarm.held', '', 'Документ ждёт документа-основания, который сам не идёт дальше; решает человек'),
