@@ -16,10 +16,10 @@ import (
 	"golang.org/x/term"
 
 	"bankconnector/banks"
+	"bankconnector/connector/approval"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
-	"bankconnector/connector/install/approval"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/screen"
 	"bankconnector/connector/spool"

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"bankconnector/banks"
+	"bankconnector/connector/approval"
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install"
-	"bankconnector/connector/install/approval"
 	"bankconnector/connector/journal"
 )
 
@@ -45,7 +45,10 @@ var turns = []struct {
 	says string
 }{
 	{"HostKey", otherKey, "was: codes"},
-	{"Folder", func(t *testing.T, path string) { t.Helper(); edit(t, path, "sftp:\n", "sftp:\n  to_bank: /elsewhere\n") }, "folders /elsewhere"},
+	{"Folder", func(t *testing.T, path string) {
+		t.Helper()
+		edit(t, path, "sftp:\n", "sftp:\n  to_bank: /elsewhere\n")
+	}, "folders /elsewhere"},
 	{"Gone", func(t *testing.T, path string) { t.Helper(); must(t, os.Remove(path)) }, "is gone and has open documents"},
 }
 

@@ -6,9 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"bankconnector/banks"
+	"bankconnector/connector/approval"
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install"
-	"bankconnector/connector/install/approval"
 )
 
 func (a *app) configCommand() *cobra.Command {

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/approval"
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/act"
-	"bankconnector/connector/install/approval"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 )

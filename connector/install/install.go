@@ -14,6 +14,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox"
+	"bankconnector/connector/approval"
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/note"
@@ -21,7 +22,6 @@ import (
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/reading"
-	"bankconnector/connector/install/approval"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
