@@ -136,7 +136,7 @@ func TestApprovalOfTwo(t *testing.T) {
 	must(t, err)
 	b, err := journal.Open(t.Context(), filepath.Join(dir, "state", "journal.db"), journal.Options{Now: time.Now, Instance: "test"})
 	must(t, err)
-	gate := approval.Gate{Book: b, Needed: 2}
+	gate := &approval.Gate{Book: b, Needed: 2}
 	approve := func(r *banks.Registry, actor string) act.Outcome {
 		t.Helper()
 		out, err := gate.Approve(t.Context(), r, actor, "seen")

@@ -50,7 +50,7 @@ func Identity(b *banks.Bank) string {
 		strings.Join(codes, " "), b.SFTP.User, b.SFTP.ToBank, b.SFTP.FromBank, strings.Join(keys, " "))
 }
 
-// Gate is where configurations are looked at.
+// Gate is where configurations are looked at; a nil one lets everything pass.
 type Gate struct {
 	Book   *journal.Book
 	Needed int // how many persons must approve: 1 or 2
@@ -70,8 +70,12 @@ type Refusal struct{ act.Text }
 func (r *Refusal) Error() string { return r.EN + " / " + r.RU }
 
 // Check lets a configuration pass that turns no bank, or whose turns were approved since the
-// last one was in force. The error is a *Refusal, or says why the journal cannot be read.
-func (g Gate) Check(ctx context.Context, r *banks.Registry) error {
+// last one was in force. The error is a *Refusal, which is alarmed as well, or says what is wrong
+// with the journal.
+func (g *Gate) Check(ctx context.Context, r *banks.Registry) error {
+	if g == nil {
+		return nil
+	}
 	list, err := g.changes(ctx, r)
 	if err != nil || len(list) == 0 {
 		return err
@@ -87,14 +91,23 @@ func (g Gate) Check(ctx context.Context, r *banks.Registry) error {
 	for _, c := range list {
 		en, ru = append(en, c.text.EN), append(ru, c.text.RU)
 	}
-	return &Refusal{act.Text{
+	refusal := &Refusal{act.Text{
 		EN: strings.Join(en, "; ") + ". Nothing of it is in force until it is approved: bankconnector config approve --reason TEXT",
 		RU: strings.Join(ru, "; ") + ". Это не вступит в силу, пока не одобрено: bankconnector config approve --reason ТЕКСТ",
 	}}
+	return errors.Join(refusal, g.alarm(ctx, refusal))
+}
+
+func (g *Gate) alarm(ctx context.Context, r *Refusal) error {
+	return g.Book.Write(ctx, "bankconnector", func(tx *journal.Tx) error {
+		return tx.Note("alarm.config", "", 0, struct {
+			Reason string `json:"reason"`
+		}{r.EN})
+	})
 }
 
 // changes lists what must not happen silently, by bank.
-func (g Gate) changes(ctx context.Context, r *banks.Registry) (list []change, err error) {
+func (g *Gate) changes(ctx context.Context, r *banks.Registry) (list []change, err error) {
 	routes, err := g.Book.Routes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the banks as they were: %w", err)
@@ -142,7 +155,7 @@ type saying struct{ act, actor string }
 
 // said lists what persons have said about exactly these changes since the banks became what
 // they were: an approval counts for one change and not for the same once more.
-func (g Gate) said(ctx context.Context, list []change) (out []saying, err error) {
+func (g *Gate) said(ctx context.Context, list []change) (out []saying, err error) {
 	events, err := g.Book.Approvals(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read approvals: %w", err)
@@ -163,7 +176,7 @@ func (g Gate) said(ctx context.Context, list []change) (out []saying, err error)
 
 // Approve records that a person approves what a configuration turns. The error is an
 // *act.Refusal when there is nothing to approve, or another person must.
-func (g Gate) Approve(ctx context.Context, r *banks.Registry, actor, reason string) (out act.Outcome, err error) {
+func (g *Gate) Approve(ctx context.Context, r *banks.Registry, actor, reason string) (out act.Outcome, err error) {
 	list, err := g.changes(ctx, r)
 	if err != nil {
 		return out, err
@@ -211,17 +224,4 @@ func (g Gate) Approve(ctx context.Context, r *banks.Registry, actor, reason stri
 
 func refuse(en, ru string, args ...any) *act.Refusal {
 	return &act.Refusal{Text: act.Text{EN: fmt.Sprintf(en, args...), RU: fmt.Sprintf(ru, args...)}}
-}
-
-// Told writes into the journal that a configuration was refused.
-func (g Gate) Told(ctx context.Context, err error) error {
-	var r *Refusal
-	if !errors.As(err, &r) {
-		return nil
-	}
-	return g.Book.Write(ctx, "bankconnector", func(tx *journal.Tx) error {
-		return tx.Note("alarm.config", "", 0, struct {
-			Reason string `json:"reason"`
-		}{r.EN})
-	})
 }

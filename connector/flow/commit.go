@@ -145,14 +145,14 @@ func (v *visit) receipt(ctx context.Context, in journal.Incoming, j *judgement) 
 	if j.state == 0 || j.Kind == string(formats.KindReceipt) {
 		return nil, nil
 	}
-	return v.desk().Receipt(ctx, in, answering.Key(in.Bank, in.SHA256),
+	return v.answers().Receipt(ctx, in, answering.Key(in.Bank, in.SHA256),
 		answering.Said{State: j.state, Reason: j.Reason, Key: j.ExternalKey, Exchange: j.ExchangeID, Faults: j.faults})
 }
 
 // receiptAgain answers a repeated file as the first one was answered.
 func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claimed string) error {
-	again, err := v.desk().Again(ctx, v.Book, first, claimed)
-	if err != nil || again == nil {
+	again, err := v.answers().Again(ctx, first, claimed, v.rules())
+	if again == nil || err != nil {
 		return err
 	}
 	return v.write(ctx, "receipt again", func(tx *journal.Tx) error {
@@ -161,6 +161,6 @@ func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claime
 	})
 }
 
-func (v *visit) desk() answering.Desk {
-	return answering.Desk{Store: v.Store, Bank: v.bank, Now: v.Now}
+func (v *visit) answers() answering.Desk {
+	return answering.Desk{Book: v.Book, Store: v.Store, Bank: v.bank, Now: v.Now}
 }

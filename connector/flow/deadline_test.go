@@ -189,3 +189,25 @@ func TestReleasedLiftHasANewTerm(t *testing.T) {
 	}
 	o.checkBooks(t)
 }
+
+// TestManyLateDocumentsAreEachToldOnce: a bank that is down for days leaves many behind, and they are told of side by side.
+func TestManyLateDocumentsAreEachToldOnce(t *testing.T) {
+	o := newOffice(t)
+	f := o.banks[0]
+	o.submit(t, f, 150)
+	must(t, o.Accept(t.Context(), f.bank))
+	for range 3 {
+		o.pass(8 * 24 * time.Hour)
+		must(t, o.Sweep(t.Context()))
+	}
+	late := mustFind(t, o, journal.Filter{Kinds: []string{"order", "query"}})
+	if len(late) != 150 {
+		t.Fatalf("%d documents", len(late))
+	}
+	for _, x := range late {
+		if n := countEvents(t, o, x.ID, "alarm.overdue"); n != 1 {
+			t.Errorf("%s %s: %d alarms, want 1", x.State, x.InternalKey, n)
+		}
+	}
+	o.checkBooks(t)
+}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,12 +104,7 @@ func (v *visit) find(ctx context.Context, after int64, limit int, states ...jour
 }
 
 // batch is how many documents are read at a time.
-func (v *visit) batch() int {
-	if v.Batch == 0 {
-		return 256
-	}
-	return v.Batch
-}
+func (v *visit) batch() int { return cmp.Or(v.Batch, 256) }
 
 // release lets go what waited for its base document, once the bank has confirmed that.
 func (v *visit) release(ctx context.Context) error {

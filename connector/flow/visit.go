@@ -13,6 +13,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/ration"
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
@@ -46,7 +47,7 @@ type visit struct {
 // Why a visit did not take place, or not to its end.
 var (
 	ErrBusy   = errors.New("a visit to this bank is under way")
-	ErrHalted = errors.New("the program is stopping; the rest waits for the next visit")
+	ErrHalted = hall.ErrHalted
 )
 
 // Slot is the run of the timetable that a visit is: its name in the run ledger and its
@@ -63,11 +64,11 @@ type Slot struct {
 // beginning, so that it happens once, across restarts and steps of the clock.
 func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	out := Outcome{Bank: b.BIC}
-	if !c.visits.Begin(string(b.BIC)) {
+	if !c.roll.Enter(string(b.BIC)) {
 		out.Err = &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: ErrBusy}
 		return out
 	}
-	defer c.visits.End(string(b.BIC))
+	defer c.roll.Leave(string(b.BIC))
 
 	start := c.Now()
 	v := &visit{Courier: c, bank: b, room: semaphore.NewWeighted(inMemory)}
@@ -178,16 +179,12 @@ func (v *visit) local(ctx context.Context) (err error) {
 
 // accept takes in a portion of what the office left. A journal that may only receive leaves
 // it there: it does not know what it took in before.
-func (v *visit) accept(ctx context.Context) (err error) {
+func (v *visit) accept(ctx context.Context) error {
 	if v.Receive != nil {
 		return nil
 	}
-	var faults []error
-	v.more, faults, err = v.intake().Accept(ctx, v.bank)
-	v.faults = append(v.faults, faults...)
-	if v.halted() {
-		v.more = false
-	}
+	more, faults, err := v.intake().Accept(ctx, v.bank)
+	v.more, v.faults = more && !v.halted(), append(v.faults, faults...)
 	return err
 }
 
@@ -213,17 +210,22 @@ func (v *visit) exchange(ctx context.Context) (err error) {
 // the journal need not be asked each time whether we have something for them.
 func (v *visit) unlessAtRest(step func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		touched := v.Book.Touched(string(v.bank.BIC)) // before the look: what comes after it is looked at again
-		if v.more || !v.visits.Rests(string(v.bank.BIC), touched) {
-			unfinished, err := v.Book.Unfinished(ctx, string(v.bank.BIC))
-			switch {
-			case err != nil:
-				return v.disk("find unfinished work", err)
-			case v.more || unfinished:
-				return step(ctx)
-			}
-			v.visits.Rest(string(v.bank.BIC), touched)
+		bank := string(v.bank.BIC)
+		touched := v.Book.Touched(bank) // before the look: what comes after it is looked at again
+		if v.more {
+			return step(ctx)
 		}
+		if v.roll.Rests(bank, touched) {
+			return nil
+		}
+		unfinished, err := v.Book.Unfinished(ctx, bank)
+		switch {
+		case err != nil:
+			return v.disk("find unfinished work", err)
+		case unfinished:
+			return step(ctx)
+		}
+		v.roll.Rest(bank, touched)
 		return nil
 	}
 }

@@ -71,7 +71,7 @@ func alone(ctx context.Context, p *Plan, o Options, r act.Request) (out act.Outc
 		return out, err
 	}
 	if in.keeper, err = in.keep(ctx); errors.Is(err, evidence.ErrWitness) {
-		return out, unadopted()
+		return out, act.Unadopted()
 	} else if err != nil {
 		return out, err
 	}
@@ -112,7 +112,7 @@ func (in *Installation) answer(ctx context.Context, actor string, question json.
 	switch {
 	case err != nil:
 	case in.behind != nil:
-		err = unadopted()
+		err = act.Unadopted()
 	default:
 		a.Outcome, err = in.do(ctx, actor, r)
 	}

@@ -23,7 +23,6 @@ import (
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/install/signing"
-	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
@@ -93,7 +92,7 @@ func (in *Installation) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := in.pass(ctx, in.Plan); err != nil {
+	if err := in.gate(in.Plan).Check(ctx, in.Registry); err != nil {
 		return err
 	}
 	if in.Store, err = spool.OpenStore(in.StorePath()); err != nil {
@@ -197,7 +196,7 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
 		Dial: dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
 		Verifier: func(b *banks.Bank) reading.Verifier { return trusted.Verifier(b) },
-		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
+		Others:   func(b *banks.Bank) []*banks.Bank { return trusted.Others(p.Registry, b) },
 		Deadline: p.deadline, Receive: in.behind,
 		Now: func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
 		Hall: hall.New(p.Config.Visits.Parallel, in.opts.Now),
@@ -209,17 +208,6 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		c.Officials = bailiffs
 	}
 	return c, nil
-}
-
-// others are the banks whose signatures can be told from b's.
-func others(r *banks.Registry, b *banks.Bank, trusted *trust.Trust) []*banks.Bank {
-	var list []*banks.Bank
-	for _, other := range r.All() {
-		if other.BIC != b.BIC && trusted.Knows(other.BIC) {
-			list = append(list, other)
-		}
-	}
-	return list
 }
 
 // unique is a fresh name part: 128 random bits, letters and digits only.
@@ -311,7 +299,7 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	if p.Config.Checkpoint != in.Config.Checkpoint {
 		return errors.New("reload: checkpoint changes only with a restart")
 	}
-	if err := in.pass(ctx, p); err != nil {
+	if err := in.gate(p).Check(ctx, p.Registry); err != nil {
 		return err
 	}
 	for _, b := range p.Registry.All() {
@@ -339,23 +327,18 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	return old.Close() // a visit under way that still signs with a token opens its session again
 }
 
-// gate is where a configuration is held against the one before. Neither of them may ask for
-// fewer persons than the other.
-func (in *Installation) gate(p *Plan) approval.Gate {
-	needed := p.Config.Approvals.Config
-	if now := in.force.Load(); now != nil {
-		needed = max(needed, now.Config.Approvals.Config)
+// gate is where a configuration is held against the one before; neither may ask for fewer
+// persons than the other. A journal that only receives has none: it sends nothing, and does
+// not know what was approved.
+func (in *Installation) gate(p *Plan) *approval.Gate {
+	g := &approval.Gate{Book: in.Book, Needed: p.Config.Approvals.Config}
+	switch now := in.force.Load(); {
+	case in.behind != nil:
+		return nil
+	case now != nil:
+		g.Needed = max(g.Needed, now.Config.Approvals.Config)
 	}
-	return approval.Gate{Book: in.Book, Needed: needed}
-}
-
-// pass lets a configuration through the gate, or alarms that it does not.
-func (in *Installation) pass(ctx context.Context, p *Plan) error {
-	if in.behind != nil {
-		return nil // it does not know what was approved, and sends nothing
-	}
-	err := in.gate(p).Check(ctx, p.Registry)
-	return errors.Join(err, in.gate(p).Told(ctx, err))
+	return g
 }
 
 // Close shuts the rooms in the reverse order of their opening.

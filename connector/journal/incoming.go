@@ -7,11 +7,6 @@ import (
 	"bankconnector/connector/journal/standing"
 )
 
-const (
-	outcomeMatched    = "matched"
-	outcomeIncomplete = "incomplete"
-)
-
 // Receive records the bytes of a file: Bank, Name, Claimed, SHA256 and Size.
 // The same bytes from the same bank again give known = true and the id they
 // already have, unless what came before was incomplete.
@@ -80,7 +75,7 @@ func (t *Tx) checkSettlement(i Incoming, s Settlement) error {
 			return fmt.Errorf("exchange %d belongs to bank %s, the file came from %s", x.ID, x.Bank, i.Bank)
 		}
 	}
-	if s.Outcome != outcomeMatched {
+	if s.Outcome != "matched" {
 		return nil
 	}
 	return t.checkUnique(i.Bank, s)

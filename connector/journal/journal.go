@@ -11,7 +11,7 @@
 // The package does not know what a document means, does not keep its bytes,
 // persons' names or addresses, does not sign checkpoints and does not stop a
 // second daemon: the lock on the state directory does. It opens its own rooms
-// sqlite, state, record, numbers, standing, group and proof, and no other.
+// sqlite, state, record, numbers, standing, touch, group and proof, and no other.
 //
 // # Writing
 //
@@ -54,6 +54,7 @@ import (
 	"bankconnector/connector/journal/proof"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/touch"
 )
 
 // Errors that callers decide on.
@@ -111,7 +112,7 @@ type Book struct {
 	grown    chan struct{} // one token: events were committed; for one listener
 	broken   atomic.Pointer[error]
 	stands   atomic.Pointer[position] // as the last commit left it
-	touched  touches
+	touched  touch.Touches
 
 	// Owned by the writing goroutine.
 	w    *sqlite.Conn

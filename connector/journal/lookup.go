@@ -82,7 +82,7 @@ func (t *Tx) Missed(g numbers.Gap) error {
 	return t.append("incoming.missed", g.Bank, 0, g)
 }
 
-// Contradiction tells what the number of a file that this commit settles says against its neighbours, or nothing.
+// Contradiction tells what the number of a file settled here says against its neighbours, or nothing.
 func (t *Tx) Contradiction(i Incoming, s Settlement) (text string, err error) {
 	if s.Seq > 0 && t.err == nil && !t.over {
 		text, t.err = numbers.Contradiction(t.c, numbers.Place{ID: i.ID, Bank: i.Bank, Stream: s.Stream, Seq: s.Seq})

@@ -16,14 +16,10 @@ import (
 // first reads one row; none gives ErrNotFound.
 func first[T any](ctx context.Context, b *Book, from func(sqlite.Fields) (T, error), query string, args ...any) (T, error) {
 	all, err := standing.Rows(ctx, b.readers, from, query, args...)
-	if err != nil || len(all) == 0 {
-		var none T
-		if err == nil {
-			err = fmt.Errorf("read journal: %w", ErrNotFound)
-		}
-		return none, err
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("read journal: %w", ErrNotFound)
 	}
-	return all[0], nil
+	return append(all, *new(T))[0], err
 }
 
 // Exchange reads one exchange, or [ErrNotFound].
@@ -79,9 +75,10 @@ func (b *Book) SourcesOf(ctx context.Context, ids []int64) (map[int64][]Source, 
 		exchange, place int64
 		source          Source
 	}
-	all, err := standing.Rows(ctx, b.readers, func(f sqlite.Fields) (row, error) {
+	read := func(f sqlite.Fields) (row, error) {
 		return row{f.Num(0), f.Num(1), Source{Name: f.Str(2), SHA256: f.Str(3)}}, nil
-	}, `SELECT exchange, place, name, sha256 FROM source WHERE exchange IN (SELECT value FROM json_each(?))`, string(list))
+	}
+	all, err := standing.Rows(ctx, b.readers, read, `SELECT exchange, place, name, sha256 FROM source WHERE exchange IN (SELECT value FROM json_each(?))`, string(list))
 	slices.SortFunc(all, func(x, y row) int { return cmp.Compare(x.place, y.place) })
 	out := make(map[int64][]Source, len(ids))
 	for _, r := range all {
@@ -149,10 +146,19 @@ func (b *Book) OpenDocuments(ctx context.Context, banks []string) (int, error) {
 	return int(n), err
 }
 
+// Unfinished tells whether [Book.IncomingOpen] lists files of a bank, or a visit has documents to bring on.
+func (b *Book) Unfinished(ctx context.Context, bank string) (bool, error) {
+	return standing.Unfinished(ctx, b.readers, bank)
+}
+
+// Touched grows with each commit in which this process wrote an event about the bank, those of visits and
+// slots apart; 0 before the first. What was read after the question holds as long as the number does.
+func (b *Book) Touched(bank string) int64 { return b.touched.Last(bank) }
+
 // Overdue lists the open documents whose deadline is after since and not after
-// now, the oldest deadline first.
-func (b *Book) Overdue(ctx context.Context, since, now time.Time) ([]Exchange, error) {
-	return standing.Rows(ctx, b.readers, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange
+// now, by their ids, the oldest deadline first: there may be a million of them.
+func (b *Book) Overdue(ctx context.Context, since, now time.Time) ([]int64, error) {
+	return standing.Rows(ctx, b.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT id FROM exchange
 		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?2 AND due_at <= ?2 AND due_at > ?1 ORDER BY due_at, id`,
 		sqlite.Stamp(since), sqlite.Stamp(now))
 }

@@ -157,11 +157,11 @@ func fix(cert *pki.Certificate) (f fixed, err error) {
 		into *[]byte
 		add  func(*cryptobyte.Builder)
 	}{
-		{&f.hash, func(b *cryptobyte.Builder) { addAlgorithm(b, digestOID(h), false) }},
+		{&f.hash, func(b *cryptobyte.Builder) { message.AddAlgorithm(b, digestOID(h), false) }},
 		{&f.scheme, func(b *cryptobyte.Builder) { addScheme(b, cert.Key.Algorithm()) }},
 		{&f.id, func(b *cryptobyte.Builder) { addID(b, cert) }},
-		{&f.kind, attribute(oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oid(oidData)) })},
-		{&f.binding, attribute(oidSigningCert2, func(b *cryptobyte.Builder) { addBinding(b, cert, h) })},
+		{&f.kind, message.One(oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(message.OID(oidData)) })},
+		{&f.binding, message.One(oidSigningCert2, func(b *cryptobyte.Builder) { addBinding(b, cert, h) })},
 	} {
 		b := cryptobyte.NewBuilder(nil)
 		part.add(b)
@@ -182,30 +182,10 @@ func (s *Signer) build(ctx context.Context, content []byte, at time.Time) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	b := cryptobyte.NewBuilder(make([]byte, 0, 256+len(s.cert.Raw)+len(attrs)+len(value)+len(s.fixed.id)))
-	seq := func(b *cryptobyte.Builder, body func(*cryptobyte.Builder)) { b.AddASN1(der.SEQUENCE, body) }
-	seq(b, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oid(oidSignedData))
-		b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
-			seq(b, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(1)
-				b.AddASN1(der.SET, func(b *cryptobyte.Builder) { b.AddBytes(s.fixed.hash) })
-				seq(b, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oid(oidData)) })
-				b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(s.cert.Raw) })
-				b.AddASN1(der.SET, func(b *cryptobyte.Builder) {
-					seq(b, func(b *cryptobyte.Builder) {
-						b.AddASN1Int64(1)
-						b.AddBytes(s.fixed.id)
-						b.AddBytes(s.fixed.hash)
-						b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
-						b.AddBytes(s.fixed.scheme)
-						b.AddASN1OctetString(value)
-					})
-				})
-			})
-		})
+	return message.Write(message.Parts{
+		Hash: s.fixed.hash, Scheme: s.fixed.scheme, ID: s.fixed.id,
+		Certificate: s.cert.Raw, Attributes: attrs, Value: value,
 	})
-	return b.Bytes()
 }
 
 // value is the signature of a digest, verified under a certificate that is good at that time.
@@ -224,14 +204,14 @@ func (s *Signer) value(ctx context.Context, h pki.Digest, digest []byte, at time
 func (s *Signer) attributes(sum []byte, at time.Time) ([]byte, error) {
 	all := [][]byte{s.fixed.kind, s.fixed.binding}
 	for _, add := range []func(*cryptobyte.Builder){
-		attribute(oidSigningTime, func(b *cryptobyte.Builder) {
+		message.One(oidSigningTime, func(b *cryptobyte.Builder) {
 			if at = at.UTC().Truncate(time.Second); at.Year() < 2050 {
 				b.AddASN1UTCTime(at)
 			} else {
 				b.AddASN1GeneralizedTime(at)
 			}
 		}),
-		attribute(oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(sum) }),
+		message.One(oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(sum) }),
 	} {
 		var b cryptobyte.Builder
 		add(&b)
@@ -245,23 +225,13 @@ func (s *Signer) attributes(sum []byte, at time.Time) ([]byte, error) {
 	return bytes.Join(all, nil), nil
 }
 
-// attribute is an Attribute with one value.
-func attribute(id string, value func(*cryptobyte.Builder)) func(*cryptobyte.Builder) {
-	return func(b *cryptobyte.Builder) {
-		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(oid(id))
-			b.AddASN1(der.SET, value)
-		})
-	}
-}
-
 func addBinding(b *cryptobyte.Builder, cert *pki.Certificate, h pki.Digest) {
 	seq := func(b *cryptobyte.Builder, body func(*cryptobyte.Builder)) { b.AddASN1(der.SEQUENCE, body) }
 	seq(b, func(b *cryptobyte.Builder) {
 		seq(b, func(b *cryptobyte.Builder) {
 			seq(b, func(b *cryptobyte.Builder) {
 				if h != pki.SHA256 { // the default is left out (RFC 5035, X.690 11.5)
-					addAlgorithm(b, digestOID(h), false)
+					message.AddAlgorithm(b, digestOID(h), false)
 				}
 				b.AddASN1OctetString(cert.Sum(h))
 				seq(b, func(b *cryptobyte.Builder) {
@@ -286,23 +256,14 @@ func addID(b *cryptobyte.Builder, cert *pki.Certificate) {
 func addScheme(b *cryptobyte.Builder, key pki.Algorithm) {
 	switch key {
 	case pki.GOST256:
-		addAlgorithm(b, oidGOST256, false)
+		message.AddAlgorithm(b, oidGOST256, false)
 	case pki.GOST512:
-		addAlgorithm(b, oidGOST512, false)
+		message.AddAlgorithm(b, oidGOST512, false)
 	case pki.RSA:
-		addAlgorithm(b, oidRSA, true)
+		message.AddAlgorithm(b, oidRSA, true)
 	case pki.ECDSAP384:
-		addAlgorithm(b, "1.2.840.10045.4.3.3", false)
+		message.AddAlgorithm(b, "1.2.840.10045.4.3.3", false)
 	case pki.ECDSAP256:
-		addAlgorithm(b, "1.2.840.10045.4.3.2", false)
+		message.AddAlgorithm(b, "1.2.840.10045.4.3.2", false)
 	}
-}
-
-func addAlgorithm(b *cryptobyte.Builder, id string, null bool) {
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oid(id))
-		if null {
-			b.AddASN1NULL()
-		}
-	})
 }

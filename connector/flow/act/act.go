@@ -213,3 +213,11 @@ func (d *Desk) tell(c Case, r Request) error {
 	}
 	return d.Office.Tell(c.Bank, file)
 }
+
+// Unadopted refuses acts on a journal that may only receive.
+func Unadopted() error {
+	return &Refusal{Text: Text{
+		EN: "the journal was restored from a copy and only receives: adopt it first (journal adopt), then decide about single documents",
+		RU: "журнал восстановлен из копии и работает только на приём: сначала примите его (journal adopt), затем решайте об отдельных документах",
+	}}
+}

@@ -12,7 +12,6 @@ import (
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/intake"
-	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
@@ -35,6 +34,7 @@ func Key(parts ...string) string {
 
 // Desk makes the receipts for one bank.
 type Desk struct {
+	Book  *journal.Book
 	Store *spool.Store
 	Bank  *banks.Bank
 	Now   func() time.Time
@@ -70,19 +70,17 @@ func (d Desk) Receipt(ctx context.Context, in journal.Incoming, id string, s Sai
 	}, nil
 }
 
-// Again makes the receipt for a file that came once more, as the first one was answered; nil
-// when that got none, or its receipt is still on its way.
-func (d Desk) Again(ctx context.Context, book *journal.Book, first journal.Incoming, claimed string) (*journal.Acceptance, error) {
-	stored, err := book.ReceiptFor(ctx, first.ID)
-	switch {
-	case errors.Is(err, journal.ErrNotFound):
-		return nil, nil
-	case err != nil:
-		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
-	case stored.State != journal.Closed:
+// Again answers a repeated file, claimed under another name, as the first one was answered;
+// nil when that got no answer, or when its answer is still on its way.
+func (d Desk) Again(ctx context.Context, first journal.Incoming, claimed string, rules formats.Rules) (*journal.Acceptance, error) {
+	stored, err := d.Book.ReceiptFor(ctx, first.ID)
+	if errors.Is(err, journal.ErrNotFound) || err == nil && stored.State != journal.Closed {
 		return nil, nil
 	}
-	sources, err := book.Sources(ctx, stored.ID)
+	if err != nil {
+		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
+	}
+	sources, err := d.Book.Sources(ctx, stored.ID)
 	if err != nil {
 		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
 	}
@@ -90,7 +88,7 @@ func (d Desk) Again(ctx context.Context, book *journal.Book, first journal.Incom
 	if err != nil {
 		return nil, fate.Disk(d.Bank.BIC, "read receipt", err)
 	}
-	doc, faults := formats.Decode(data, reading.Rules(d.Bank, d.Now()))
+	doc, faults := formats.Decode(data, rules)
 	r, ok := doc.(*formats.Receipt)
 	if len(faults) > 0 || !ok {
 		return nil, fate.Disk(d.Bank.BIC, "read receipt", faults)

@@ -69,17 +69,11 @@ func Texts[T ~string](list []T) []any {
 	return out
 }
 
-// Route is what makes a bank's mailbox that bank's, as the configuration last said it.
-type Route struct {
-	BIC    string
-	Route  string
-	Listed bool  // the bank is in the configuration
-	Since  int64 // number of the event that made it so
-}
-
-// Routes lists the routes of all banks that ever were in the configuration.
-func Routes(ctx context.Context, r *sqlite.Readers) ([]Route, error) {
-	return Rows(ctx, r, func(f sqlite.Fields) (Route, error) {
-		return Route{f.Str(0), f.Str(1), f.Num(2) == 1, f.Num(3)}, nil
-	}, `SELECT bic, route, listed, since FROM route ORDER BY bic`)
+// Unfinished tells whether a bank has documents that a visit would bring on, or incoming
+// files with something left to do.
+func Unfinished(ctx context.Context, r *sqlite.Readers, bank string) (bool, error) {
+	is, err := Rows(ctx, r, func(f sqlite.Fields) (bool, error) { return f.Num(0) != 0, nil },
+		`SELECT EXISTS (SELECT 1 FROM exchange WHERE state IN ('Accepted', 'Held', 'Sealed', 'Sending', 'Ambiguous') AND bank = ?)
+			OR EXISTS (SELECT 1 FROM arrival WHERE bank = ? AND `+IncomingLeft+`)`, bank, bank)
+	return len(is) > 0 && is[0], err
 }
