@@ -44,6 +44,7 @@ const (
 type app struct {
 	in        io.Reader
 	out, errs io.Writer
+	log       io.Writer // what goes to errs without waiting for it
 	now       func() time.Time
 
 	config string
@@ -201,16 +202,23 @@ func (a *app) bars(list []*banks.Bank) *screen.Bars {
 }
 
 // logger writes to stderr, JSON for journald, text for a person.
-func (a *app) logger() *slog.Logger {
+func (a *app) logger() *slog.Logger { return a.logTo(a.log) }
+
+// lost is the line that tells how many others were dropped.
+func (a *app) lost(w io.Writer, n int64) {
+	a.logTo(w).Error("lines of the log were dropped: nobody took them", slog.Int64("lost", n))
+}
+
+func (a *app) logTo(w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(a.level)); err != nil {
 		level = slog.LevelWarn
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if f, ok := a.errs.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return slog.New(slog.NewTextHandler(a.errs, o))
+		return slog.New(slog.NewTextHandler(w, o))
 	}
-	return slog.New(slog.NewJSONHandler(a.errs, o))
+	return slog.New(slog.NewJSONHandler(w, o))
 }
 
 // exit prints an error and returns the code of the process.
@@ -225,7 +233,7 @@ func (a *app) exit(err error) int {
 	if r := new(approval.Refusal); errors.As(err, &r) {
 		err = withCode(exitConfig, errors.New(a.say(r.EN, r.RU)))
 	}
-	fmt.Fprintf(a.errs, "bankconnector: %v\n", err)
+	fmt.Fprintf(a.log, "bankconnector: %v\n", err)
 	return codeOf(err)
 }
 

@@ -45,14 +45,9 @@ func (a *app) configApprove(ctx context.Context, reason string) error {
 	if a.json {
 		return a.report(out)
 	}
-	for _, t := range out.Config {
+	for _, t := range approval.Told(out) {
 		a.printf("%s\n", a.say(t.EN, t.RU))
 	}
-	if out.Waits {
-		a.printf("%s\n", a.say("recorded; another person must approve the same", "записано; то же должен одобрить другой человек"))
-		return nil
-	}
-	a.printf("%s\n", a.say("approved; it is in force with the next reload or start", "одобрено; вступит в силу при следующей перезагрузке конфигурации или запуске"))
 	return nil
 }
 

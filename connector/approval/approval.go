@@ -225,3 +225,14 @@ func (g *Gate) Approve(ctx context.Context, r *banks.Registry, actor, reason str
 func refuse(en, ru string, args ...any) *act.Refusal {
 	return &act.Refusal{Text: act.Text{EN: fmt.Sprintf(en, args...), RU: fmt.Sprintf(ru, args...)}}
 }
+
+// Told says what was approved, line by line, and what comes of it.
+func Told(out act.Outcome) []act.Text {
+	if out.Waits {
+		return append(out.Config, act.Text{EN: "recorded; another person must approve the same", RU: "записано; то же должен одобрить другой человек"})
+	}
+	return append(out.Config, act.Text{
+		EN: "approved; it is in force with the next reload or start",
+		RU: "одобрено; вступит в силу при следующей перезагрузке конфигурации или запуске",
+	})
+}
