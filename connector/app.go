@@ -13,9 +13,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"bankconnector/banks"
+	"bankconnector/connector/approval"
+	"bankconnector/connector/drain"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
@@ -43,6 +44,7 @@ const (
 type app struct {
 	in        io.Reader
 	out, errs io.Writer
+	log       io.Writer // what goes to errs without waiting for it
 	now       func() time.Time
 
 	zone *time.Location // in which times are shown, once a configuration was read
@@ -188,12 +190,7 @@ func (a *app) report(v any) error {
 }
 
 // terminal tells whether the output is a person's screen.
-func (a *app) terminal() bool { return screenOf(a.out) }
-
-func screenOf(w io.Writer) bool {
-	f, ok := w.(interface{ Fd() uintptr })
-	return ok && term.IsTerminal(int(f.Fd()))
-}
+func (a *app) terminal() bool { return screen.Is(a.out) }
 
 // bars shows visits to a person, and nothing with --json.
 func (a *app) bars(list []*banks.Bank) *screen.Bars {
@@ -204,16 +201,15 @@ func (a *app) bars(list []*banks.Bank) *screen.Bars {
 }
 
 // logger writes to stderr, JSON for journald, text for a person.
-func (a *app) logger() *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(a.level)); err != nil {
-		level = slog.LevelWarn
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if screenOf(a.errs) {
-		return slog.New(slog.NewTextHandler(a.errs, o))
-	}
-	return slog.New(slog.NewJSONHandler(a.errs, o))
+func (a *app) logger() *slog.Logger { return a.logTo(a.log) }
+
+// lost is the line that tells how many others were dropped.
+func (a *app) lost(w io.Writer, n int64) {
+	a.logTo(w).Error("lines of the log were dropped: nobody took them", slog.Int64("lost", n))
+}
+
+func (a *app) logTo(w io.Writer) *slog.Logger {
+	return slog.New(drain.Lines(w, a.level, screen.Is(a.errs)))
 }
 
 // exit prints an error and returns the code of the process.
@@ -225,7 +221,10 @@ func (a *app) exit(err error) int {
 	if a.json && errors.As(err, &problems) {
 		_ = a.report(map[string]any{"problems": problems}) // the exit code tells the rest
 	}
-	fmt.Fprintf(a.errs, "bankconnector: %v\n", err)
+	if r := new(approval.Refusal); errors.As(err, &r) {
+		err = withCode(exitConfig, errors.New(a.say(r.EN, r.RU)))
+	}
+	fmt.Fprintf(a.log, "bankconnector: %v\n", err)
 	return codeOf(err)
 }
 

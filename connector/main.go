@@ -18,6 +18,7 @@ import (
 
 	_ "time/tzdata" // a machine without a zone database must not move a deadline
 
+	"bankconnector/connector/drain"
 	"bankconnector/connector/entry"
 )
 
@@ -63,11 +64,14 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signals()
 	defer stop()
 	a := &app{in: in, out: out, errs: errs, now: time.Now}
+	log := drain.New(errs, a.lost) // nobody who works may wait for who reads it
+	defer log.Close()
+	a.log = log
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
-	root.SetErr(errs)
+	root.SetErr(log)
 	return a.exit(root.ExecuteContext(ctx))
 }
 

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"bankconnector/connector/journal/numbers"
+	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
@@ -61,3 +64,39 @@ func (t *Tx) Events(exchange int64, kind string) (list []Event, err error) {
 
 // States lists every state, in the order of a document's life.
 func States() []State { return state.All() }
+
+// Gaps lists what is missing of the banks' own numbers since before a time and nobody was told of, the oldest first.
+func (b *Book) Gaps(ctx context.Context, before time.Time) ([]numbers.Gap, error) {
+	return numbers.Gaps(ctx, b.readers, before)
+}
+
+// Missed records that people were told of a gap; [ErrStale] when a late number has changed it since.
+func (t *Tx) Missed(g numbers.Gap) error {
+	stands := false
+	if t.err == nil && !t.over {
+		stands, t.err = g.Stands(t.c)
+	}
+	if t.err == nil && !stands {
+		return fmt.Errorf("%s of bank %s: %w", g, g.Bank, ErrStale)
+	}
+	return t.append("incoming.missed", g.Bank, 0, g)
+}
+
+// Contradiction tells what the number of a file settled here says against its neighbours, or nothing.
+func (t *Tx) Contradiction(i Incoming, s Settlement) (text string, err error) {
+	if s.Seq > 0 && t.err == nil && !t.over {
+		text, t.err = numbers.Contradiction(t.c, numbers.Place{ID: i.ID, Bank: i.Bank, Stream: s.Stream, Seq: s.Seq})
+	}
+	return text, t.err
+}
+
+// Routes lists what makes each bank's mailbox that bank's, also of banks that are not in the configuration any more.
+func (b *Book) Routes(ctx context.Context) ([]standing.Route, error) {
+	return standing.Routes(ctx, b.readers)
+}
+
+// Approvals lists what persons have said about changes of the configuration, the oldest first.
+func (b *Book) Approvals(ctx context.Context) ([]Event, error) {
+	return standing.Rows(ctx, b.readers, record.Read, `SELECT `+record.Columns+` FROM event
+		WHERE seq IN (SELECT seq FROM act WHERE act IN ('approve', 'approve.proposed')) ORDER BY seq`)
+}

@@ -25,6 +25,8 @@ var doors = map[string][]string{
 	"connector/screen":    {"connector/flow", "banks"},
 	"connector/control":   {},
 	"connector/backup":    {"connector/journal", "connector/spool", "connector/evidence", "connector/evidence/note", "banks", "banks/mailbox/vault", "internal/durable"},
+	"connector/drain":     {},
+	"connector/approval":  {"connector/flow/act", "connector/journal", "connector/spool", "banks"},
 	"connector/keys":      {"crypto/pki", "internal/durable"},
 	"connector/signature": {"crypto/cms", "crypto/pki"},
 	"connector/flow": {

@@ -179,10 +179,10 @@ type merged struct {
 	last    sqlite.Fields
 }
 
-func (r *rebuilding) table(table, key string) (m *merged, err error) {
+func (r *rebuilding) table(table, key string, columns []string) (m *merged, err error) {
 	m = &merged{rows: make([]sqlite.Fields, len(r.parts))}
 	for i, c := range r.parts {
-		cursor, err := c.Query(`SELECT * FROM ` + table + ` ORDER BY ` + key)
+		cursor, err := c.Query(`SELECT ` + strings.Join(columns, ", ") + ` FROM ` + table + ` ORDER BY ` + key)
 		if err != nil {
 			return nil, errors.Join(err, m.close())
 		}

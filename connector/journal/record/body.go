@@ -114,6 +114,11 @@ type Settlement struct {
 	// Page and Pages are of an answer that comes in several: which one it is, of how many.
 	Page  int `json:"page,omitempty"`
 	Pages int `json:"pages,omitempty"`
+
+	// Where the bank's own signed manifest places the envelope; Seq 0 = it says nothing, or is not to be believed.
+	Stream   string `json:"stream,omitempty"`
+	Seq      int64  `json:"seq,omitempty"`
+	Previous string `json:"previous,omitempty"` // SHA-256 of the envelope before it, as the bank says
 }
 
 // Received is the body of "incoming.received" and "incoming.repeated".
@@ -157,6 +162,9 @@ type Act struct {
 	As        string `json:"as,omitempty"`        // what he says became of the document
 	Confirmed bool   `json:"confirmed,omitempty"` // he confirms what only the bank can know
 	With      string `json:"with,omitempty"`      // who had proposed the same, where two must agree
+
+	Config  string   `json:"config,omitempty"`  // of an approval: SHA-256 over the changes, one a line
+	Changes []string `json:"changes,omitempty"` // what of the configuration is approved
 }
 
 // Key is one key or certificate with its end, for view keys_expiring.
@@ -172,6 +180,7 @@ type BankRow struct {
 	BIC   string `json:"bic"`
 	Name  string `json:"name"`
 	State string `json:"state,omitempty"`
+	Route string `json:"route,omitempty"` // what makes its mailbox that bank's; a change of it is approved by persons
 }
 
 // Visited is the body of "visit.begun" and, with the outcome, of "visit.ended".
