@@ -11,6 +11,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/spool"
 	"bankconnector/crypto/cms"
 	"bankconnector/formats"
@@ -165,8 +166,12 @@ func (f *fakeBank) Claim(_ context.Context, name, claimed string) error {
 
 func (f *fakeBank) Fetch(_ context.Context, claimed string, size int64) (data []byte, err error) {
 	err = f.act("fetch", func() error {
+		files := f.claimed
+		if f.bank.Pickup.Mode == rule.Leave {
+			files = f.from
+		}
 		var ok bool
-		if data, ok = f.claimed[claimed]; !ok {
+		if data, ok = files[claimed]; !ok {
 			return fs.ErrNotExist
 		}
 		if int64(len(data)) != size {

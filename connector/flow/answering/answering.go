@@ -43,30 +43,35 @@ type Desk struct {
 	Now      func() time.Time
 }
 
-// Again makes a receipt for a file that the bank repeats, saying what the first one said, or none while that is still on
-// its way or where the file got none.
+// Again makes the receipt for a file whose bytes came before, as the first one was answered;
+// nil when there is none to make: the first got none, or its receipt is still on its way, or
+// this one was made already, by a visit that was interrupted before it removed the file.
 func (d Desk) Again(ctx context.Context, first journal.Incoming, claimed string) (*journal.Acceptance, error) {
-	stored, err := d.Book.ReceiptFor(ctx, first.ID)
+	id := Key(first.Bank, first.SHA256, claimed)
+	_, err := d.Book.ByKey(ctx, "receipt", id)
+	if err == nil {
+		return nil, nil
+	}
+	stored := journal.Exchange{}
+	if errors.Is(err, journal.ErrNotFound) {
+		stored, err = d.Book.ReceiptFor(ctx, first.ID)
+	}
 	if errors.Is(err, journal.ErrNotFound) || err == nil && stored.State != journal.Closed {
 		return nil, nil
 	}
+	var data []byte
+	if err == nil {
+		data, err = d.Store.Get(ctx, stored.SourceSHA256)
+	}
 	if err != nil {
 		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
-	}
-	sources, err := d.Book.Sources(ctx, stored.ID)
-	if err != nil {
-		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
-	}
-	data, err := d.Store.Get(ctx, sources[0].SHA256)
-	if err != nil {
-		return nil, fate.Disk(d.Bank.BIC, "read receipt", err)
 	}
 	doc, faults := formats.Decode(data, reading.Rules(d.Bank, d.Now()))
 	r, ok := doc.(*formats.Receipt)
 	if len(faults) > 0 || !ok {
 		return nil, fate.Disk(d.Bank.BIC, "read receipt", faults)
 	}
-	return d.Receipt(ctx, first, Key(first.Bank, first.SHA256, claimed), Said{State: r.StateID, Key: r.DocumentKey, Exchange: stored.Parent})
+	return d.Receipt(ctx, first, id, Said{State: r.StateID, Key: r.DocumentKey, Exchange: stored.Parent})
 }
 
 // Receipt makes the receipt for a file, keeps its bytes, and returns what the journal must

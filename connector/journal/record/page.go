@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/state"
@@ -178,25 +179,31 @@ func dayColumns() []string {
 	return append(out, "received", "quarantined")
 }
 
-func (t tally) write(c *sqlite.Conn) error {
-	if len(t) == 0 {
-		return nil
-	}
+// counter adds to a bank's day: the columns that count, and the statement for all of them.
+type counter struct {
+	columns []string
+	query   string
+}
+
+var dayCounter = sync.OnceValue(func() counter {
 	columns := dayColumns()
-	names := strings.Join(columns, ", ")
 	sums := make([]string, len(columns))
 	for i, name := range columns {
 		sums[i] = name + " = " + name + " + excluded." + name
 	}
-	query := `INSERT INTO day (bank, day, first_seq, last_seq, first_event, last_event, ` + names + `)
+	return counter{columns, `INSERT INTO day (bank, day, first_seq, last_seq, first_event, last_event, ` + strings.Join(columns, ", ") + `)
 		VALUES (?, ?, ?, ?, ?, ?` + strings.Repeat(", ?", len(columns)) + `)
-		ON CONFLICT (bank, day) DO UPDATE SET last_seq = excluded.last_seq, last_event = excluded.last_event, ` + strings.Join(sums, ", ")
+		ON CONFLICT (bank, day) DO UPDATE SET last_seq = excluded.last_seq, last_event = excluded.last_event, ` + strings.Join(sums, ", ")}
+})
+
+func (t tally) write(c *sqlite.Conn) error {
+	day := dayCounter()
 	for key, d := range t {
-		args := []driver.Value{key[0], key[1], d.first, d.last, d.firstEvent, d.lastEvt}
-		for _, name := range columns {
+		args := append(make([]driver.Value, 0, 32), key[0], key[1], d.first, d.last, d.firstEvent, d.lastEvt)
+		for _, name := range day.columns {
 			args = append(args, d.counts[name])
 		}
-		if err := c.Put(query, args...); err != nil {
+		if err := c.Put(day.query, args...); err != nil {
 			return fmt.Errorf("count the day of bank %s: %w", key[0], err)
 		}
 	}
