@@ -17,6 +17,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/approval"
+	"bankconnector/connector/drain"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
@@ -46,6 +47,8 @@ type app struct {
 	out, errs io.Writer
 	log       io.Writer // what goes to errs without waiting for it
 	now       func() time.Time
+
+	zone *time.Location // in which times are shown, once a configuration was read
 
 	config string
 	lang   string
@@ -188,8 +191,10 @@ func (a *app) report(v any) error {
 }
 
 // terminal tells whether the output is a person's screen.
-func (a *app) terminal() bool {
-	f, ok := a.out.(*os.File)
+func (a *app) terminal() bool { return screenOf(a.out) }
+
+func screenOf(w io.Writer) bool {
+	f, ok := w.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
@@ -201,25 +206,9 @@ func (a *app) bars(list []*banks.Bank) *screen.Bars {
 	return screen.NewBars(a.out, a.terminal(), list, a.say)
 }
 
-// logger writes to stderr, JSON for journald, text for a person.
+// logger is the log on stderr, which nobody waits for.
 func (a *app) logger() *slog.Logger { return a.logTo(a.log) }
-
-// lost is the line that tells how many others were dropped.
-func (a *app) lost(w io.Writer, n int64) {
-	a.logTo(w).Error("lines of the log were dropped: nobody took them", slog.Int64("lost", n))
-}
-
-func (a *app) logTo(w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(a.level)); err != nil {
-		level = slog.LevelWarn
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if f, ok := a.errs.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return slog.New(slog.NewTextHandler(w, o))
-	}
-	return slog.New(slog.NewJSONHandler(w, o))
-}
+func (a *app) logTo(w io.Writer) *slog.Logger { return drain.Logger(w, a.level, screenOf(a.errs)) }
 
 // exit prints an error and returns the code of the process.
 func (a *app) exit(err error) int {
@@ -255,7 +244,7 @@ func codeOf(err error) int {
 		return exitInstance
 	case errors.Is(err, journal.ErrBroken):
 		return exitRetry
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, install.ErrRoot):
 		return exitPermission
 	case errors.Is(err, install.ErrNoJournal), errors.Is(err, evidence.ErrWitness):
 		return exitConfig

@@ -12,8 +12,10 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox"
+	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/story"
 )
 
 func (a *app) bankCommand() *cobra.Command {
@@ -31,7 +33,16 @@ func (a *app) bankCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.bankCheck(c.Context(), args[0]) },
 	}
-	for _, sub := range []*cobra.Command{list, show, check} {
+	r := act.Request{Act: act.Folders}
+	accept := &cobra.Command{
+		Use: "accept BIC --to-bank PATH --from-bank PATH --reason TEXT", Args: cobra.ExactArgs(1),
+		Short: a.say("Accept that a bank's folders lie elsewhere now", "Принять новое место папок банка"),
+		RunE:  func(c *cobra.Command, args []string) error { r.Bank = args[0]; return a.bankAccept(c.Context(), r) },
+	}
+	accept.Flags().StringVar(&r.ToBank, "to-bank", "", a.say("where to_bank really lies, as the alarm says", "где на самом деле лежит to_bank, как сказано в тревоге"))
+	accept.Flags().StringVar(&r.FromBank, "from-bank", "", a.say("where from_bank really lies", "где на самом деле лежит from_bank"))
+	accept.Flags().StringVar(&r.Reason, "reason", "", a.say("why; it stands in the journal for ever (required)", "почему; остаётся в журнале навсегда (обязательно)"))
+	for _, sub := range []*cobra.Command{list, show, check, accept} {
 		c.AddCommand(a.configFlag(sub))
 	}
 	return c
@@ -70,6 +81,7 @@ func (a *app) bankList(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.zone = plan.Calendar.Zone()
 	book, err := journal.View(ctx, plan.JournalPath())
 	if err == nil {
 		defer book.Close()
@@ -84,7 +96,7 @@ func (a *app) bankList(ctx context.Context) error {
 	for _, b := range plan.Registry.All() {
 		l := bankLine{BIC: string(b.BIC), Name: b.Name, State: string(b.State), Host: fmt.Sprintf("%s:%d", b.SFTP.Host, b.SFTP.Port), Open: -1, Only: only}
 		if next, ok := plan.Timetable(b.BIC).Next(a.now()); ok && b.State != banks.StateSuspended {
-			l.Next = next.At.Format("2006-01-02 15:04")
+			l.Next = next.At.In(a.zone).Format("2006-01-02 15:04")
 		}
 		if book != nil {
 			if l.Open, err = book.OpenDocuments(ctx, []string{l.BIC}); err != nil {
@@ -96,13 +108,14 @@ func (a *app) bankList(ctx context.Context) error {
 		}
 		lines = append(lines, l)
 	}
+	a.warnOfStrays()
 	if a.json {
 		return a.report(lines)
 	}
 	t := a.table()
 	t.AppendHeader(table.Row{
 		"BIC", a.say("Name", "Название"), a.say("State", "Состояние"), a.say("Server", "Сервер"),
-		a.say("Next visit", "Следующий визит"), a.say("Open documents", "Открыто документов"), a.say("Held replies", "Задержано ответов"),
+		a.clock("Next visit", "Следующий визит"), a.say("Open documents", "Открыто документов"), a.say("Held replies", "Задержано ответов"),
 	})
 	for _, l := range lines {
 		open := ""
@@ -117,9 +130,26 @@ func (a *app) bankList(ctx context.Context) error {
 	}
 	for _, l := range lines {
 		for _, h := range l.Held {
-			a.printf(a.say("%s: reply %s waits since %s: %s\n", "%s: ответ %s ждёт с %s: %s\n"), l.BIC, h.File, h.Since.Local().Format("2006-01-02 15:04"), h.Reason)
+			a.printf(a.say("%s: reply %s waits since %s: %s\n", "%s: ответ %s ждёт с %s: %s\n"), l.BIC, h.File, a.when(&h.Since), story.Reason(h.Reason, a.lang))
 		}
 	}
+	return nil
+}
+
+// bankAccept records the decision, beside a daemon or without one; the next visit goes by it.
+func (a *app) bankAccept(ctx context.Context, r act.Request) error {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return err
+	}
+	out, err := install.Act(ctx, plan, install.Options{Now: a.now, Log: a.logger()}, r)
+	if err != nil {
+		return a.unrefused(err)
+	}
+	if a.json {
+		return a.report(out)
+	}
+	a.tellf("%s: the folders are accepted; the next visit goes there\n", "%s: папки приняты; следующее посещение пойдёт туда\n", r.Bank)
 	return nil
 }
 

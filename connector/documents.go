@@ -23,6 +23,7 @@ func (a *app) view(ctx context.Context) (*journal.Book, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.zone = plan.Calendar.Zone()
 	book, err := journal.View(ctx, plan.JournalPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, withCode(exitData, errors.New(a.say("there is no journal yet: start bankconnector exchange or run first", "журнала ещё нет: сначала запустите bankconnector exchange или run")))
@@ -53,50 +54,61 @@ func (a *app) documentsCommand() *cobra.Command {
 }
 
 func (a *app) documentsList(ctx context.Context, f story.Choice) error {
-	filter, err := f.Filter()
-	if err != nil {
-		return usage("%w", err)
-	}
 	book, err := a.view(ctx)
 	if err != nil {
 		return err
 	}
 	defer book.Close()
+	filter, err := f.Filter(a.zone)
+	if err != nil {
+		return usage("%w", err)
+	}
 	list, err := book.Find(ctx, filter)
 	if err != nil {
 		return err
 	}
+	a.warnOfStrays()
 	if a.json {
 		return a.report(list)
 	}
 	t := a.table()
 	t.AppendHeader(table.Row{
 		"ID", a.say("Bank", "Банк"), a.say("Kind", "Вид"), a.say("Key", "Ключ"), a.say("Number", "Номер"),
-		a.say("State", "Состояние"), a.say("Since", "С"), a.say("Due", "Срок"), a.say("Reason", "Причина"),
+		a.say("State", "Состояние"), a.clock("Since", "С"), a.clock("Due", "Срок"), a.say("Reason", "Причина"),
 	})
 	for _, x := range list {
-		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimPrefix(x.Kind+" "+x.Code, " "), x.InternalKey, x.DocNum, x.State, when(since(x)), when(x.DueAt), x.Reason})
+		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimSpace(story.Word(x.Kind, a.lang) + " " + x.Code), x.InternalKey, x.DocNum, x.State, a.when(story.Since(x)), a.when(x.DueAt), story.Reason(x.Reason, a.lang)})
 	}
 	t.Render()
 	return nil
 }
 
-// since is when a document entered its state, as far as the row tells.
-func since(x journal.Exchange) *time.Time {
-	for _, at := range []*time.Time{x.ClosedAt, x.AnsweredAt, x.ConfirmedAt, x.DeliveredAt, x.SendingAt, x.SealedAt, x.AcceptedAt} {
-		if at != nil {
-			return at
-		}
+// warnOfStrays says on stderr, beside a list of what is there, that documents lie where nobody takes them. Who may not
+// look into the office's folder, as an auditor, is not told.
+func (a *app) warnOfStrays() {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return
 	}
-	return nil
+	strays, err := plan.Strays()
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		fmt.Fprintln(a.errs, err)
+	}
+	for _, s := range strays {
+		fmt.Fprintf(a.errs, a.say("warning: %d files lie in in/%s of the office's folder, which is no bank of the configuration: nobody takes them\n",
+			"предупреждение: файлов %d в in/%s папки АИС, а такого банка в конфигурации нет: их никто не забирает\n"), s.Files, s.Folder)
+	}
 }
 
-func when(at *time.Time) string {
+// when shows a time in the installation's zone, which clock names in the heading of a table.
+func (a *app) when(at *time.Time) string {
 	if at == nil {
 		return ""
 	}
-	return at.Local().Format("2006-01-02 15:04:05")
+	return at.In(a.zone).Format("2006-01-02 15:04:05")
 }
+
+func (a *app) clock(en, ru string) string { return fmt.Sprintf("%s (%s)", a.say(en, ru), a.zone) }
 
 // table prints to the output, framed on a terminal, plain otherwise.
 func (a *app) table() table.Writer {
@@ -146,16 +158,17 @@ func (a *app) documentsShow(ctx context.Context, ref string) error {
 			Events []journal.Event `json:"events"`
 		}{x, events})
 	}
-	a.printf(a.say("%s %s %s for bank %s: %s\n", "%s %s %s в банк %s: %s\n"), story.Word(x.Kind, a.lang), x.Code, x.InternalKey, x.Bank, story.Word(string(x.State), a.lang))
+	what := strings.Fields(story.Word(x.Kind, a.lang) + " " + x.Code + " " + x.InternalKey) // of one that could not be read nothing is known
+	a.printf(a.say("%s for bank %s: %s\n", "%s в банк %s: %s\n"), strings.Join(what, " "), x.Bank, story.Word(string(x.State), a.lang))
 	if x.Reason != "" {
-		a.printf("  %s\n", story.Word(x.Reason, a.lang))
+		a.printf("  %s\n", story.Reason(x.Reason, a.lang))
 	}
 	if x.DueAt != nil {
-		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), when(x.DueAt), story.Word(x.Rule, a.lang))
+		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), a.when(x.DueAt), story.Reason(x.Rule, a.lang))
 	}
-	a.printf("\n")
+	a.printf("\n%s\n", a.clock("time", "время"))
 	for _, e := range events {
-		a.printf("%s  %-14s %s\n", when(&e.At), e.Actor, story.Tell(e, a.lang))
+		a.printf("%s  %-14s %s\n", a.when(&e.At), e.Actor, story.Tell(e, a.lang))
 	}
 	return nil
 }

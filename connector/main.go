@@ -8,54 +8,39 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
 	_ "time/tzdata" // a machine without a zone database must not move a deadline
 
 	"bankconnector/connector/drain"
+	"bankconnector/connector/entry"
 )
 
 func main() { os.Exit(process()) }
 
-// mostHeap is how much the Go side of the program may take before it collects its garbage
-// more often, in octets: what one bank's largest archive becomes, and what the program needs
-// besides. SQLite's pages stand beside it. GOMEMLIMIT overrides it.
-const mostHeap = 88 << 20
-
-// gcPercent lets garbage grow to several times what is in use before it is collected: what is in use is a few
-// megabytes, and mostHeap bounds the rest. GOGC overrides it.
-const gcPercent = 400
-
 // process is the whole program as a process of its own: what a test does not do to itself.
 func process() int {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(mostHeap)
+	if err := entry.Clean(os.Environ(), os.Stderr); err != nil {
+		fmt.Fprintf(os.Stderr, "bankconnector: %v\n", err)
+		return exitFailed
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	if err := keepMemory(); err != nil {
+	entry.BoundMemory()
+	if err := entry.KeepMemory(); err != nil {
 		fmt.Fprintf(os.Stderr, "bankconnector: keys could end in a core dump: %v\n", err)
 	}
-	return Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-}
-
-// keepMemory keeps keys and PINs in this process: no core file is written of it, or of what it starts, and nobody but
-// root may look into its memory (prctl(2), PR_SET_DUMPABLE). The unit says the same by LimitCORE; this holds for commands
-// at a terminal as well.
-func keepMemory() error {
-	limit := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {
-		return errors.Join(limit, fmt.Errorf("prctl: %w", errno))
+	entry.OutlastReaders()
+	out, errs := entry.NewOutput(os.Stdout), entry.NewOutput(os.Stderr)
+	code := Main(os.Args[1:], os.Stdin, out, errs)
+	if err := out.Err(); err != nil && code == exitDone {
+		fmt.Fprintf(errs, "bankconnector: what was printed is not whole: %v\n", err)
+		return exitFailed
 	}
-	return limit
+	return code
 }
 
 // Main runs one command line and returns its exit code: the whole program but for the
@@ -64,7 +49,7 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signals()
 	defer stop()
 	a := &app{in: in, out: out, errs: errs, now: time.Now}
-	log := drain.New(errs, a.lost) // nobody who works may wait for who reads it
+	log := drain.New(errs, a.logTo) // nobody who works may wait for who reads it
 	defer log.Close()
 	a.log = log
 	root := a.root()

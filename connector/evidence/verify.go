@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/journal"
@@ -23,6 +24,7 @@ type Inquiry struct {
 	Checkpoints  []string            // files of signed heads, best from outside
 	Keys         []ed25519.PublicKey // that sign them
 	Certificates []*pki.Certificate  // that the auditor knows by himself
+	Stamps       Stamps              // of checkpoints
 	Adopted      []string            // hashes of events book.adopted that the auditor knows of
 	Quick        bool                // only the chain and the checkpoints
 	Temp         string              // for the tables that are rebuilt; "" = the system's
@@ -36,6 +38,9 @@ type Findings struct {
 	Signatures  int64    `json:"signatures"`          // verified anew, as of the time of receipt
 	Unvouched   []string `json:"unvouched,omitempty"` // certificates, by fingerprint, that nobody gave: they are those that the journal names
 	Numbers     int64    `json:"numbers"`             // of envelopes, without a gap in any stream
+
+	Stamps  int64     `json:"stamps,omitempty"` // time stamps of checkpoints on the chain, verified anew
+	Stamped time.Time `json:"stamped,omitzero"` // the newest of them
 }
 
 const maxProblems = 50
@@ -60,7 +65,7 @@ func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 		o.Store = func(digest string) error { return q.Store.Check(ctx, digest) }
 	}
 	w := &witnesses{q: q}
-	if len(q.Checkpoints) > 0 {
+	if len(q.Checkpoints) > 0 || q.Stamps.Authority != nil {
 		o.Checkpoints = w.all
 	}
 	asked := Findings{VerifyReport: journal.VerifyReport{OK: true}}
@@ -86,6 +91,10 @@ func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 		f.problem("%s", p)
 	}
 	f.Further += asked.Further
+	f.Stamps, f.Stamped = w.stamped, w.newest
+	for _, p := range w.problems {
+		f.problem("%s", p)
+	}
 	if len(q.Checkpoints) > 0 && w.signed == 0 {
 		f.problem("no checkpoint is signed by a given key")
 	}
@@ -96,18 +105,22 @@ func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 type witnesses struct {
 	q                Inquiry
 	signed, unsigned int64
+	stamped          int64
+	newest           time.Time // of time stamps
+	problems         []string
 	err              error
 }
 
 var errEnough = errors.New("nobody asks any more")
 
-// all yields every checkpoint that a key signed.
+// all yields every checkpoint that a key signed, and those with time stamps.
 func (w *witnesses) all(yield func(int64, string) bool) {
 	for _, path := range w.q.Checkpoints {
 		if w.err = w.file(path, yield); w.err != nil {
 			return
 		}
 	}
+	w.err = w.stamps(yield)
 }
 
 func (w *witnesses) file(path string, yield func(int64, string) bool) error {
@@ -153,6 +166,7 @@ func (f Findings) Text(lang string) string {
 		fmt.Fprintf(&b, broken, f.Path, f.FirstBad)
 	}
 	fmt.Fprintf(&b, counts, f.Checkpoints, f.Witnessed, f.Rows, f.Digests, f.Signatures, f.Numbers)
+	b.WriteString(f.stampText(lang))
 	for _, print := range f.Unvouched {
 		fmt.Fprintf(&b, unvouched, print)
 	}

@@ -13,10 +13,13 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/banks/mailbox/vault"
+	"bankconnector/connector/evidence/dated"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
+	"bankconnector/connector/spool"
 	"bankconnector/schedule"
 )
 
@@ -27,13 +30,15 @@ type Config struct {
 	OfficeDir string         `yaml:"office_dir" jsonschema:"required" resolve:"path"`
 	BanksDir  string         `yaml:"banks_dir" jsonschema:"required" resolve:"path"`
 	TimeZone  string         `yaml:"time_zone" jsonschema:"default=Europe/Moscow"`
+	AllowRoot bool           `yaml:"allow_root"`
 	Signing   signing.Config `yaml:"signing" jsonschema:"required"`
 	Office    OfficeConfig   `yaml:"office"`
 	Visits    Visits         `yaml:"visits"`
 	Calendar  CalendarDays   `yaml:"calendar"`
 
-	Checkpoint Checkpoint `yaml:"checkpoint"`
-	Approvals  Approvals  `yaml:"approvals"`
+	Checkpoint Checkpoint    `yaml:"checkpoint"`
+	Backup     *vault.Config `yaml:"backup,omitempty"`
+	Approvals  Approvals     `yaml:"approvals"`
 }
 
 // Approvals are how many persons must do the same before an act on a document is done: 1,
@@ -54,9 +59,10 @@ func (a Approvals) of(name string) int {
 // Checkpoint is where signed heads of the journal go besides STATE_DIR/checkpoints, and
 // the key that signs them and nothing else.
 type Checkpoint struct {
-	File    string `yaml:"file" resolve:"path"`
-	Syslog  string `yaml:"syslog"`
-	KeyFile string `yaml:"key_file" resolve:"path"`
+	File      string        `yaml:"file" resolve:"path"`
+	Syslog    string        `yaml:"syslog"`
+	KeyFile   string        `yaml:"key_file" resolve:"path"`
+	Timestamp *dated.Config `yaml:"timestamp,omitempty"`
 }
 
 // Check refuses a log whose address nobody understands.
@@ -136,7 +142,7 @@ func Read(path string) (*Plan, error) {
 	if p.Calendar, err = p.Config.calendar(); err != nil {
 		return nil, banks.Problems{{File: path, Path: "calendar", Text: err.Error()}}
 	}
-	p.Registry, err = banks.Load(p.Config.BanksDir, p.checkTimetable, trust.Check)
+	p.Registry, err = banks.Load(p.Config.BanksDir, p.checkTimetable, trust.NotOurs(p.Config.Signing.Certificates()), trust.Check)
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +186,15 @@ func (p *Plan) Select(ids []string) ([]*banks.Bank, error) {
 	slices.SortFunc(list, func(a, b *banks.Bank) int { return cmp.Compare(a.BIC, b.BIC) })
 	return list, nil
 }
+
+// knows tells whether a folder of the office's inbox is a bank's.
+func (p *Plan) knows(folder string) bool {
+	_, ok := p.Registry.Bank(banks.ID(folder))
+	return ok
+}
+
+// Strays lists what the office left for no bank of the configuration.
+func (p *Plan) Strays() ([]spool.Stray, error) { return spool.Strays(p.Config.OfficeDir, p.knows) }
 
 // JournalPath is where the journal of this installation lies.
 func (p *Plan) JournalPath() string { return filepath.Join(p.Config.StateDir, "journal.db") }

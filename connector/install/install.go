@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -17,17 +18,18 @@ import (
 	"bankconnector/connector/approval"
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
+	"bankconnector/connector/evidence/dated"
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/install/road"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
 	"bankconnector/internal/durable"
-	"bankconnector/schedule"
 )
 
 // Options are what an installation takes from outside.
@@ -50,7 +52,8 @@ type Installation struct {
 	signer *signing.Signer
 	tried  time.Time // when the turn to the next certificate was tried last
 	keeper *evidence.Keeper
-	behind error // why the journal may only receive; keeper is nil then
+	stamps *dated.Stamper // nil: no authority is asked
+	behind error          // why the journal may only receive; keeper is nil then
 	door   *control.Server
 	force  atomic.Pointer[Plan] // the configuration in force, for those who ask beside the daemon
 	lock   *spool.Lock
@@ -73,6 +76,9 @@ func Open(ctx context.Context, p *Plan, o Options) (*Installation, error) {
 
 func (in *Installation) open(ctx context.Context) (err error) {
 	dir := in.Config.StateDir
+	if err := in.MayWrite(); err != nil {
+		return err
+	}
 	if err := durable.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("open state folder: %w", err)
 	}
@@ -113,6 +119,9 @@ func (in *Installation) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := in.announce(ctx, in.Plan); err != nil {
+		return err
+	}
+	if err := in.date(ctx); err != nil {
 		return err
 	}
 	in.warn(ctx, in.Plan)
@@ -188,16 +197,13 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		return nil, err
 	}
 	roads := &mailbox.Dialer{Now: in.opts.Now}
-	zone, err := schedule.Zone(p.Config.TimeZone) // a document's date is a day of the installation's zone
-	if err != nil {
-		return nil, fmt.Errorf("time_zone: %w", err)
-	}
+	zone := p.Calendar.Zone() // a document's date is a day of the installation's zone
 	c := &flow.Courier{
 		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
-		Dial: dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
+		Dial: road.Dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
 		Verifier: func(b *banks.Bank) reading.Verifier { return trusted.Verifier(b) },
 		Others:   func(b *banks.Bank) []*banks.Bank { return trusted.Others(p.Registry, b) },
-		Deadline: p.deadline, Receive: in.behind,
+		Known:    p.knows, Deadline: p.deadline, Receive: in.behind,
 		Now: func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
 		Hall: hall.New(p.Config.Visits.Parallel, in.opts.Now),
 	}
@@ -296,7 +302,7 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	if p.Config.StateDir != in.Config.StateDir || p.Config.OfficeDir != in.Config.OfficeDir {
 		return errors.New("reload: state_dir and office_dir change only with a restart")
 	}
-	if p.Config.Checkpoint != in.Config.Checkpoint {
+	if !reflect.DeepEqual(p.Config.Checkpoint, in.Config.Checkpoint) {
 		return errors.New("reload: checkpoint changes only with a restart")
 	}
 	if err := in.gate(p).Check(ctx, p.Registry); err != nil {
@@ -349,6 +355,9 @@ func (in *Installation) Close() error {
 	}
 	if in.signer != nil {
 		errs = append(errs, in.signer.Close())
+	}
+	if in.stamps != nil {
+		errs = append(errs, in.stamps.Close())
 	}
 	if in.keeper != nil {
 		errs = append(errs, in.keeper.Close())

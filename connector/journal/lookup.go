@@ -35,31 +35,31 @@ func (b *Book) Hash(ctx context.Context, seq int64) (string, error) {
 // IncomingClaimed lists the files of a bank that were taken under one name of
 // ours, oldest first: a file that was cut short is read under it several times.
 func (b *Book) IncomingClaimed(ctx context.Context, bank, claimed string) ([]Incoming, error) {
-	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ? AND claimed = ? AND claimed <> '' ORDER BY id`,
+	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = +? AND claimed = +? AND claimed <> '' ORDER BY id`,
 		bank, claimed)
 }
 
 // Last is what [Tx.Last] is, read outside a commit: a caller that seals checks
 // it again by the numbers it writes.
 func (b *Book) Last(ctx context.Context, bank, stream string) (seq int64, previous string, err error) {
-	last, err := first(ctx, b, func(f sqlite.Fields) (Source, error) {
-		seq = f.Num(0)
-		return Source{SHA256: f.Str(1)}, nil
-	}, lastOf, bank, stream)
-	if errors.Is(err, ErrNotFound) {
-		return 0, "", nil
+	for _, key := range [][2]string{{bank, stream}, {}} {
+		last, err := first(ctx, b, func(f sqlite.Fields) (position, error) {
+			return position{seq: f.Num(0), hash: f.Str(1)}, nil
+		}, lastOf, key[0], key[1])
+		if !errors.Is(err, ErrNotFound) {
+			return last.seq, last.hash, err
+		}
 	}
-	return seq, last.SHA256, err
+	return 0, "", nil
 }
 
-// Matched counts the matched files of one kind that belong to an exchange,
-// those of this commit included: the pages of an answer that have come.
-func (t *Tx) Matched(exchange int64, kind string) (int, error) {
-	row, err := t.one(`SELECT count(*) FROM arrival WHERE exchange = ? AND kind = ? AND outcome = 'matched'`, exchange, kind)
-	if err != nil {
-		return 0, err
+// Events lists the events of one kind that tell of an exchange, those of this commit included.
+func (t *Tx) Events(exchange int64, kind string) (list []Event, err error) {
+	if err = t.usable(); err == nil {
+		list, t.err = t.b.page.About(t.c, exchange, kind)
+		err = t.err
 	}
-	return int(row.Num(0)), nil
+	return list, err
 }
 
 // States lists every state, in the order of a document's life.

@@ -34,7 +34,7 @@ func (b *Book) Exchange(ctx context.Context, id int64) (Exchange, error) {
 // its arguments change, which costs ten times the reading.
 func (b *Book) ByKey(ctx context.Context, kindClass, internalKey string) (Exchange, error) {
 	all, err := standing.Rows(ctx, b.readers, standing.ReadExchange,
-		`SELECT `+standing.ExchangeColumns+` FROM exchange WHERE class = ? AND internal_key = ?`, kindClass, internalKey)
+		`SELECT `+standing.ExchangeColumns+` FROM exchange WHERE class = +? AND internal_key = +?`, kindClass, internalKey)
 	if err != nil {
 		return Exchange{}, err
 	}
@@ -96,14 +96,14 @@ func (b *Book) Incoming(ctx context.Context, id int64) (Incoming, error) {
 // but not settled, matched but not handed over, settled but not cleaned.
 // Incomplete ones are not listed: their file is fetched again.
 func (b *Book) IncomingOpen(ctx context.Context, bank string) ([]Incoming, error) {
-	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
+	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = +?
 		AND `+standing.IncomingLeft+` ORDER BY id`, bank)
 }
 
 // IncomingHeld lists the files of a bank that wait for something to be settled: see
 // [Tx.Hold].
 func (b *Book) IncomingHeld(ctx context.Context, bank string) ([]Incoming, error) {
-	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ?
+	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = +?
 		AND outcome = '' AND verdict <> '' ORDER BY id`, bank)
 }
 
@@ -114,20 +114,20 @@ func (b *Book) IncomingBy(ctx context.Context, bank, externalKey string, kinds .
 		kinds = []string{"report", "answer", "receipt"}
 	}
 	args := append([]any{bank, externalKey}, standing.Texts(kinds)...)
-	return first(ctx, b, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ? AND external_key = ?
+	return first(ctx, b, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = +? AND external_key = +?
 		AND `+standing.In("kind", len(kinds))+` AND outcome = 'matched' AND external_key <> '' ORDER BY id LIMIT 1`, args...)
 }
 
 // ReceiptFor reads our newest receipt for an incoming file, or [ErrNotFound].
 func (b *Book) ReceiptFor(ctx context.Context, incomingID int64) (Exchange, error) {
 	return first(ctx, b, standing.ReadExchange, `SELECT `+standing.ExchangeColumns+` FROM exchange
-		WHERE incoming = ? AND incoming <> 0 AND class = 'receipt' ORDER BY id DESC LIMIT 1`, incomingID)
+		WHERE incoming = +? AND incoming <> 0 AND class = 'receipt' ORDER BY id DESC LIMIT 1`, incomingID)
 }
 
 // LastSlot is the latest slot of a bank in the run ledger.
 func (b *Book) LastSlot(ctx context.Context, bank string) (name string, at time.Time, ok bool, err error) {
 	all, err := standing.Rows(ctx, b.readers, func(f sqlite.Fields) (sqlite.Fields, error) { return append(sqlite.Fields(nil), f...), nil },
-		`SELECT slot, at FROM slot WHERE bank = ? ORDER BY at DESC, slot DESC LIMIT 1`, bank)
+		`SELECT slot, at FROM slot WHERE bank = +? ORDER BY at DESC, slot DESC LIMIT 1`, bank)
 	if err != nil || len(all) == 0 {
 		return "", time.Time{}, false, err
 	}
@@ -151,19 +151,16 @@ func (b *Book) Unfinished(ctx context.Context, bank string) (bool, error) {
 	return standing.Unfinished(ctx, b.readers, bank)
 }
 
-// Touched grows with each commit in which this process wrote an event about the bank, those of visits and
-// slots apart; 0 before the first. What was read after the question holds as long as the number does.
+// Touched grows with each commit of this process about the bank, visits and slots apart: till then, what was read after it holds.
 func (b *Book) Touched(bank string) int64 { return b.touched.Last(bank) }
 
-// Overdue lists the open documents whose deadline is after since and not after
-// now, by their ids, the oldest deadline first: there may be a million of them.
+// Overdue lists the open documents whose deadline is after since and not after now, the oldest first, by their ids: they may be many.
 func (b *Book) Overdue(ctx context.Context, since, now time.Time) ([]int64, error) {
 	return standing.Rows(ctx, b.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT id FROM exchange
-		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?2 AND due_at <= ?2 AND due_at > ?1 ORDER BY due_at, id`,
-		sqlite.Stamp(since), sqlite.Stamp(now))
+		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= +?2 AND due_at <= +?2 AND due_at > +?1 ORDER BY due_at, id`, sqlite.Stamp(since), sqlite.Stamp(now))
 }
 
 // Events lists all that the book says about an exchange, in order.
 func (b *Book) Events(ctx context.Context, exchange int64) ([]Event, error) {
-	return standing.Rows(ctx, b.readers, record.Read, `SELECT `+record.Columns+` FROM event WHERE exchange = ? AND exchange <> 0 ORDER BY seq`, exchange)
+	return standing.Rows(ctx, b.readers, record.Read, `SELECT `+record.Columns+` FROM event WHERE exchange = +? AND exchange <> 0 ORDER BY seq`, exchange)
 }

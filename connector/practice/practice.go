@@ -45,6 +45,9 @@ type Stage struct {
 	bank []rehearsal.Bank
 }
 
+// MostBanks is how many banks a stage can have: each serves on a port of its own.
+const MostBanks = 1000
+
 const (
 	practiceYears = 5
 	practiceZone  = "Europe/Moscow"
@@ -253,6 +256,7 @@ state_dir: state
 office_dir: office
 banks_dir: banks.d
 time_zone: ` + practiceZone + `
+allow_root: true
 signing:
   certificate_file: keys/signing.pem
   key_file: keys/signing.key

@@ -24,6 +24,8 @@ type Mailbox interface {
 	Sweep(ctx context.Context, temp string) error
 	// Leftovers lists temp files of ours, by the pattern of their names.
 	Leftovers(ctx context.Context) ([]File, error)
+	// RealPaths tells where the two folders really lie, links followed; "" is what the server does not say.
+	RealPaths(ctx context.Context) (toBank, fromBank string, err error)
 	// List returns what the bank left, bounded.
 	List(ctx context.Context) (Listing, error)
 	// Claim renames a bank's file to a name of ours; the failure is Gone when it vanished.

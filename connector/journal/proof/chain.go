@@ -167,7 +167,7 @@ func (s *span) event(f sqlite.Fields) {
 // Tail checks the last n events, that the projection stands at the same place
 // and that nobody changed the schema: what a start can afford.
 func Tail(c *sqlite.Conn, n int64) error {
-	changed, err := sqlite.Differences(c, record.Migrations())
+	changed, err := sqlite.Differences(c, known)
 	if err != nil {
 		return err
 	}

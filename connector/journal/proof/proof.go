@@ -159,7 +159,7 @@ func (v *verification) shape() error {
 		v.r.problem("not a journal: application_id is %d", id)
 		return nil
 	}
-	changed, err := sqlite.Differences(v.c, record.Migrations())
+	changed, err := sqlite.Differences(v.c, known)
 	if err != nil {
 		v.r.problem("%v", err)
 	}

@@ -49,20 +49,16 @@ func climb(c *Conn, files fs.FS, from int64, names []string) error {
 }
 
 // Differences names every table, index, trigger and view that is missing,
-// altered or extra beside what the migrations up to the file's own version make;
-// none means that nobody touched the schema.
-func Differences(c *Conn, files fs.FS) (out []string, err error) {
-	fresh, err := dial("file::memory:")
-	if err != nil {
-		return nil, fmt.Errorf("make the known schema: %w", err)
-	}
-	defer func() { err = errors.Join(err, fresh.Close()) }()
-	if err := follow(c, fresh, files); err != nil {
-		return nil, fmt.Errorf("make the known schema: %w", err)
-	}
-	want, err := schema(fresh)
+// altered or extra beside the schema that is known of the file's own version;
+// none means that nobody touched it.
+func Differences(c *Conn, known func(version int64) (map[string]string, error)) (out []string, err error) {
+	version, err := c.Number("PRAGMA user_version")
 	if err != nil {
 		return nil, err
+	}
+	want, err := known(version)
+	if err != nil {
+		return nil, fmt.Errorf("make the known schema: %w", err)
 	}
 	got, err := schema(c)
 	if err != nil {
@@ -84,20 +80,24 @@ func Differences(c *Conn, files fs.FS) (out []string, err error) {
 	return out, nil
 }
 
-// follow brings fresh to the version of c.
-func follow(c, fresh *Conn, files fs.FS) error {
+// Known is the schema that migrations up to a version make.
+func Known(files fs.FS, version int64) (made map[string]string, err error) {
 	names, err := fs.Glob(files, "*/*.sql")
 	if err != nil {
-		return err
-	}
-	version, err := c.Number("PRAGMA user_version")
-	if err != nil {
-		return err
+		return nil, err
 	}
 	if version < 1 || version > int64(len(names)) {
-		return newer(version, int64(len(names)))
+		return nil, newer(version, int64(len(names)))
 	}
-	return climb(fresh, files, 0, names[:version])
+	fresh, err := dial("file::memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, fresh.Close()) }()
+	if err := climb(fresh, files, 0, names[:version]); err != nil {
+		return nil, err
+	}
+	return schema(fresh)
 }
 
 // schema reads the text of everything, by type and name. Statistics that

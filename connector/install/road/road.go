@@ -1,4 +1,6 @@
-package install
+// Package road joins flow's Mailbox to the SFTP session of the room mailbox: the same calls, each room's own nouns, and
+// the fate of each error. It decides nothing, and may call flow, fate and mailbox.
+package road
 
 import (
 	"context"
@@ -12,8 +14,7 @@ import (
 	"bankconnector/connector/flow/fate"
 )
 
-// road joins flow's Mailbox to the SFTP session of the room mailbox: the same calls,
-// each room's own nouns.
+// road is one session.
 type road struct {
 	*mailbox.Session
 	bank banks.ID
@@ -23,9 +24,9 @@ type road struct {
 // then, and a bank that says nothing must not keep the others from being called on.
 const patience = time.Second
 
-// dial opens the road to a bank; at most handshakes of them are being opened at once,
+// Dial opens the road to a bank; at most handshakes of them are being opened at once,
 // because a burst of key exchanges starves the sessions that are already at work.
-func dial(d *mailbox.Dialer, handshakes int) func(context.Context, *banks.Bank) (flow.Mailbox, error) {
+func Dial(d *mailbox.Dialer, handshakes int) func(context.Context, *banks.Bank) (flow.Mailbox, error) {
 	places := make(chan struct{}, max(1, handshakes))
 	return func(ctx context.Context, b *banks.Bank) (flow.Mailbox, error) {
 		select {
@@ -70,6 +71,11 @@ func (r road) Sweep(ctx context.Context, temp string) error {
 func (r road) Leftovers(ctx context.Context) ([]flow.File, error) {
 	list, _, err := r.Session.Leftovers(ctx)
 	return files(list), failure(r.bank, "list temp files", "", err)
+}
+
+func (r road) RealPaths(ctx context.Context) (toBank, fromBank string, err error) {
+	toBank, fromBank, err = r.Session.RealPaths(ctx)
+	return toBank, fromBank, failure(r.bank, "ask where the folders are", "", err)
 }
 
 func (r road) List(ctx context.Context) (flow.Listing, error) {
