@@ -207,7 +207,7 @@ func (a *app) bars(list []*banks.Bank) *screen.Bars {
 }
 
 // logger is the log on stderr, which nobody waits for.
-func (a *app) logger() *slog.Logger { return a.logTo(a.log) }
+func (a *app) logger() *slog.Logger           { return a.logTo(a.log) }
 func (a *app) logTo(w io.Writer) *slog.Logger { return drain.Logger(w, a.level, screenOf(a.errs)) }
 
 // exit prints an error and returns the code of the process.
