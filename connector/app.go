@@ -200,17 +200,9 @@ func (a *app) bars(list []*banks.Bank) *screen.Bars {
 	return screen.NewBars(a.out, a.terminal(), list, a.say)
 }
 
-// logger writes to stderr, JSON for journald, text for a person.
-func (a *app) logger() *slog.Logger { return a.logTo(a.log) }
-
-// lost is the line that tells how many others were dropped.
-func (a *app) lost(w io.Writer, n int64) {
-	a.logTo(w).Error("lines of the log were dropped: nobody took them", slog.Int64("lost", n))
-}
-
-func (a *app) logTo(w io.Writer) *slog.Logger {
-	return slog.New(drain.Lines(w, a.level, screen.Is(a.errs)))
-}
+// logger is the log on stderr, which nobody waits for.
+func (a *app) logger() *slog.Logger           { return a.logTo(a.log) }
+func (a *app) logTo(w io.Writer) *slog.Logger { return drain.Logger(w, a.level, screen.Is(a.errs)) }
 
 // exit prints an error and returns the code of the process.
 func (a *app) exit(err error) int {

@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -24,27 +23,13 @@ import (
 
 func main() { os.Exit(process()) }
 
-// mostHeap is how much the Go side of the program may take before it collects its garbage
-// more often, in octets: what one bank's largest archive becomes, and what the program needs
-// besides. SQLite's pages stand beside it. GOMEMLIMIT overrides it.
-const mostHeap = 88 << 20
-
-// gcPercent lets garbage grow to several times what is in use before it is collected: what is in use is a few
-// megabytes, and mostHeap bounds the rest. GOGC overrides it.
-const gcPercent = 400
-
 // process is the whole program as a process of its own: what a test does not do to itself.
 func process() int {
 	if err := entry.Clean(os.Environ(), os.Stderr); err != nil {
 		fmt.Fprintf(os.Stderr, "bankconnector: %v\n", err)
 		return exitFailed
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(mostHeap)
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	entry.BoundMemory()
 	if err := entry.KeepMemory(); err != nil {
 		fmt.Fprintf(os.Stderr, "bankconnector: keys could end in a core dump: %v\n", err)
 	}
@@ -64,7 +49,7 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signals()
 	defer stop()
 	a := &app{in: in, out: out, errs: errs, now: time.Now}
-	log := drain.New(errs, a.lost) // nobody who works may wait for who reads it
+	log := drain.New(errs, a.logTo) // nobody who works may wait for who reads it
 	defer log.Close()
 	a.log = log
 	root := a.root()

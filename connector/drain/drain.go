@@ -22,7 +22,7 @@ const (
 // line, and never blocks.
 type Writer struct {
 	to    io.Writer
-	told  func(to io.Writer, lost int64)
+	log   func(to io.Writer) *slog.Logger
 	queue chan []byte
 	done  chan struct{}
 
@@ -32,24 +32,10 @@ type Writer struct {
 	closed bool
 }
 
-// Lines writes what is logged, from a level on ("warn" for one that is none): text for a
-// person, JSON for journald.
-func Lines(w io.Writer, level string, person bool) slog.Handler {
-	var from slog.Level
-	if err := from.UnmarshalText([]byte(level)); err != nil {
-		from = slog.LevelWarn
-	}
-	o := &slog.HandlerOptions{Level: from}
-	if person {
-		return slog.NewTextHandler(w, o)
-	}
-	return slog.NewJSONHandler(w, o)
-}
-
-// New begins to pass on to a writer. When it takes lines again after some were dropped, told
-// writes their number first. Close ends it.
-func New(to io.Writer, told func(to io.Writer, lost int64)) *Writer {
-	w := &Writer{to: to, told: told, queue: make(chan []byte, lines), done: make(chan struct{})}
+// New begins to pass on to a writer. When it takes lines again after some were dropped, their
+// number goes first, in the form that log gives. Close ends it.
+func New(to io.Writer, log func(to io.Writer) *slog.Logger) *Writer {
+	w := &Writer{to: to, log: log, queue: make(chan []byte, lines), done: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -84,7 +70,7 @@ func (w *Writer) run() {
 		}
 		w.mu.Unlock()
 		if err == nil && lost > 0 {
-			w.told(w.to, lost)
+			w.log(w.to).Error("lines of the log were dropped: nobody took them", slog.Int64("lost", lost))
 		}
 	}
 }
@@ -104,4 +90,18 @@ func (w *Writer) Close() {
 	case <-w.done:
 	case <-moment.C:
 	}
+}
+
+// Logger writes from a level on: text for a person at a screen, JSON for everybody else. What
+// is no level means warnings.
+func Logger(w io.Writer, level string, screen bool) *slog.Logger {
+	o := &slog.HandlerOptions{Level: slog.LevelWarn}
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err == nil {
+		o.Level = least
+	}
+	if screen {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -13,7 +14,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func told(to io.Writer, lost int64) { _, _ = fmt.Fprintf(to, "lost %d\n", lost) }
+func told(to io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key != "lost" {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+}
 
 // TestNobodyReads: writers never wait for a reader; when he comes he gets the oldest lines in
 // their order, hears how many are missing, and then the newest.
@@ -37,7 +45,7 @@ func TestNobodyReads(t *testing.T) {
 			lost, got := int64(0), int64(0)
 			in := bufio.NewScanner(reader)
 			for lost == 0 && in.Scan() {
-				if _, err := fmt.Sscanf(in.Text(), "lost %d", &lost); err != nil {
+				if _, err := fmt.Sscanf(in.Text(), "lost=%d", &lost); err != nil {
 					got++
 				}
 			}

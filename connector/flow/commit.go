@@ -66,7 +66,7 @@ func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgemen
 
 // effect settles the file and moves its exchange.
 func (v *visit) effect(tx *journal.Tx, in journal.Incoming, j *judgement) error {
-	err := error(nil)
+	var err error
 	if j.Outcome != outcomeMatched {
 		err = tx.Settle(in.ID, j.Settlement)
 	} else {

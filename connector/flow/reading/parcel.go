@@ -31,11 +31,11 @@ type Verified struct {
 }
 
 // Signer names the certificate that the verdict is about, or nothing.
-func (v Verified) Signer() string {
-	if v.Verdict.Signer == nil {
+func (p Verified) Signer() string {
+	if p.Verdict.Signer == nil {
 		return ""
 	}
-	return v.Verdict.Signer.Subject().Public + " " + v.Verdict.Signer.Fingerprint()
+	return p.Verdict.Signer.Subject().Public + " " + p.Verdict.Signer.Fingerprint()
 }
 
 // Kind is what the parcel's name says that it holds.
