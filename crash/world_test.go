@@ -191,7 +191,7 @@ func rewrite(path string, change func(key, line string) string) error {
 	return os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o640)
 }
 
-// world copies a template.
+// world copies a template. Its banks' folders lie elsewhere then, which a person approves.
 func (s *stage) world(j journey, name string) (*world, error) {
 	w := &world{stage: s, dir: filepath.Join(s.home, name)}
 	if err := copyTree(s.before[j], w.dir); err != nil {
@@ -207,6 +207,12 @@ func (s *stage) world(j journey, name string) (*world, error) {
 		if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(data), first, w.dir+"/")), 0o640); err != nil {
 			return nil, err
 		}
+	}
+	if _, err := os.Stat(w.journalPath()); err != nil {
+		return w, nil // the journal is yet to be made, and knows no folders
+	}
+	if out, err := exec.Command(w.program, "config", "approve", "-c", w.config(), "--reason", "the world was copied").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("approve the copy: %w: %s", err, out)
 	}
 	return w, nil
 }
