@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"bankconnector/banks"
 	"bankconnector/connector/approval"
@@ -191,12 +190,7 @@ func (a *app) report(v any) error {
 }
 
 // terminal tells whether the output is a person's screen.
-func (a *app) terminal() bool { return screenOf(a.out) }
-
-func screenOf(w io.Writer) bool {
-	f, ok := w.(interface{ Fd() uintptr })
-	return ok && term.IsTerminal(int(f.Fd()))
-}
+func (a *app) terminal() bool { return screen.Is(a.out) }
 
 // bars shows visits to a person, and nothing with --json.
 func (a *app) bars(list []*banks.Bank) *screen.Bars {
@@ -208,7 +202,7 @@ func (a *app) bars(list []*banks.Bank) *screen.Bars {
 
 // logger is the log on stderr, which nobody waits for.
 func (a *app) logger() *slog.Logger           { return a.logTo(a.log) }
-func (a *app) logTo(w io.Writer) *slog.Logger { return drain.Logger(w, a.level, screenOf(a.errs)) }
+func (a *app) logTo(w io.Writer) *slog.Logger { return drain.Logger(w, a.level, screen.Is(a.errs)) }
 
 // exit prints an error and returns the code of the process.
 func (a *app) exit(err error) int {

@@ -30,6 +30,14 @@ type Verified struct {
 	Manifest *formats.Manifest // nil: the bank left none
 }
 
+// Signer names the certificate that the verdict is about, or nothing.
+func (p Verified) Signer() string {
+	if p.Verdict.Signer == nil {
+		return ""
+	}
+	return p.Verdict.Signer.Subject().Public + " " + p.Verdict.Signer.Fingerprint()
+}
+
 // Kind is what the parcel's name says that it holds.
 func (p Parcel) Kind() formats.Kind {
 	k, _ := formats.KindByPrefix(p.Prefix)
@@ -140,14 +148,6 @@ func (p Parcel) checkManifest(b *banks.Bank) (*formats.Manifest, *Refusal) {
 		return nil, &Refusal{Code: "manifest", State: formats.StateBadSchema, Reason: "the manifest lists entries that the envelope does not hold"}
 	}
 	return m, nil
-}
-
-// Signer is the subject and the fingerprint of the certificate that the signature is by, or "".
-func (p Verified) Signer() string {
-	if p.Verdict.Signer == nil {
-		return ""
-	}
-	return p.Verdict.Signer.Subject().Public + " " + p.Verdict.Signer.Fingerprint()
 }
 
 // Decode reads the bytes whose signature holds, and no others.
