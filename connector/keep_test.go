@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"bankconnector/connector/backup"
+	"bankconnector/connector/journal"
 )
 
 // restored is a demo whose journal was backed up, went on, and was put back from the copy.
@@ -130,4 +132,37 @@ func TestJournalOfAnotherInstallation(t *testing.T) {
 	if code != exitConfig || !strings.Contains(errs, "RECEIVE ONLY") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
+}
+
+// TestCloneThatSharesACheckpointFile: a copy of the whole installation, started elsewhere, finds
+// in the shared file that another one went on; it only receives, and leaves the first alone. A
+// clone that shares nothing is not found out by this.
+func TestCloneThatSharesACheckpointFile(t *testing.T) {
+	dir, config := stage(t, 1)
+	data, err := os.ReadFile(config)
+	must(t, err)
+	own := string(data) + "checkpoint:\n  file: " + filepath.Join(t.TempDir(), "checkpoints") + "\n"
+	must(t, os.WriteFile(config, []byte(own), 0o640))
+	done(t, "sample", "-c", config, "--documents", "1", "--seed", "3")
+	done(t, "exchange", "-c", config, "--until", "answered")
+	must(t, exec.CommandContext(t.Context(), "cp", "-a", filepath.Join(dir, "state"), filepath.Join(dir, "clone")).Run())
+	twin := filepath.Join(dir, "clone.yaml")
+	text := strings.NewReplacer("state_dir: state", "state_dir: clone", "office_dir: office", "office_dir: clone-office").Replace(own)
+	must(t, os.WriteFile(twin, []byte(text), 0o640))
+
+	done(t, "sample", "-c", config, "--documents", "1", "--seed", "4")
+	done(t, "exchange", "-c", config, "--until", "answered") // the first goes on
+	done(t, "sample", "-c", twin, "--documents", "1", "--seed", "5")
+	if code, _, errs := run(t, "exchange", "-c", twin); code != exitConfig || !strings.Contains(errs, "RECEIVE ONLY") {
+		t.Errorf("the clone works: exit %d, %s", code, errs)
+	}
+	b, err := journal.View(t.Context(), filepath.Join(dir, "clone", "journal.db"))
+	must(t, err)
+	t.Cleanup(func() { _ = b.Close() })
+	if rows := query(t, b, `SELECT sent FROM visits ORDER BY id DESC LIMIT 1`); rows[0] != "0" {
+		t.Errorf("the clone sent %v", rows)
+	}
+	done(t, "sample", "-c", config, "--documents", "1", "--seed", "6")
+	done(t, "exchange", "-c", config, "--until", "answered")
+	done(t, "journal", "verify", "-c", config)
 }

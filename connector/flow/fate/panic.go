@@ -20,7 +20,7 @@ func (p *Panic) Error() string {
 	if err, ok := p.value.(runtime.Error); ok {
 		return fmt.Sprintf("the program failed at %s: %s", p.Where, err.Error())
 	}
-	return fmt.Sprintf("the program failed at %s: panic with a %T", p.Where, p.value)
+	return fmt.Sprintf("the program failed at %s: panic with a value of type %s", p.Where, fmt.Sprintf("%T", p.value))
 }
 
 // ours begins the name of every function of this program.
