@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"bankconnector/connector/journal/sqlite"
-	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
 )
 
@@ -16,7 +16,8 @@ func View(ctx context.Context, path string) (*Book, error) {
 	if err := sqlite.Check(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	b := &Book{path: path, readers: sqlite.NewReaders(path, readers)}
+	b := &Book{path: path}
+	b.look()
 	b.read = sqlite.Reports(path, readers)
 	if _, _, err := b.Head(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
@@ -26,27 +27,20 @@ func View(ctx context.Context, path string) (*Book, error) {
 
 // Hash is the hash of one event, or [ErrNotFound].
 func (b *Book) Hash(ctx context.Context, seq int64) (string, error) {
-	return first(ctx, b, func(f sqlite.Fields) (string, error) { return f.Str(0), nil }, `SELECT hash FROM event WHERE seq = ?`, seq)
-}
-
-// IncomingClaimed lists the files of a bank that were taken under one name of
-// ours, oldest first: a file that was cut short is read under it several times.
-func (b *Book) IncomingClaimed(ctx context.Context, bank, claimed string) ([]Incoming, error) {
-	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = ? AND claimed = ? AND claimed <> '' ORDER BY id`,
-		bank, claimed)
-}
-
-// Last is what [Tx.Last] is, read outside a commit: a caller that seals checks
-// it again by the numbers it writes.
-func (b *Book) Last(ctx context.Context, bank, stream string) (seq int64, previous string, err error) {
-	last, err := first(ctx, b, func(f sqlite.Fields) (Source, error) {
-		seq = f.Num(0)
-		return Source{SHA256: f.Str(1)}, nil
-	}, lastOf, bank, stream)
-	if errors.Is(err, ErrNotFound) {
-		return 0, "", nil
+	events, err := b.shelf.Between(ctx, seq, seq)
+	if err == nil && len(events) == 0 {
+		err = fmt.Errorf("event %d: %w", seq, ErrNotFound)
 	}
-	return seq, last.SHA256, err
+	if err != nil {
+		return "", err
+	}
+	return events[0].Hash, nil
+}
+
+// Before lists the events of a kind up to a time, the newest first, until more says that it
+// has enough.
+func (b *Book) Before(ctx context.Context, kind string, at time.Time, more func(Event) (bool, error)) error {
+	return b.shelf.Back(ctx, kind, sqlite.Stamp(at), more)
 }
 
 // Matched counts the matched files of one kind that belong to an exchange,

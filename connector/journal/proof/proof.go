@@ -31,6 +31,8 @@ type Options struct {
 	Further func(db *sql.DB) error
 	// ChainOnly leaves out what takes most of the time: rebuilding the state tables, and SQLite's own check of the file.
 	ChainOnly bool
+	// Archives is the folder of the archives that the journal names; "" = archive, beside the journal.
+	Archives string
 	// Temp is where the state tables are rebuilt; "" = the system's folder for temporary files.
 	Temp string
 }
@@ -43,9 +45,11 @@ type Report struct {
 	Events    int64    `json:"events"`
 	Head      string   `json:"head"`
 	FirstBad  int64    `json:"first_bad,omitempty"`
-	Rows      int64    `json:"rows"`      // rows of state tables compared
-	Digests   int64    `json:"digests"`   // files of the store checked
-	Witnessed int64    `json:"witnessed"` // newest event that a checkpoint confirms, 0 if none does
+	Last      int64    `json:"last"`               // number of the last event
+	Archives  int      `json:"archives,omitempty"` // files that hold the first ones
+	Rows      int64    `json:"rows"`               // rows of state tables compared
+	Digests   int64    `json:"digests"`            // files of the store checked
+	Witnessed int64    `json:"witnessed"`          // newest event that a checkpoint confirms, 0 if none does
 	ChainOnly bool     `json:"chain_only,omitempty"`
 	Adoptions []string `json:"adoptions,omitempty"` // each: who went on with a restored journal, when and why
 	Problems  []string `json:"problems,omitempty"`  // the first 50
@@ -73,8 +77,11 @@ func (r *Report) bad(seq int64, format string, args ...any) {
 type verification struct {
 	r       *Report
 	o       Options
-	c       *sqlite.Conn // the journal, inside one read transaction
-	end     int64        // number of the last event
+	c       *sqlite.Conn      // the journal, inside one read transaction
+	end     int64             // number of the last event
+	pieces  []*piece          // of the chain, in order
+	held    chan *sqlite.Conn // the journal at the same moment
+	lent    *piece            // whose connection is open
 	adopted []adoption
 	named   []map[string]bool // files of the store that only events name
 	rebuilt *rebuilding       // nil when ChainOnly, or once a replay has failed
@@ -105,7 +112,9 @@ func Verify(ctx context.Context, path string, o Options) (Report, error) {
 }
 
 func (v *verification) all(ctx context.Context) (err error) {
-	if err := v.c.Script("BEGIN"); err != nil {
+	err = v.hold()
+	defer func() { err = errors.Join(err, v.release()) }()
+	if err != nil {
 		return err
 	}
 	if err := v.shape(); err != nil {
@@ -118,6 +127,8 @@ func (v *verification) all(ctx context.Context) (err error) {
 		v.r.bad(1, "cannot be read: %v", err)
 		return nil
 	}
+	v.r.Last = v.end
+	v.list()
 	if !v.o.ChainOnly {
 		if v.rebuilt, err = rebuild(v.o.Temp); err != nil {
 			return err
@@ -202,7 +213,11 @@ func (v *verification) read(ctx context.Context) error {
 			return err
 		})
 	}
-	group.Go(func() error { return v.chain(groupCtx) })
+	var swapped []finding
+	group.Go(func() (err error) {
+		swapped, err = v.archives(groupCtx)
+		return errors.Join(err, v.chain(groupCtx))
+	})
 	var unread *failed
 	if v.rebuilt != nil {
 		group.Go(func() error {
@@ -219,25 +234,14 @@ func (v *verification) read(ctx context.Context) error {
 	for _, text := range sick {
 		v.r.problem("%s", text)
 	}
+	for _, f := range swapped {
+		v.r.bad(f.seq, "%s", f.text)
+	}
 	if unread != nil {
 		v.r.bad(unread.seq, "cannot be replayed: %v", unread.cause)
 		v.rebuilt = nil
 	}
 	return nil
-}
-
-// events gives every event in its order; a file that cannot be read is a failed event.
-func (v *verification) events(fn func(sqlite.Fields) error) error {
-	seq, mine := int64(0), error(nil)
-	err := v.c.Each(`SELECT `+record.Columns+` FROM event ORDER BY seq`, func(f sqlite.Fields) error {
-		seq = f.Num(0)
-		mine = fn(f)
-		return mine
-	})
-	if err != nil && mine == nil {
-		return &failed{seq + 1, err}
-	}
-	return err
 }
 
 func (v *verification) readable() bool {
@@ -250,13 +254,17 @@ func (v *verification) compare(ctx context.Context) error {
 	row, err := v.c.One(`SELECT seq, hash FROM head`)
 	if err != nil {
 		v.r.problem("table head cannot be read: %v", err)
-	} else if row == nil || row.Num(0) != v.r.Events && v.r.FirstBad == 0 || row.Str(1) != v.r.Head {
+	} else if row == nil || row.Num(0) != v.end && v.r.FirstBad == 0 || row.Str(1) != v.r.Head {
 		v.r.problem("state tables do not stand at the last event")
 	}
 	if v.rebuilt == nil {
 		return nil
 	}
-	for _, t := range record.Tables() {
+	tables, err := v.rebuilt.tables()
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
 		if err := v.compareTable(ctx, t[0], t[1]); err != nil {
 			return err
 		}

@@ -179,6 +179,18 @@ type merged struct {
 	last    sqlite.Fields
 }
 
+// tables lists the tables of current state, each with its key columns: all but the chain
+// itself and how far it has been projected.
+func (r *rebuilding) tables() (out [][2]string, err error) {
+	err = r.parts[0].Each(`SELECT s.name, (SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_table_info(s.name) WHERE pk > 0 ORDER BY pk))
+		FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT IN ('event', 'head') AND s.name NOT LIKE 'sqlite_%' ORDER BY s.rowid`,
+		func(f sqlite.Fields) error {
+			out = append(out, [2]string{f.Str(0), f.Str(1)})
+			return nil
+		})
+	return out, err
+}
+
 func (r *rebuilding) table(table, key string) (m *merged, err error) {
 	m = &merged{rows: make([]sqlite.Fields, len(r.parts))}
 	for i, c := range r.parts {

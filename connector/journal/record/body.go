@@ -203,3 +203,19 @@ type Adoption struct {
 	// Suspects counts the documents whose fate is unknown since: they were not yet delivered in this journal.
 	Suspects int64 `json:"suspects"`
 }
+
+// Archived is the body of "book.archived": the events of a closed month lie in a file of
+// their own from here on. It is written before any of them leaves the table.
+type Archived struct {
+	File   string `json:"file"`  // name in the folder of archives
+	Month  string `json:"month"` // of the events, "2026-01", UTC
+	First  int64  `json:"first"` // numbers of the first and last event in it
+	Last   int64  `json:"last"`
+	FromAt string `json:"from_at"` // and their times
+	ToAt   string `json:"to_at"`
+	Prev   string `json:"prev"`   // hash of the event before the first: the head of the archive before
+	Head   string `json:"head"`   // hash of the last event: what the journal goes on from
+	SHA256 string `json:"sha256"` // of the file
+	Size   int64  `json:"size"`   // octets
+	Reason string `json:"reason"` // the rule, or what a person said
+}

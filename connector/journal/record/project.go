@@ -20,22 +20,6 @@ var migrations embed.FS
 // Migrations are the numbered steps that make the schema, for sqlite.Migrate.
 func Migrations() fs.FS { return migrations }
 
-// Tables lists the tables of current state, each with its key columns.
-func Tables() [][2]string {
-	return [][2]string{
-		{"exchange", "id"},
-		{"source", "exchange, place"},
-		{"stream", "bank, stream"},
-		{"arrival", "id"},
-		{"visit", "id"},
-		{"slot", "bank, slot"},
-		{"act", "seq"},
-		{"credential", "place"},
-		{"bank", "bic"},
-		{"day", "bank, day"},
-	}
-}
-
 // apply writes what one event means into the state tables, but the bank's day, and
 // returns the column that the event counts in there, or "". It is the only function that
 // does, reads nothing but the event and those tables, and is used alike by the daemon and
@@ -327,13 +311,20 @@ func projectLedger(c *sqlite.Conn, e *Event) error {
 	return fmt.Errorf("event kind %q is unknown", e.Kind)
 }
 
-// projectBook moves every stream on over the numbers that an adoption leaves out, also
+func projectBook(c *sqlite.Conn, e *Event) error {
+	switch e.Kind {
+	case "book.adopted":
+		return projectAdopted(c, e)
+	case "book.archived":
+		return projectArchived(c, e)
+	}
+	return nil
+}
+
+// projectAdopted moves every stream on over the numbers that an adoption leaves out, also
 // those streams that begin later: the row without a bank is where they begin. An adoption
 // is what a person did.
-func projectBook(c *sqlite.Conn, e *Event) error {
-	if e.Kind != "book.adopted" {
-		return nil
-	}
+func projectAdopted(c *sqlite.Conn, e *Event) error {
 	a, err := body[Adoption](e)
 	if err != nil {
 		return err
@@ -345,6 +336,18 @@ func projectBook(c *sqlite.Conn, e *Event) error {
 		return err
 	}
 	return projectAct(c, e, Act{Act: "adopt", Reason: a.Reason})
+}
+
+// projectArchived names the file. The events that it holds stay in the table for the moment:
+// the trigger lets them go once this row and its event are there.
+func projectArchived(c *sqlite.Conn, e *Event) error {
+	a, err := body[Archived](e)
+	if err != nil {
+		return err
+	}
+	return c.Put(`INSERT INTO archive (first, last, month, file, from_at, to_at, prev, head, sha256, size, reason, event, archived_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.First, a.Last, a.Month, a.File, a.FromAt, a.ToAt, a.Prev, a.Head, a.SHA256,
+		a.Size, a.Reason, e.Seq, sqlite.Stamp(e.At))
 }
 
 func projectAct(c *sqlite.Conn, e *Event, a Act) error {

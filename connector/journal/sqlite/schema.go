@@ -52,7 +52,7 @@ func climb(c *Conn, files fs.FS, from int64, names []string) error {
 // altered or extra beside what the migrations up to the file's own version make;
 // none means that nobody touched the schema.
 func Differences(c *Conn, files fs.FS) (out []string, err error) {
-	fresh, err := dial("file::memory:")
+	fresh, err := Memory()
 	if err != nil {
 		return nil, fmt.Errorf("make the known schema: %w", err)
 	}
@@ -60,7 +60,15 @@ func Differences(c *Conn, files fs.FS) (out []string, err error) {
 	if err := follow(c, fresh, files); err != nil {
 		return nil, fmt.Errorf("make the known schema: %w", err)
 	}
-	want, err := schema(fresh)
+	return Unlike(c, fresh)
+}
+
+// Memory is an empty database of no file.
+func Memory() (*Conn, error) { return dial("file::memory:") }
+
+// Unlike is Differences beside a database that has the known schema.
+func Unlike(c, known *Conn) (out []string, err error) {
+	want, err := schema(known)
 	if err != nil {
 		return nil, err
 	}
