@@ -75,19 +75,9 @@ func (a *app) documentsList(ctx context.Context, f story.Choice) error {
 		a.say("State", "Состояние"), a.say("Since", "С"), a.say("Due", "Срок"), a.say("Reason", "Причина"),
 	})
 	for _, x := range list {
-		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimPrefix(x.Kind+" "+x.Code, " "), x.InternalKey, x.DocNum, x.State, when(since(x)), when(x.DueAt), x.Reason})
+		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimPrefix(x.Kind+" "+x.Code, " "), x.InternalKey, x.DocNum, x.State, when(story.Since(x)), when(x.DueAt), x.Reason})
 	}
 	t.Render()
-	return nil
-}
-
-// since is when a document entered its state, as far as the row tells.
-func since(x journal.Exchange) *time.Time {
-	for _, at := range []*time.Time{x.ClosedAt, x.AnsweredAt, x.ConfirmedAt, x.DeliveredAt, x.SendingAt, x.SealedAt, x.AcceptedAt} {
-		if at != nil {
-			return at
-		}
-	}
 	return nil
 }
 

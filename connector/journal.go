@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -12,28 +14,54 @@ import (
 
 func (a *app) journalCommand() *cobra.Command {
 	c := &cobra.Command{Use: "journal", Short: a.say("Query and prove the journal", "Спросить журнал и доказать его целость")}
+	var months string
 	query := a.configFlag(&cobra.Command{
-		Use: "query VIEW|SQL", Short: a.say("Print a view (exchanges, incoming, overdue, visits, bank_daily, operator_acts, keys_expiring, journal_help) or a SELECT", "Напечатать представление (exchanges, incoming, overdue, visits, bank_daily, operator_acts, keys_expiring, journal_help) или SELECT"),
+		Use: "query VIEW|SQL", Short: a.say("Print a view (exchanges, incoming, overdue, visits, bank_daily, operator_acts, keys_expiring, archives, event_all, journal_help) or a SELECT", "Напечатать представление (exchanges, incoming, overdue, visits, bank_daily, operator_acts, keys_expiring, archives, event_all, journal_help) или SELECT"),
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.journalQuery(c.Context(), strings.Join(args, " "))
+			return a.reports(c.Context(), months, func(db *sql.DB) error {
+				return a.journalQuery(c.Context(), db, strings.Join(args, " "))
+			})
 		},
 	})
-	c.AddCommand(append(append(a.registerCommands(), a.keepCommands()...), query, a.verifyCommand(), a.evidenceCommand())...)
+	a.monthsFlag(query, &months)
+	c.AddCommand(append(append(a.registerCommands(), a.keepCommands()...), query, a.verifyCommand(), a.evidenceCommand(), a.archiveCommand())...)
 	return c
 }
 
-func (a *app) journalQuery(ctx context.Context, text string) error {
+func (a *app) monthsFlag(c *cobra.Command, months *string) {
+	c.Flags().StringVar(months, "months", "", a.say("archives that event_all reads, as 2026-01 or 2026-01:2026-06; the newest ten by default", "архивы, которые читает event_all: 2026-01 или 2026-01:2026-06; по умолчанию десять новейших"))
+}
+
+// reports opens the journal with its archives for what a person asks, and says which archives
+// event_all does not hold.
+func (a *app) reports(ctx context.Context, months string, ask func(*sql.DB) error) error {
 	book, err := a.view(ctx)
 	if err != nil {
 		return err
 	}
 	defer book.Close()
+	from, to, more := strings.Cut(months, ":")
+	if !more {
+		to = from
+	}
+	db, left, err := book.Reports(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if len(left) > 0 {
+		fmt.Fprintf(a.errs, a.say("not in event_all: %s (see --months)\n", "не входят в event_all: %s (см. --months)\n"), strings.Join(left, ", "))
+	}
+	return withCode(exitData, ask(db))
+}
+
+func (a *app) journalQuery(ctx context.Context, db *sql.DB, text string) error {
 	if a.json {
-		return withCode(exitData, listing.Export(ctx, book.DB(), text, "json", a.out))
+		return listing.Export(ctx, db, text, "json", a.out)
 	}
 	t := a.table()
-	err = listing.Ask(ctx, book.DB(), text, func(names []string) error {
+	err := listing.Ask(ctx, db, text, func(names []string) error {
 		head := make(table.Row, len(names))
 		for i, name := range names {
 			head[i] = name
@@ -47,7 +75,7 @@ func (a *app) journalQuery(ctx context.Context, text string) error {
 	if err == nil {
 		t.Render()
 	}
-	return withCode(exitData, err)
+	return err
 }
 
 // blank shows NULL as nothing.

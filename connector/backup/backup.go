@@ -1,8 +1,8 @@
-// Package backup copies an installation's journal, its checkpoints and its stored documents
-// to a folder, beside the daemon that writes them, and proves such a copy.
+// Package backup copies an installation's journal with its archives, its checkpoints and its
+// stored documents to a folder, beside the daemon that writes them, and proves such a copy.
 //
 // A folder takes any number of copies: the journal and the checkpoints of each have its time
-// in their names, the documents, which never change, lie there once for all of them. It
+// in their names, the archives and the documents, which never change, lie there once for all of them. It
 // changes nothing of the installation. It may call journal, spool, evidence and durable.
 package backup
 
@@ -21,13 +21,14 @@ import (
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/journal/volume"
 	"bankconnector/connector/spool"
 	"bankconnector/internal/durable"
 )
 
 // Source is what is copied. A file that is not there is left out, but for the journal.
 type Source struct {
-	Journal     string
+	Journal     string // its archives lie in the folder archive beside it
 	Store       string // folder
 	Checkpoints string
 	Public      string // of the key that signs them
@@ -41,8 +42,8 @@ const (
 )
 
 // Make copies everything into a folder, which it makes, and returns the path of the journal's
-// copy. The checkpoints are copied first and the documents last, so that no checkpoint knows
-// an event that the copy does not have, and every document that it names is there.
+// copy. The checkpoints are copied first, the archives and the documents last, so that no
+// checkpoint knows an event that the copy does not have, and all that it names is there.
 //
 // A crash leaves files named .part or a journal whose documents are not all there yet: Drill
 // finds both out, and the next Make goes on with the documents.
@@ -67,6 +68,9 @@ func Make(ctx context.Context, s Source, into string, at time.Time) (copied stri
 	}
 	if err := durable.Move(part, copied); err != nil {
 		return "", fmt.Errorf("back up: %w", err)
+	}
+	if err := copyTree(ctx, volume.Folder(s.Journal), volume.Folder(copied)); err != nil {
+		return "", fmt.Errorf("back up archives: %w", err)
 	}
 	if err := copyTree(ctx, s.Store, filepath.Join(into, "store")); err != nil {
 		return "", fmt.Errorf("back up stored documents: %w", err)
@@ -95,7 +99,7 @@ func copyTree(ctx context.Context, from, into string) error {
 		if d.IsDir() {
 			return durable.MkdirAll(to, 0o750)
 		}
-		if !d.Type().IsRegular() || strings.HasPrefix(d.Name(), ".") {
+		if !d.Type().IsRegular() || strings.HasPrefix(d.Name(), ".") || strings.HasSuffix(d.Name(), ".new") {
 			return nil
 		}
 		info, err := d.Info()
@@ -164,7 +168,7 @@ func Drill(ctx context.Context, q evidence.Inquiry, dir, checkpoints string) (r 
 		return r, fmt.Errorf("read checkpoints: %w", err)
 	}
 	if ok {
-		r.Behind = max(0, known.Seq-r.Events)
+		r.Behind = max(0, known.Seq-r.Last)
 	}
 	return r, nil
 }

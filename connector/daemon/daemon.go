@@ -67,6 +67,8 @@ type Daemon struct {
 	failed chan error // the failure that must end the process
 
 	receiving atomic.Bool // the office's documents are being taken in
+	aging     atomic.Bool // what time asks for is being done
+	aged      time.Time   // when that was begun last
 
 	mu    sync.Mutex
 	state map[banks.ID]*pause
@@ -85,6 +87,7 @@ const (
 	tick        = time.Second
 	firstPause  = 30 * time.Second
 	longestWait = 15 * time.Minute
+	ageing      = time.Hour
 	spread      = 20 * time.Second // visits of one slot begin within this time, each bank at its own moment
 )
 
@@ -111,6 +114,7 @@ func (d *Daemon) loop(ctx, work context.Context, hup <-chan os.Signal) error {
 			d.receive(work)
 		case <-beat.C:
 			d.dispatch(work)
+			d.age(ctx)
 		}
 		if now := d.o.Now(); watchdog > 0 && now.Sub(last) >= watchdog/3 {
 			if _, _, err := d.in.Book.Head(work); err != nil {
@@ -157,6 +161,22 @@ func (d *Daemon) receive(ctx context.Context) {
 	d.visits.Go(func() {
 		defer d.receiving.Store(false)
 		d.accept(ctx, courier, list)
+	})
+}
+
+// age lets the rules about old months be followed, once an hour, beside the visits. It ends
+// with the daemon at once: whatever it stopped at, the next start goes on.
+func (d *Daemon) age(ctx context.Context) {
+	now := d.o.Now()
+	if now.Sub(d.aged).Abs() < ageing || !d.aging.CompareAndSwap(false, true) {
+		return
+	}
+	d.aged = now
+	d.visits.Go(func() {
+		defer d.aging.Store(false)
+		if err := d.in.Age(ctx); err != nil {
+			d.failure("", err)
+		}
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 // not checked, and the verdict says so by its numbers.
 type Inquiry struct {
 	Path         string              // of the journal, live or a copy
+	Archives     string              // folder of its archives; "" = archive, beside the journal
 	Store        *spool.Store        // its documents
 	Checkpoints  []string            // files of signed heads, best from outside
 	Keys         []ed25519.PublicKey // that sign them
@@ -55,7 +56,7 @@ func (f *Findings) problem(format string, args ...any) {
 // what kept it from looking.
 func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 	var f Findings
-	o := journal.VerifyOptions{Temp: q.Temp, ChainOnly: q.Quick, Adopted: q.Adopted}
+	o := journal.VerifyOptions{Temp: q.Temp, Archives: q.Archives, ChainOnly: q.Quick, Adopted: q.Adopted}
 	if q.Store != nil && !q.Quick {
 		o.Store = func(digest string) error { return q.Store.Check(ctx, digest) }
 	}
@@ -140,7 +141,9 @@ func (f Findings) Text(lang string) string {
 	sound, broken, counts, unvouched := "%s is sound: %d events, head %s\n", "%s is NOT sound; first bad event %d\n",
 		"checkpoints %d, the newest at event %d; rows rebuilt %d; stored files %d; signatures %d; numbers of envelopes %d\n",
 		"  certificate named by the journal alone, not given: %s\n"
+	archives := "events of earlier months in archives: %d\n"
 	if lang == "ru" {
+		archives = "архивов с событиями прежних месяцев: %d\n"
 		adopted = "  человек продолжил восстановленный журнал (если вам это известно, укажите хэш в --adopted): %s\n"
 		sound, broken, counts, unvouched = "%s цел: событий %d, последний хэш %s\n", "%s НЕ цел; первое плохое событие %d\n",
 			"контрольных точек %d, последняя на событии %d; строк восстановлено %d; хранимых файлов %d; подписей %d; номеров конвертов %d\n",
@@ -153,6 +156,9 @@ func (f Findings) Text(lang string) string {
 		fmt.Fprintf(&b, broken, f.Path, f.FirstBad)
 	}
 	fmt.Fprintf(&b, counts, f.Checkpoints, f.Witnessed, f.Rows, f.Digests, f.Signatures, f.Numbers)
+	if f.Archives > 0 {
+		fmt.Fprintf(&b, archives, f.Archives)
+	}
 	for _, print := range f.Unvouched {
 		fmt.Fprintf(&b, unvouched, print)
 	}

@@ -4,35 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 
-	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/install/ballast"
 	"bankconnector/connector/journal"
-	"bankconnector/internal/durable"
 )
-
-// ballastSize is room on the disk of the state folder that nobody uses, in octets. A full
-// disk stops the journal, and then nothing can be written about why; the ballast is given
-// up for that last word.
-const ballastSize = 4 << 20
-
-func ballastPath(p *Plan) string { return filepath.Join(p.Config.StateDir, "ballast") }
-
-// takeBallast reserves the room. A disk that does not have it is full: work that could not
-// be recorded to its end is not begun.
-func (in *Installation) takeBallast() error {
-	err := durable.Reserve(ballastPath(in.Plan), ballastSize)
-	if err == nil {
-		return nil
-	}
-	return &fate.Failure{
-		Op: "reserve disk space", Kind: fate.Broken,
-		Err: fmt.Errorf("the disk of %s must have %d MiB left for the journal's last word: make room there: %w", in.Config.StateDir, ballastSize>>20, err),
-	}
-}
 
 // full is the body of the event.
 type full struct {
@@ -44,8 +20,8 @@ type full struct {
 func (in *Installation) lastWord(ctx context.Context) error {
 	reason := "the disk of " + in.Config.StateDir + " is full: nothing more was recorded, nothing more is sent or taken until there is room"
 	in.opts.Log.ErrorContext(ctx, "disk full", slog.String("err", reason))
-	if err := os.Remove(ballastPath(in.Plan)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("give up the ballast: %w", err)
+	if err := ballast.Give(in.Config.StateDir); err != nil {
+		return err
 	}
 	b, err := journal.Open(ctx, in.JournalPath(), journal.Options{Now: in.opts.Now, Instance: instance()})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"bankconnector/banks"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow/act"
+	"bankconnector/connector/install/aging"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/schedule"
@@ -34,6 +35,8 @@ type Config struct {
 
 	Checkpoint Checkpoint `yaml:"checkpoint"`
 	Approvals  Approvals  `yaml:"approvals"`
+
+	Journal aging.Journal `yaml:"journal"`
 }
 
 // Approvals are how many persons must do the same before an act on a document is done: 1,

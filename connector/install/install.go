@@ -19,8 +19,11 @@ import (
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow"
+	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/install/ballast"
+	"bankconnector/connector/install/road"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
@@ -79,8 +82,8 @@ func (in *Installation) open(ctx context.Context) (err error) {
 	if in.lock, err = spool.Acquire(dir); err != nil {
 		return err
 	}
-	if err := in.takeBallast(); err != nil {
-		return err
+	if err := ballast.Take(dir); err != nil {
+		return &fate.Failure{Op: "reserve disk space", Kind: fate.Broken, Err: err}
 	}
 	in.last = func() error { return in.lastWord(context.WithoutCancel(ctx)) } // when ctx may have ended
 	if in.Book, err = openBook(ctx, in.Plan, in.opts.Now); err != nil {
@@ -191,7 +194,7 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 	}
 	c := &flow.Courier{
 		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
-		Dial: dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
+		Dial: road.Dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
 		Verifier: func(b *banks.Bank) reading.Verifier { return trusted.Verifier(b) },
 		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
 		Deadline: p.deadline, Receive: in.behind,

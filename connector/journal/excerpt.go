@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 
@@ -50,6 +51,13 @@ func (b *Book) About(ctx context.Context, exchange int64) (seqs []int64, err err
 	}
 	slices.Sort(seqs)
 	return slices.Compact(seqs), nil
+}
+
+// Reports is a pool for queries that people type, close it: the journal with its archives of
+// the months from and to ("2026-01", "" for all) and the view event_all over their events.
+// Left names the archives that are not in it; see [volume.Shelf.Reports].
+func (b *Book) Reports(ctx context.Context, from, to string) (db *sql.DB, left []string, err error) {
+	return b.shelf.Reports(ctx, b.path, from, to)
 }
 
 // Events lists all that the book says about an exchange, in order, archives included.

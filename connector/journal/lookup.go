@@ -18,7 +18,7 @@ func View(ctx context.Context, path string) (*Book, error) {
 	}
 	b := &Book{path: path}
 	b.look()
-	b.read = sqlite.Reports(path, readers)
+	b.read = sqlite.Reports(path, readers, nil)
 	if _, _, err := b.Head(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}

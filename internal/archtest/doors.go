@@ -24,7 +24,7 @@ var doors = map[string][]string{
 	"connector/desk":      {"connector/flow/reading", "connector/spool", "banks", "formats"},
 	"connector/screen":    {"connector/flow", "banks"},
 	"connector/control":   {},
-	"connector/backup":    {"connector/journal", "connector/spool", "connector/evidence", "connector/evidence/note", "internal/durable"},
+	"connector/backup":    {"connector/journal", "connector/journal/volume", "connector/spool", "connector/evidence", "connector/evidence/note", "internal/durable"},
 	"connector/keys":      {"crypto/pki", "internal/durable"},
 	"connector/signature": {"crypto/cms", "crypto/pki"},
 	"connector/flow": {

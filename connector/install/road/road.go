@@ -1,4 +1,6 @@
-package install
+// Package road joins flow's mailbox to the SFTP session of the room mailbox. It decides
+// nothing but how many handshakes go on at once. It may call mailbox and flow.
+package road
 
 import (
 	"context"
@@ -23,9 +25,9 @@ type road struct {
 // then, and a bank that says nothing must not keep the others from being called on.
 const patience = time.Second
 
-// dial opens the road to a bank; at most handshakes of them are being opened at once,
+// Dial opens the road to a bank; at most handshakes of them are being opened at once,
 // because a burst of key exchanges starves the sessions that are already at work.
-func dial(d *mailbox.Dialer, handshakes int) func(context.Context, *banks.Bank) (flow.Mailbox, error) {
+func Dial(d *mailbox.Dialer, handshakes int) func(context.Context, *banks.Bank) (flow.Mailbox, error) {
 	places := make(chan struct{}, max(1, handshakes))
 	return func(ctx context.Context, b *banks.Bank) (flow.Mailbox, error) {
 		select {

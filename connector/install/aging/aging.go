@@ -1,0 +1,81 @@
+// Package aging does what time asks of an installation by rule: closed months of the journal
+// move to archives.
+//
+// It decides by the rule and the journal alone, and writes nothing that the journal did not
+// announce. It may open what install opens, never install.
+package aging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/journal"
+	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/volume"
+)
+
+// Journal is how the journal is kept from growing without end.
+type Journal struct {
+	// ArchiveAfter is how many whole months must lie after a month until its events move to a file of their own; 0 = never.
+	ArchiveAfter int `yaml:"archive_after" jsonschema:"default=0,minimum=0,maximum=120"`
+}
+
+// before is the first month that stays, as of now; false when nothing moves.
+func (j Journal) before(now time.Time) (time.Time, bool) {
+	y, m, _ := now.UTC().Date()
+	return time.Date(y, m-time.Month(j.ArchiveAfter), 1, 0, 0, 0, 0, time.UTC), j.ArchiveAfter > 0
+}
+
+// Month reads "2026-01".
+func Month(text string) (time.Time, error) {
+	at, err := time.Parse("2006-01", text)
+	if err != nil {
+		return at, fmt.Errorf("%q is no month; write it as 2026-01", text)
+	}
+	return at, nil
+}
+
+// Archive moves every closed month before one, oldest first, and returns what moved. The
+// error is a *volume.UnfinishedError when a document or a file of a bank keeps a month in the
+// journal: what lies before that month has moved.
+func Archive(ctx context.Context, book *journal.Book, actor, reason string, before time.Time) (list []record.Archived, err error) {
+	for {
+		a, err := book.Archive(ctx, actor, reason, before)
+		if errors.Is(err, volume.ErrNothing) {
+			return list, nil
+		}
+		if err != nil {
+			return list, err
+		}
+		list = append(list, a)
+	}
+}
+
+// Round does what the rule asks for now, in the name of the program. What keeps a month in
+// the journal is told and tried again at the next round. The error ends the process when the
+// journal is broken.
+func (j Journal) Round(ctx context.Context, book *journal.Book, now time.Time, log *slog.Logger) error {
+	before, due := j.before(now)
+	if !due {
+		return nil
+	}
+	list, err := Archive(ctx, book, "bankconnector", fmt.Sprintf("journal.archive_after: %d", j.ArchiveAfter), before)
+	for _, a := range list {
+		log.InfoContext(ctx, "month archived", slog.String("file", a.File), slog.Int64("events", a.Last-a.First+1))
+	}
+	var held *volume.UnfinishedError
+	switch {
+	case errors.As(err, &held):
+		log.InfoContext(ctx, "month stays in the journal", slog.Any("err", err))
+		return nil
+	case errors.Is(err, journal.ErrBroken):
+		return &fate.Failure{Op: "archive", Kind: fate.Broken, Err: err}
+	case ctx.Err() != nil:
+		return nil // the program ends: the next start goes on
+	}
+	return err
+}
