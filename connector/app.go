@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"bankconnector/banks"
 	"bankconnector/connector/evidence"
@@ -95,7 +94,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.lang, "lang", language(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "language of texts: ru or en")
+	flags.StringVar(&a.lang, "lang", screen.Language(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "language of texts: ru or en")
 	flags.BoolVar(&a.json, "json", false, "print JSON (English, stable)")
 	flags.StringVar(&a.level, "log", "warn", "log level: debug, info, warn, error")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
@@ -151,19 +150,6 @@ func (a *app) configFlag(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// language picks Russian or English by the first locale that is set.
-func language(locales ...string) string {
-	for _, l := range locales {
-		if l != "" {
-			if strings.HasPrefix(strings.ToLower(l), "ru") {
-				return "ru"
-			}
-			return "en"
-		}
-	}
-	return "en"
-}
-
 // say picks the text for the person at the terminal.
 func (a *app) say(en, ru string) string {
 	if a.lang == "ru" {
@@ -186,10 +172,7 @@ func (a *app) report(v any) error {
 }
 
 // terminal tells whether the output is a person's screen.
-func (a *app) terminal() bool {
-	f, ok := a.out.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
+func (a *app) terminal() bool { return screen.Terminal(a.out) }
 
 // bars shows visits to a person, and nothing with --json.
 func (a *app) bars(list []*banks.Bank) *screen.Bars {
@@ -200,17 +183,7 @@ func (a *app) bars(list []*banks.Bank) *screen.Bars {
 }
 
 // logger writes to stderr, JSON for journald, text for a person.
-func (a *app) logger() *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(a.level)); err != nil {
-		level = slog.LevelWarn
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if f, ok := a.errs.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return slog.New(slog.NewTextHandler(a.errs, o))
-	}
-	return slog.New(slog.NewJSONHandler(a.errs, o))
-}
+func (a *app) logger() *slog.Logger { return screen.Logger(a.errs, a.level) }
 
 // exit prints an error and returns the code of the process.
 func (a *app) exit(err error) int {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bankconnector/connector/evidence"
+	"bankconnector/connector/journal"
 )
 
 // runAt is run with a clock that is so far ahead.
@@ -51,7 +52,7 @@ func TestArchive(t *testing.T) {
 		return out
 	}
 	before := ask()
-	if code, out, errs := run(t, "journal", "archive", "-c", config, "--before", "2026-01"); code != exitDone || !strings.Contains(out, "no closed month") {
+	if code, out, errs := run(t, "journal", "archive", "-c", config, "--before", "2026-01"); code != exitDone || !strings.Contains(out, "nothing is old enough") {
 		t.Fatalf("a month that was not asked for: exit %d: %s%s", code, out, errs)
 	}
 	code, out, errs := runAt(t, season, "journal", "archive", "-c", config, "--reason", "year's end")
@@ -121,4 +122,58 @@ func TestArchiveIsReadByPlainTools(t *testing.T) {
 			t.Errorf("the auditor may %s: %s", forbidden, out)
 		}
 	}
+}
+
+// TestRetire: what the rule gives up is removed and told, and nothing without a rule.
+func TestRetire(t *testing.T) {
+	dir, config := archived(t)
+	if code, _, errs := run(t, "journal", "retire", "-c", config); code != exitConfig || !strings.Contains(errs, "archives_years") {
+		t.Errorf("without a rule: exit %d: %s", code, errs)
+	}
+	if code, _, errs := run(t, "journal", "retire", "-c", config, "--before", "2099-01"); code != exitUsage {
+		t.Errorf("without a reason: exit %d: %s", code, errs)
+	}
+	if code, _, errs := runAt(t, season, "journal", "archive", "-c", config); code != exitDone {
+		t.Fatal(errs)
+	}
+	text, err := os.ReadFile(config)
+	must(t, err)
+	must(t, os.WriteFile(config, append(text, "\nretention: {archives_years: 1}\n"...), 0o640))
+	if code, out, errs := runAt(t, 300*24*time.Hour, "journal", "retire", "-c", config); code != exitDone || !strings.Contains(out, "nothing") {
+		t.Errorf("before its time: exit %d: %s%s", code, out, errs)
+	}
+	code, out, errs := runAt(t, 2*365*24*time.Hour, "journal", "retire", "-c", config)
+	if code != exitDone {
+		t.Fatalf("exit %d: %s%s", code, out, errs)
+	}
+	// What signatures were held against is said in the first month and by no later start: it is spared.
+	if !strings.Contains(out, "nothing") {
+		t.Errorf("what signatures rest on is removed: %s", out)
+	}
+	b, err := journal.Open(t.Context(), filepath.Join(dir, "state", "journal.db"), journal.Options{Now: func() time.Time { return time.Now().Add(2 * season) }, Instance: "test"})
+	must(t, err)
+	must(t, b.Write(t.Context(), "test", func(tx *journal.Tx) error {
+		return tx.Note("config.trust", "", 0, evidence.Relied{All: true})
+	}))
+	must(t, b.Close())
+	for range 2 {
+		if code, _, errs := runAt(t, 2*365*24*time.Hour, "journal", "archive", "-c", config); code != exitDone {
+			t.Fatal(errs)
+		}
+	}
+	code, out, errs = runAt(t, 3*365*24*time.Hour, "journal", "retire", "-c", config)
+	files, err := filepath.Glob(filepath.Join(dir, "state", "archive", "state-*.db"))
+	if err != nil || code != exitDone || len(files) != 1 || !strings.Contains(out, "journal-") {
+		t.Fatalf("exit %d: %s%s: %v", code, out, errs, files)
+	}
+	if out := done(t, "journal", "verify", "-c", config, "--lang", "ru"); !strings.Contains(out, "удалено по сроку хранения: journal-") || !strings.Contains(out, "retention.archives_years: 1") {
+		t.Errorf("the verdict says nothing of it:\n%s", out)
+	}
+	if out := done(t, "documents", "show", "1", "-c", config); !strings.Contains(out, "rule of retention") {
+		t.Errorf("documents show says nothing of it:\n%s", out)
+	}
+	if code, _, errs := run(t, "journal", "evidence", "1", "-c", config, "--out", filepath.Join(t.TempDir(), "e.zip")); code == exitDone || !strings.Contains(errs, "retention") {
+		t.Errorf("evidence of what was removed: exit %d: %s", code, errs)
+	}
+	drilled(t, 0, "-c", config, filepath.Join(t.TempDir(), "copies"))
 }

@@ -144,6 +144,9 @@ func (a *app) documentsShow(ctx context.Context, ref string) error {
 		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), when(x.DueAt), story.Word(x.Rule, a.lang))
 	}
 	a.printf("\n")
+	if len(events) == 0 || events[0].Kind != "exchange.opened" {
+		a.printf("%s\n", a.say("earlier events were in an archive that was removed by the rule of retention (journal query archives)", "прежние события были в архиве, удалённом по сроку хранения (journal query archives)"))
+	}
 	for _, e := range events {
 		a.printf("%s  %-14s %s\n", when(&e.At), e.Actor, story.Tell(e, a.lang))
 	}

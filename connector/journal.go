@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -25,7 +26,7 @@ func (a *app) journalCommand() *cobra.Command {
 		},
 	})
 	a.monthsFlag(query, &months)
-	c.AddCommand(append(append(a.registerCommands(), a.keepCommands()...), query, a.verifyCommand(), a.evidenceCommand(), a.archiveCommand())...)
+	c.AddCommand(slices.Concat(a.registerCommands(), a.keepCommands(), a.archiveCommands(), []*cobra.Command{query, a.verifyCommand(), a.evidenceCommand()})...)
 	return c
 }
 

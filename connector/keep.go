@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bankconnector/connector/install"
-	"bankconnector/connector/journal/volume"
 )
 
 // keepCommands keep the journal from being lost, and go on when it was.
@@ -83,40 +82,4 @@ func (a *app) journalCheckpoint(ctx context.Context) error {
 	}
 	a.printf("%s", text)
 	return nil
-}
-
-func (a *app) archiveCommand() *cobra.Command {
-	var before, reason string
-	c := &cobra.Command{
-		Use: "archive", Args: cobra.NoArgs,
-		Short: a.say("Move the events of closed months from the journal to files of their own, while no daemon runs", "Перенести события закрытых месяцев из журнала в отдельные файлы, пока программа не работает"),
-		RunE:  func(c *cobra.Command, _ []string) error { return a.journalArchive(c.Context(), before, reason) },
-	}
-	c.Flags().StringVar(&before, "before", "", a.say("first month that stays, as 2026-01; the current month by default", "первый месяц, который остаётся, например 2026-01; по умолчанию текущий"))
-	c.Flags().StringVar(&reason, "reason", "journal archive", a.say("why; it stands in the journal for ever", "почему; остаётся в журнале навсегда"))
-	return a.configFlag(c)
-}
-
-func (a *app) journalArchive(ctx context.Context, before, reason string) error {
-	plan, err := install.Read(a.config)
-	if err != nil {
-		return err
-	}
-	list, err := plan.ArchiveJournal(ctx, a.now, before, reason)
-	if a.json {
-		err = errors.Join(a.report(list), err)
-	}
-	for _, m := range list {
-		if !a.json {
-			a.printf(a.say("%s: events %d to %d, SHA-256 %s\n", "%s: события с %d по %d, SHA-256 %s\n"), m.File, m.First, m.Last, m.SHA256)
-		}
-	}
-	var held *volume.UnfinishedError
-	switch {
-	case errors.As(err, &held):
-		return withCode(exitPartly, err)
-	case err == nil && len(list) == 0 && !a.json:
-		a.printf("%s\n", a.say("no closed month is left in the journal", "закрытых месяцев в журнале нет"))
-	}
-	return err
 }

@@ -141,9 +141,9 @@ func (f Findings) Text(lang string) string {
 	sound, broken, counts, unvouched := "%s is sound: %d events, head %s\n", "%s is NOT sound; first bad event %d\n",
 		"checkpoints %d, the newest at event %d; rows rebuilt %d; stored files %d; signatures %d; numbers of envelopes %d\n",
 		"  certificate named by the journal alone, not given: %s\n"
-	archives := "events of earlier months in archives: %d\n"
+	archives, retired := "events of earlier months in archives: %d\n", "  removed by the rule of retention: %s\n"
 	if lang == "ru" {
-		archives = "архивов с событиями прежних месяцев: %d\n"
+		archives, retired = "архивов с событиями прежних месяцев: %d\n", "  удалено по сроку хранения: %s\n"
 		adopted = "  человек продолжил восстановленный журнал (если вам это известно, укажите хэш в --adopted): %s\n"
 		sound, broken, counts, unvouched = "%s цел: событий %d, последний хэш %s\n", "%s НЕ цел; первое плохое событие %d\n",
 			"контрольных точек %d, последняя на событии %d; строк восстановлено %d; хранимых файлов %d; подписей %d; номеров конвертов %d\n",
@@ -158,6 +158,9 @@ func (f Findings) Text(lang string) string {
 	fmt.Fprintf(&b, counts, f.Checkpoints, f.Witnessed, f.Rows, f.Digests, f.Signatures, f.Numbers)
 	if f.Archives > 0 {
 		fmt.Fprintf(&b, archives, f.Archives)
+	}
+	for _, r := range f.Retired {
+		fmt.Fprintf(&b, retired, r)
 	}
 	for _, print := range f.Unvouched {
 		fmt.Fprintf(&b, unvouched, print)

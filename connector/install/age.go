@@ -1,6 +1,7 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -18,19 +19,49 @@ func (in *Installation) Age(ctx context.Context) error {
 	if in.behind != nil {
 		return nil
 	}
-	return in.force.Load().Config.Journal.Round(ctx, in.Book, in.opts.Now(), in.opts.Log)
+	c := &in.force.Load().Config
+	return aging.Rules{Journal: c.Journal, Retention: c.Retention}.Round(ctx, in.Book, in.opts.Now(), in.opts.Log)
 }
 
 // ArchiveJournal moves the closed months before one ("2026-01", "" = all), because a person
 // says so; see [aging.Archive]. The error is spool.ErrLocked while a daemon works on the
 // journal, adopt.ErrContradicted when a checkpoint contradicts it.
-func (p *Plan) ArchiveJournal(ctx context.Context, now func() time.Time, before, reason string) (list []record.Archived, err error) {
-	until := now()
+func (p *Plan) ArchiveJournal(ctx context.Context, now func() time.Time, before, reason string) ([]record.Archived, error) {
+	until, err := now(), error(nil)
 	if before != "" {
 		if until, err = aging.Month(before); err != nil {
 			return nil, err
 		}
 	}
+	return p.aged(ctx, now, func(book *journal.Book) ([]record.Archived, error) {
+		return aging.Archive(ctx, book, control.Self(), reason, until)
+	})
+}
+
+// ErrNoRule reports that the configuration has no rule of retention.
+var ErrNoRule = errors.New("retention.archives_years is not set: nothing is removed")
+
+// RetireArchives removes the archives of months before one, or those that the rule of the
+// configuration gives up, "", because a person says so; see [journal.Book.Retire]. The errors
+// are those of ArchiveJournal, and ErrNoRule.
+func (p *Plan) RetireArchives(ctx context.Context, now func() time.Time, before, reason string) ([]record.Archived, error) {
+	first, ruled := p.Config.Retention.Archives(now())
+	if before == "" && !ruled {
+		return nil, ErrNoRule
+	}
+	var err error
+	if before != "" {
+		if first, err = aging.Month(before); err != nil {
+			return nil, err
+		}
+	}
+	return p.aged(ctx, now, func(book *journal.Book) ([]record.Archived, error) {
+		return book.Retire(ctx, control.Self(), cmp.Or(reason, p.Config.Retention.Reason()), first)
+	})
+}
+
+// aged works on a journal that nobody else writes, and writes a checkpoint of what was done.
+func (p *Plan) aged(ctx context.Context, now func() time.Time, work func(*journal.Book) ([]record.Archived, error)) (list []record.Archived, err error) {
 	lock, err := spool.Acquire(p.Config.StateDir)
 	if err != nil {
 		return nil, err
@@ -45,7 +76,7 @@ func (p *Plan) ArchiveJournal(ctx context.Context, now func() time.Time, before,
 		return nil, err
 	}
 	if err = p.Behind(ctx, book); err == nil {
-		list, err = aging.Archive(ctx, book, control.Self(), reason, until)
+		list, err = work(book)
 	}
 	if len(list) > 0 {
 		_, e := seal.Checkpoint(ctx, book)

@@ -36,7 +36,8 @@ type Config struct {
 	Checkpoint Checkpoint `yaml:"checkpoint"`
 	Approvals  Approvals  `yaml:"approvals"`
 
-	Journal aging.Journal `yaml:"journal"`
+	Journal   aging.Journal   `yaml:"journal"`
+	Retention aging.Retention `yaml:"retention"`
 }
 
 // Approvals are how many persons must do the same before an act on a document is done: 1,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"bankconnector/connector/journal/proof"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/volume"
@@ -21,10 +22,9 @@ const swept = 2000
 // or before has come to its end, else the error is a *volume.UnfinishedError. It must lie before the
 // month of the time before, else the error is volume.ErrNothing.
 //
-// The order is: the file, whole and proven; then the event, which says that the file is there
-// and that its events may go; then they go, a portion a commit. A crash between any two of
-// these leaves every event in the journal, in the archive, or the same in both; the next call
-// goes on.
+// First the file, whole and proven; then the event, which says that its events may go; then they
+// go, a portion a commit. A crash between any two leaves every event in the journal, in the
+// archive, or the same in both; the next call goes on.
 func (b *Book) Archive(ctx context.Context, actor, reason string, before time.Time) (a record.Archived, err error) {
 	if strings.TrimSpace(reason) == "" {
 		return a, errors.New("archive: a reason is required")
@@ -43,9 +43,6 @@ func (b *Book) Archive(ctx context.Context, actor, reason string, before time.Ti
 	if err != nil {
 		return a, fmt.Errorf("archive: %w", err)
 	}
-	if err := sqlite.Folder(b.shelf.Dir); err != nil {
-		return a, fmt.Errorf("archive: %w", err)
-	}
 	if a, err = volume.Bind(ctx, b.path, b.shelf.Dir, s); err != nil {
 		return a, fmt.Errorf("archive: %w", err)
 	}
@@ -59,6 +56,41 @@ func (b *Book) Archive(ctx context.Context, actor, reason string, before time.Ti
 		return a, fmt.Errorf("archive: %w", err)
 	}
 	return a, nil
+}
+
+// Retire removes the archives of months before one that nobody needs any more, and returns
+// them; which are needed says [volume.Shelf.Retirable]. Their hashes stay in the events
+// book.retired, and what the tables were at their end in a file of state: chain and tables are
+// proven as before. First that file, then the events, then they go: a crash between any two
+// leaves more files than are needed, and the next call goes on.
+func (b *Book) Retire(ctx context.Context, actor, reason string, before time.Time) (list []record.Archived, err error) {
+	var earlier *volume.Volume
+	var old []volume.Volume
+	err = b.readers.Do(ctx, func(c *sqlite.Conn) (err error) {
+		earlier, old, err = b.shelf.Retirable(c, before)
+		return err
+	})
+	if err == nil && len(old) > 0 {
+		list, err = proof.State(ctx, b.shelf.Dir, earlier, old)
+	}
+	if err == nil && len(list) > 0 {
+		err = b.Write(ctx, actor, func(t *Tx) error {
+			for i := range list {
+				list[i].Reason = reason
+				if err := t.append("book.retired", "", 0, list[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err == nil {
+		err = b.shelf.Remove(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("retire archives: %w", err)
+	}
+	return list, nil
 }
 
 // archived says that a file holds a stretch, which must be all that the journal has of that

@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bankconnector/connector/journal/proof"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/volume"
@@ -190,9 +193,6 @@ func TestArchiveGoesOn(t *testing.T) {
 		if err != nil {
 			return s, record.Archived{}, err
 		}
-		if err := sqlite.Folder(d.shelf.Dir); err != nil {
-			return s, record.Archived{}, err
-		}
 		a, err := volume.Bind(t.Context(), d.path, d.shelf.Dir, s)
 		a.Reason = "by rule"
 		return s, a, err
@@ -283,7 +283,7 @@ func TestNobodyElseDeletesEvents(t *testing.T) {
 			return err
 		})
 	}
-	forged := fmt.Sprintf(`INSERT INTO archive SELECT %d, %d, '2026-12', 'f', '', '', '', '', '', 0, 'r', %%s, '' WHERE true`, a.Last+1, a.Last+2)
+	forged := fmt.Sprintf(`INSERT INTO archive SELECT %d, %d, '2026-12', 'f', '', '', '', '', '', 0, 'r', %%s, '', 0, NULL, '', '', '', 0 WHERE true`, a.Last+1, a.Last+2)
 	for name, statements := range map[string][]string{
 		"OfTheJournal":          {`DELETE FROM event WHERE seq = (SELECT min(seq) FROM event)`},
 		"All":                   {`DELETE FROM event`},
@@ -436,5 +436,222 @@ func TestKilledWhileArchiving(t *testing.T) {
 			}
 			return
 		}
+	}
+}
+
+func (d *desk) retire(t *testing.T, months int) []record.Archived {
+	t.Helper()
+	list, err := d.Retire(t.Context(), "daemon", "by rule", d.clock.now().AddDate(0, -months, 0))
+	must(t, err)
+	return list
+}
+
+// TestRetire removes the oldest archives, twice, and wants the rest proven as before.
+func TestRetire(t *testing.T) {
+	d, exchanges := year(t, 5)
+	months := d.archiveAll(t)
+	var states []string
+	for _, left := range []int{3, 2} {
+		list := d.retire(t, left)
+		if len(list) == 0 || list[0].File == "" {
+			t.Fatalf("%d months: %+v", left, list)
+		}
+		r := d.verify(t)
+		if !r.OK || r.Archives != left || len(r.Retired) != 5-left || r.Rows == 0 || !strings.Contains(r.Retired[0], months[0].File) {
+			t.Errorf("%d archives left: %+v", left, r)
+		}
+		files, err := filepath.Glob(filepath.Join(d.shelf.Dir, "*"))
+		must(t, err)
+		if len(files) != left+1 {
+			t.Errorf("%d archives left, and there lie %v", left, files)
+		}
+		states = append(states, list[len(list)-1].State)
+		if again := d.retire(t, left); len(again) != 0 {
+			t.Errorf("a second time retires %+v", again)
+		}
+	}
+	if states[0] == states[1] {
+		t.Errorf("files of state are %v", states)
+	}
+	if _, err := d.About(t.Context(), exchanges[0]); !errors.Is(err, volume.ErrRetired) {
+		t.Errorf("what was retired is told: %v", err)
+	}
+	if _, err := d.About(t.Context(), exchanges[4]); err != nil {
+		t.Error(err)
+	}
+	if hash, err := d.Hash(t.Context(), months[1].Last); err != nil || hash != months[1].Head {
+		t.Errorf("the head of a retired month is %s, %v", hash, err)
+	}
+	if _, err := d.Hash(t.Context(), 3); !errors.Is(err, volume.ErrRetired) {
+		t.Errorf("the hash of a retired event: %v", err)
+	}
+	must(t, d.Close())
+	d.reopen(t)
+	d.month(t, "after")
+	d.archiveAll(t)
+	d.proven(t)
+	known := map[int64]string{3: strings.Repeat("0", 64), months[0].Last: months[0].Head, months[4].Last: months[4].Head}
+	o := VerifyOptions{Temp: t.TempDir(), Checkpoints: maps.All(known)}
+	if r, err := Verify(t.Context(), d.path, o); err != nil || !r.OK || r.Witnessed != months[4].Last {
+		t.Errorf("%+v, %v", r, err)
+	}
+	known[months[1].Last] = strings.Repeat("0", 64)
+	if r, err := Verify(t.Context(), d.path, o); err != nil || r.OK || r.FirstBad != months[1].Last {
+		t.Errorf("a checkpoint that the head of a retired month contradicts: %+v, %v", r, err)
+	}
+}
+
+// TestRetireSpares what somebody still needs.
+func TestRetireSpares(t *testing.T) {
+	trust := func(all string) func(t *testing.T, d *desk) {
+		return func(t *testing.T, d *desk) {
+			d.do(t, func(tx *Tx) error {
+				return tx.Note("config.trust", "", 0, json.RawMessage(`{"all":`+all+`,"trust":[]}`))
+			})
+		}
+	}
+	for name, c := range map[string]struct {
+		second func(t *testing.T, d *desk) // what happens in the second month
+		last   func(t *testing.T, d *desk)
+		want   int
+	}{
+		"Nothing":         {func(*testing.T, *desk) {}, func(*testing.T, *desk) {}, 3},
+		"AnAdoption":      {func(t *testing.T, d *desk) { d.do(t, func(tx *Tx) error { return tx.Adopt("lost", 1, nil) }) }, func(*testing.T, *desk) {}, 1},
+		"WhatWasReliedOn": {trust("true"), func(*testing.T, *desk) {}, 1},
+		"NotAPartOfIt":    {trust("false"), func(*testing.T, *desk) {}, 3},
+		"ABaseOfAnOpenLift": {func(*testing.T, *desk) {}, func(t *testing.T, d *desk) {
+			a := order(bankA, "lift")
+			a.BaseKey = "k1"
+			d.accept(t, a)
+		}, 1},
+		"NotTheBaseOfAClosedOne": {func(*testing.T, *desk) {}, func(t *testing.T, d *desk) {
+			a := order(bankA, "lift")
+			a.BaseKey = "k1"
+			d.advance(t, d.accept(t, a), Accepted, Cancelled, Change{Reason: "r"})
+		}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.month(t, "k0")
+			c.second(t, d)
+			d.month(t, "k1")
+			d.month(t, "k2")
+			c.last(t, d)
+			d.archiveAll(t)
+			if list := d.retire(t, 0); len(list) != c.want {
+				t.Errorf("retired are %+v, want %d", list, c.want)
+			}
+			d.proven(t)
+		})
+	}
+}
+
+// TestRetireGoesOn after a crash between any two steps.
+func TestRetireGoesOn(t *testing.T) {
+	for name, until := range map[string]func(t *testing.T, d *desk, list []volume.Volume) error{
+		"AFileOfState": func(t *testing.T, d *desk, list []volume.Volume) error {
+			_, err := proof.State(t.Context(), d.shelf.Dir, nil, list)
+			return err
+		},
+		"HalfAFileOfState": func(_ *testing.T, d *desk, _ []volume.Volume) error {
+			return os.WriteFile(filepath.Join(d.shelf.Dir, "state-2027-01.db.new"), []byte("half"), 0o600)
+		},
+		"TheEvents": func(t *testing.T, d *desk, list []volume.Volume) error {
+			said, err := proof.State(t.Context(), d.shelf.Dir, nil, list)
+			return errors.Join(err, d.Write(t.Context(), "daemon", func(tx *Tx) error {
+				for _, a := range said {
+					err = errors.Join(err, tx.append("book.retired", "", 0, a))
+				}
+				return err
+			}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, _ := year(t, 3)
+			d.archiveAll(t)
+			var list []volume.Volume
+			must(t, d.readers.Do(t.Context(), func(c *sqlite.Conn) (err error) {
+				_, list, err = d.shelf.Retirable(c, d.clock.now())
+				return err
+			}))
+			if len(list) != 3 {
+				t.Fatalf("retirable are %+v", list)
+			}
+			must(t, until(t, d, list))
+			d.proven(t)
+			must(t, d.Close())
+			d.reopen(t)
+			d.retire(t, 0)
+			d.proven(t)
+			if files, err := filepath.Glob(filepath.Join(d.shelf.Dir, "*.db")); err != nil || len(files) != 1 {
+				t.Errorf("there lie %v, %v", files, err)
+			}
+			if n := d.number(t, `SELECT count(*) FROM archives WHERE retired_by IS NOT NULL`); n != 3 {
+				t.Errorf("%d are retired", n)
+			}
+		})
+	}
+}
+
+// TestRetireTrustsNoFile that is not the one that the journal names.
+func TestRetireTrustsNoFile(t *testing.T) {
+	d, _ := year(t, 3)
+	list := d.archiveAll(t)
+	path := filepath.Join(d.shelf.Dir, list[1].File)
+	must(t, os.Chmod(path, 0o640))
+	(&desk{path: path}).tamper(t, `UPDATE event SET actor = 'x' WHERE seq = (SELECT max(seq) FROM event)`)
+	if _, err := d.Retire(t.Context(), "daemon", "by rule", d.clock.now()); err == nil || !strings.Contains(err.Error(), list[1].File) {
+		t.Errorf("a spoilt archive is retired: %v", err)
+	}
+	if n := d.number(t, `SELECT count(*) FROM archives WHERE retired_by IS NOT NULL`); n != 0 {
+		t.Errorf("%d are retired", n)
+	}
+}
+
+// TestVerifyFindsWhatWasNotRetired: nobody removes an archive in the name of the rule.
+func TestVerifyFindsWhatWasNotRetired(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, d *desk, a []record.Archived)
+		want  string
+	}{
+		"RowForged": {func(t *testing.T, d *desk, a []record.Archived) {
+			must(t, os.Remove(filepath.Join(d.shelf.Dir, a[1].File)))
+			d.tamper(t, fmt.Sprintf(`UPDATE archive SET retired = (SELECT max(seq) FROM event), retired_at = at, state = '%s', state_sha256 = '%s'
+				FROM (SELECT max(at) AS at FROM event) WHERE first = %d`, a[0].State, a[0].StateSHA256, a[1].First))
+		}, "table archive (first)"},
+		"StateMissing": {func(t *testing.T, d *desk, a []record.Archived) {
+			must(t, os.Remove(filepath.Join(d.shelf.Dir, a[0].State)))
+		}, "the tables of before are not known"},
+		"StateEdited": {func(t *testing.T, d *desk, a []record.Archived) {
+			path := filepath.Join(d.shelf.Dir, a[0].State)
+			must(t, os.Chmod(path, 0o640))
+			(&desk{path: path}).tamper(t, `UPDATE exchange SET bank = '044525000' WHERE id = 1`)
+		}, "is not the file that the journal names"},
+		"TableOfBeforeEdited": {func(t *testing.T, d *desk, _ []record.Archived) {
+			d.tamper(t, `UPDATE exchange SET doc_num = 'x' WHERE id = 1`)
+		}, "table exchange (id)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, _ := year(t, 3)
+			d.archiveAll(t)
+			list := d.retire(t, 2)
+			if len(list) != 1 {
+				t.Fatalf("retired are %+v", list)
+			}
+			var all []record.Archived
+			must(t, d.readers.Do(t.Context(), func(c *sqlite.Conn) error {
+				volumes, err := volume.List(c)
+				for _, v := range volumes {
+					all = append(all, v.Archived)
+				}
+				return err
+			}))
+			must(t, d.Close())
+			d.proven(t)
+			c.spoil(t, d, all)
+			if r := d.verify(t); r.OK || !strings.Contains(strings.Join(r.Problems, "\n"), c.want) {
+				t.Errorf("want %q: %+v", c.want, r)
+			}
+		})
 	}
 }

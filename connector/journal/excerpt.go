@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,8 +24,8 @@ func (b *Book) Excerpt(ctx context.Context, into string, stretches [][2]int64) e
 // receipts for what came back, and those of the files that came.
 func (b *Book) About(ctx context.Context, exchange int64) (seqs []int64, err error) {
 	own, err := b.Events(ctx, exchange)
-	if err != nil || len(own) == 0 {
-		return nil, err
+	if err != nil || len(own) == 0 || own[0].Kind != "exchange.opened" {
+		return nil, errors.Join(err, fmt.Errorf("events of exchange %d: %w", exchange, volume.ErrRetired))
 	}
 	receipts, files, err := b.Belonging(ctx, exchange)
 	if err != nil {

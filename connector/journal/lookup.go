@@ -25,16 +25,13 @@ func View(ctx context.Context, path string) (*Book, error) {
 	return b, nil
 }
 
-// Hash is the hash of one event, or [ErrNotFound].
+// Hash is the hash of one event, or [ErrNotFound], or volume.ErrRetired.
 func (b *Book) Hash(ctx context.Context, seq int64) (string, error) {
-	events, err := b.shelf.Between(ctx, seq, seq)
-	if err == nil && len(events) == 0 {
+	hash, err := b.shelf.Hash(ctx, seq)
+	if err == nil && hash == "" {
 		err = fmt.Errorf("event %d: %w", seq, ErrNotFound)
 	}
-	if err != nil {
-		return "", err
-	}
-	return events[0].Hash, nil
+	return hash, err
 }
 
 // Before lists the events of a kind up to a time, the newest first, until more says that it

@@ -31,7 +31,7 @@ var doors = map[string][]string{
 		"connector/journal", "connector/spool", "banks", "formats", "formats/envelope", "crypto/cms",
 	},
 	"connector/evidence": {
-		"connector/journal", "connector/spool", "banks", "formats", "formats/envelope", "crypto/cms", "crypto/pki", "internal/durable",
+		"connector/journal", "connector/journal/volume", "connector/spool", "banks", "formats", "formats/envelope", "crypto/cms", "crypto/pki", "internal/durable",
 	},
 	"connector/status":       {"connector/journal"},
 	"connector/spool":        {"internal/durable"},

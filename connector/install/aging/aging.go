@@ -1,5 +1,5 @@
 // Package aging does what time asks of an installation by rule: closed months of the journal
-// move to archives.
+// move to archives, and archives that are older than they must be kept are removed.
 //
 // It decides by the rule and the journal alone, and writes nothing that the journal did not
 // announce. It may open what install opens, never install.
@@ -55,27 +55,66 @@ func Archive(ctx context.Context, book *journal.Book, actor, reason string, befo
 	}
 }
 
-// Round does what the rule asks for now, in the name of the program. What keeps a month in
-// the journal is told and tried again at the next round. The error ends the process when the
+// Retention is how long what is old is kept. Nothing is removed unless a rule says so, and
+// nothing that somebody still needs.
+type Retention struct {
+	// ArchivesYears is how many years an archive of the journal is kept after its month; 0 = for ever.
+	ArchivesYears int `yaml:"archives_years" jsonschema:"default=0,minimum=0,maximum=100"`
+}
+
+// Archives is the first month that is kept, as of now; false when all are.
+func (r Retention) Archives(now time.Time) (time.Time, bool) {
+	y, m, _ := now.UTC().Date()
+	return time.Date(y-r.ArchivesYears, m, 1, 0, 0, 0, 0, time.UTC), r.ArchivesYears > 0
+}
+
+// Reason is what the journal says of a removal by the rule.
+func (r Retention) Reason() string {
+	return fmt.Sprintf("retention.archives_years: %d", r.ArchivesYears)
+}
+
+// Rules are all of them.
+type Rules struct {
+	Journal
+	Retention
+}
+
+// Round does what the rules ask for now, in the name of the program. What keeps a month in the
+// journal is told and tried again at the next round. The error ends the process when the
 // journal is broken.
-func (j Journal) Round(ctx context.Context, book *journal.Book, now time.Time, log *slog.Logger) error {
-	before, due := j.before(now)
-	if !due {
-		return nil
+func (r Rules) Round(ctx context.Context, book *journal.Book, now time.Time, log *slog.Logger) error {
+	err := r.archive(ctx, book, now, log)
+	if before, due := r.Archives(now); due && err == nil {
+		var list []record.Archived
+		list, err = book.Retire(ctx, actor, r.Reason(), before)
+		for _, a := range list {
+			log.WarnContext(ctx, "archive removed by the rule of retention", slog.String("file", a.File))
+		}
 	}
-	list, err := Archive(ctx, book, "bankconnector", fmt.Sprintf("journal.archive_after: %d", j.ArchiveAfter), before)
-	for _, a := range list {
-		log.InfoContext(ctx, "month archived", slog.String("file", a.File), slog.Int64("events", a.Last-a.First+1))
-	}
-	var held *volume.UnfinishedError
 	switch {
-	case errors.As(err, &held):
-		log.InfoContext(ctx, "month stays in the journal", slog.Any("err", err))
-		return nil
 	case errors.Is(err, journal.ErrBroken):
 		return &fate.Failure{Op: "archive", Kind: fate.Broken, Err: err}
 	case ctx.Err() != nil:
 		return nil // the program ends: the next start goes on
+	}
+	return err
+}
+
+const actor = "bankconnector"
+
+func (j Journal) archive(ctx context.Context, book *journal.Book, now time.Time, log *slog.Logger) error {
+	before, due := j.before(now)
+	if !due {
+		return nil
+	}
+	list, err := Archive(ctx, book, actor, fmt.Sprintf("journal.archive_after: %d", j.ArchiveAfter), before)
+	for _, a := range list {
+		log.InfoContext(ctx, "month archived", slog.String("file", a.File), slog.Int64("events", a.Last-a.First+1))
+	}
+	var held *volume.UnfinishedError
+	if errors.As(err, &held) {
+		log.InfoContext(ctx, "month stays in the journal", slog.Any("err", err))
+		return nil
 	}
 	return err
 }

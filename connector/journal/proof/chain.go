@@ -13,6 +13,7 @@ import (
 
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/volume"
 )
 
 // span is a part of a piece of the chain, checked on a connection of its own.
@@ -109,6 +110,10 @@ func (v *verification) witness(ctx context.Context) error {
 		}
 		row, err := v.row(seq)
 		switch {
+		case errors.Is(err, volume.ErrRetired): // nobody can hold it against anything but the ends
+			if end, known := v.ends[seq]; known && end != want {
+				v.r.bad(seq, "the head of a removed archive was %s, a checkpoint says %s", end, want)
+			}
 		case err != nil:
 			v.r.bad(seq, "cannot be read: %v", err)
 		case row != nil && row.Str(9) == want:

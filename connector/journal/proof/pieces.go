@@ -44,9 +44,8 @@ func (v *verification) list() {
 	if err != nil {
 		v.r.problem("table archive cannot be read: %v", err)
 	}
-	dir := v.o.Archives
-	if dir == "" {
-		dir = volume.Folder(v.r.Path)
+	if v.dir = v.o.Archives; v.dir == "" {
+		v.dir = volume.Folder(v.r.Path)
 	}
 	end, prev, at := int64(0), record.NoHash, ""
 	for i := range volumes {
@@ -54,10 +53,15 @@ func (v *verification) list() {
 		if a.First != end+1 || a.Prev != prev || a.Last < a.First {
 			v.r.bad(end+1, "archive %s begins at event %d after %s, the one before it ends at %d with %s", a.File, a.First, a.Prev, end, prev)
 		}
-		p := &piece{path: filepath.Join(dir, filepath.Base(a.File)), from: a.First, to: a.Last, prev: a.Prev, at: at, head: a.Head, volume: a}
+		if a.Retired != 0 {
+			v.removed(a)
+			end, prev, at = a.Last, a.Head, a.ToAt
+			continue
+		}
+		p := &piece{path: filepath.Join(v.dir, filepath.Base(a.File)), from: a.First, to: a.Last, prev: a.Prev, at: at, head: a.Head, volume: a}
 		if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) {
 			p.gone = true
-			v.r.bad(a.First, "%s, which holds events %d to %d, is missing in %s; event %d names it by SHA-256 %s", p.name(), a.First, a.Last, dir, a.Event, a.SHA256)
+			v.r.bad(a.First, "%s, which holds events %d to %d, is missing in %s; event %d names it by SHA-256 %s", p.name(), a.First, a.Last, v.dir, a.Event, a.SHA256)
 		}
 		v.pieces = append(v.pieces, p)
 		v.r.Archives++
@@ -74,6 +78,33 @@ func (v *verification) list() {
 	if v.end <= end {
 		v.r.bad(end+1, "missing: the journal ends within its archives")
 	}
+}
+
+// removed notes an archive that the rule of retention removed: the chain goes on from the
+// hashes that stand in the journal.
+func (v *verification) removed(a *volume.Volume) {
+	if len(v.pieces) > 0 {
+		v.r.bad(a.First, "archive %s is removed by event %d, though an older one is not", a.File, a.Retired)
+	}
+	if v.retired = a; v.ends == nil {
+		v.ends = make(map[int64]string)
+	}
+	v.ends[a.Last] = a.Head
+	v.r.Retired = append(v.r.Retired, fmt.Sprintf("%s: events %d to %d, removed by event %d: %s; the last hash was %s", a.File, a.First, a.Last, a.Retired, a.Why, a.Head))
+}
+
+// base begins the rebuilding with what the tables were after the last event that was removed.
+func (v *verification) base(ctx context.Context) error {
+	if v.retired == nil {
+		return nil
+	}
+	if err := load(ctx, v.o.Temp, v.dir, *v.retired, v.rebuilt.of); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return &failed{v.retired.Last + 1, fmt.Errorf("the tables of before are not known: %w", err)}
+	}
+	return nil
 }
 
 // archives holds every archive against the digest that stands in the journal, several at once.
@@ -185,8 +216,12 @@ func (v *verification) giveBack() error {
 	return p.open.Close()
 }
 
-// row reads one event wherever it lies; nil when there is none.
+// row reads one event wherever it lies; nil when there is none. The error is ErrRetired when
+// it lay in an archive that was removed.
 func (v *verification) row(seq int64) (sqlite.Fields, error) {
+	if v.retired != nil && seq <= v.retired.Last {
+		return nil, volume.ErrRetired
+	}
 	i := slices.IndexFunc(v.pieces, func(p *piece) bool { return !p.left && p.from <= seq && seq <= p.to })
 	if i < 0 {
 		return nil, nil

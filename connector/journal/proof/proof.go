@@ -17,6 +17,7 @@ import (
 
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/volume"
 )
 
 // Options say what else to look at.
@@ -47,6 +48,7 @@ type Report struct {
 	FirstBad  int64    `json:"first_bad,omitempty"`
 	Last      int64    `json:"last"`               // number of the last event
 	Archives  int      `json:"archives,omitempty"` // files that hold the first ones
+	Retired   []string `json:"retired,omitempty"`  // each: archive that the journal says was removed by the rule of retention
 	Rows      int64    `json:"rows"`               // rows of state tables compared
 	Digests   int64    `json:"digests"`            // files of the store checked
 	Witnessed int64    `json:"witnessed"`          // newest event that a checkpoint confirms, 0 if none does
@@ -78,13 +80,17 @@ type verification struct {
 	r       *Report
 	o       Options
 	c       *sqlite.Conn      // the journal, inside one read transaction
+	held    chan *sqlite.Conn // the same moment of it, for others
 	end     int64             // number of the last event
-	pieces  []*piece          // of the chain, in order
-	held    chan *sqlite.Conn // the journal at the same moment
-	lent    *piece            // whose connection is open
 	adopted []adoption
 	named   []map[string]bool // files of the store that only events name
 	rebuilt *rebuilding       // nil when ChainOnly, or once a replay has failed
+
+	dir     string           // folder of the archives
+	pieces  []*piece         // of the chain, in order
+	lent    *piece           // whose connection is open
+	retired *volume.Volume   // newest archive that was removed; nil: none was
+	ends    map[int64]string // hashes of the last events of those that were removed
 }
 
 // Verify proves a journal, also a copy of one or the live file, and changes
@@ -221,7 +227,10 @@ func (v *verification) read(ctx context.Context) error {
 	var unread *failed
 	if v.rebuilt != nil {
 		group.Go(func() error {
-			err := v.rebuilt.replay(groupCtx, v.events)
+			err := v.base(groupCtx)
+			if err == nil {
+				err = v.rebuilt.replay(groupCtx, v.events)
+			}
 			if errors.As(err, &unread) {
 				return nil
 			}
@@ -260,7 +269,7 @@ func (v *verification) compare(ctx context.Context) error {
 	if v.rebuilt == nil {
 		return nil
 	}
-	tables, err := v.rebuilt.tables()
+	tables, err := tables(v.rebuilt.parts[0])
 	if err != nil {
 		return err
 	}

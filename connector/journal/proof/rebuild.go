@@ -73,6 +73,15 @@ func (r *rebuilding) close() error {
 	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
 }
 
+// of are the parts that project what belongs to a bank, all of them for "".
+func (r *rebuilding) of(bank string) []*sqlite.Conn {
+	if bank == "" {
+		return r.parts
+	}
+	i := part(bank, len(r.parts))
+	return r.parts[i : i+1]
+}
+
 // failed is an event that cannot be projected.
 type failed struct {
 	seq   int64
@@ -181,8 +190,8 @@ type merged struct {
 
 // tables lists the tables of current state, each with its key columns: all but the chain
 // itself and how far it has been projected.
-func (r *rebuilding) tables() (out [][2]string, err error) {
-	err = r.parts[0].Each(`SELECT s.name, (SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_table_info(s.name) WHERE pk > 0 ORDER BY pk))
+func tables(c *sqlite.Conn) (out [][2]string, err error) {
+	err = c.Each(`SELECT s.name, (SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_table_info(s.name) WHERE pk > 0 ORDER BY pk))
 		FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT IN ('event', 'head') AND s.name NOT LIKE 'sqlite_%' ORDER BY s.rowid`,
 		func(f sqlite.Fields) error {
 			out = append(out, [2]string{f.Str(0), f.Str(1)})

@@ -205,7 +205,8 @@ type Adoption struct {
 }
 
 // Archived is the body of "book.archived": the events of a closed month lie in a file of
-// their own from here on. It is written before any of them leaves the table.
+// their own from here on. It is written before any of them leaves the table. "book.retired"
+// says it once more when the file is to be removed, before it is.
 type Archived struct {
 	File   string `json:"file"`  // name in the folder of archives
 	Month  string `json:"month"` // of the events, "2026-01", UTC
@@ -218,4 +219,10 @@ type Archived struct {
 	SHA256 string `json:"sha256"` // of the file
 	Size   int64  `json:"size"`   // octets
 	Reason string `json:"reason"` // the rule, or what a person said
+
+	// State is the file that says what the tables were after the last event, where this is the newest archive that is
+	// retired: with it, and the events that are left, the tables can still be proven.
+	State       string `json:"state,omitempty"`
+	StateSHA256 string `json:"state_sha256,omitempty"`
+	StateSize   int64  `json:"state_size,omitempty"`
 }

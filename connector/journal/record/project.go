@@ -317,6 +317,8 @@ func projectBook(c *sqlite.Conn, e *Event) error {
 		return projectAdopted(c, e)
 	case "book.archived":
 		return projectArchived(c, e)
+	case "book.retired":
+		return projectRetired(c, e)
 	}
 	return nil
 }
@@ -345,9 +347,18 @@ func projectArchived(c *sqlite.Conn, e *Event) error {
 	if err != nil {
 		return err
 	}
-	return c.Put(`INSERT INTO archive (first, last, month, file, from_at, to_at, prev, head, sha256, size, reason, event, archived_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.First, a.Last, a.Month, a.File, a.FromAt, a.ToAt, a.Prev, a.Head, a.SHA256,
+	return c.Put(`INSERT INTO archive (first, last, month, file, from_at, to_at, prev, head, sha256, size, reason, event, archived_at,
+		retired, retired_why, state, state_sha256, state_size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', '', '', 0)`, a.First, a.Last, a.Month, a.File, a.FromAt, a.ToAt, a.Prev, a.Head, a.SHA256,
 		a.Size, a.Reason, e.Seq, sqlite.Stamp(e.At))
+}
+
+func projectRetired(c *sqlite.Conn, e *Event) error {
+	a, err := body[Archived](e)
+	if err != nil {
+		return err
+	}
+	return only(c.Exec(`UPDATE archive SET retired = ?2, retired_at = ?3, retired_why = ?4, state = ?5, state_sha256 = ?6, state_size = ?7
+		WHERE first = ?1 AND retired = 0`, a.First, e.Seq, sqlite.Stamp(e.At), a.Reason, a.State, a.StateSHA256, a.StateSize))
 }
 
 func projectAct(c *sqlite.Conn, e *Event, a Act) error {

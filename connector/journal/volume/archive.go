@@ -98,7 +98,7 @@ func Bind(ctx context.Context, journal, dir string, s Stretch) (a record.Archive
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return a, err
 	}
-	if err := sqlite.Prepare(path); err != nil {
+	if err := errors.Join(sqlite.Folder(dir), sqlite.Prepare(path)); err != nil {
 		return a, err
 	}
 	if err := fill(ctx, journal, sqlite.NewName(path), s); err != nil {

@@ -23,7 +23,7 @@ import (
 func (s *Shelf) Reports(ctx context.Context, journal, from, to string) (db *sql.DB, left []string, err error) {
 	var list []Volume
 	err = s.Live.Do(ctx, func(c *sqlite.Conn) error {
-		list, err = List(c)
+		list, err = Within{}.volumes(c)
 		return err
 	})
 	if err != nil {

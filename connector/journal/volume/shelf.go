@@ -18,25 +18,39 @@ import (
 // Folder is where the archives of a journal lie, beside it.
 func Folder(journal string) string { return filepath.Join(filepath.Dir(journal), "archive") }
 
-// Volume is one archive, as the journal's own event names it.
+// Volume is one archive, as the journal's own events name it.
 type Volume struct {
 	record.Archived
-	Event int64 // that names it
+	Event   int64 // that names it
+	Retired int64 // event that says that it is removed, 0 while it is to be there
+	Why     string
 }
 
 // columns of table archive, in the order that read takes them.
-const columns = `file, month, first, last, from_at, to_at, prev, head, sha256, size, reason, event`
+const columns = `file, month, first, last, from_at, to_at, prev, head, sha256, size, reason, event,
+	retired, retired_why, state, state_sha256, state_size`
 
 func read(f sqlite.Fields) Volume {
 	return Volume{record.Archived{
 		File: f.Str(0), Month: f.Str(1), First: f.Num(2), Last: f.Num(3), FromAt: f.Str(4), ToAt: f.Str(5),
 		Prev: f.Str(6), Head: f.Str(7), SHA256: f.Str(8), Size: f.Num(9), Reason: f.Str(10),
-	}, f.Num(11)}
+		State: f.Str(14), StateSHA256: f.Str(15), StateSize: f.Num(16),
+	}, f.Num(11), f.Num(12), f.Str(13)}
 }
 
-// List reads which archives a journal names, oldest first. A journal of before there were
-// archives has none.
-func List(c *sqlite.Conn) ([]Volume, error) { return Within{}.volumes(c) }
+// List reads which archives a journal names, also those that are removed, oldest first. A
+// journal of before there were archives has none.
+func List(c *sqlite.Conn) (out []Volume, err error) {
+	n, err := c.Number(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'archive'`)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	err = c.Each(`SELECT `+columns+` FROM archive ORDER BY first`, func(f sqlite.Fields) error {
+		out = append(out, read(f))
+		return nil
+	})
+	return out, err
+}
 
 // Shelf reads events wherever they lie: in the journal or in one of its archives.
 type Shelf struct {
@@ -44,8 +58,12 @@ type Shelf struct {
 	Dir  string // folder of the archives
 }
 
-// ErrMissing reports an archive that the journal names and nobody finds.
-var ErrMissing = errors.New("archive is missing")
+var (
+	// ErrMissing reports an archive that the journal names and nobody finds.
+	ErrMissing = errors.New("archive is missing")
+	// ErrRetired reports events whose archive was removed by the rule of retention.
+	ErrRetired = errors.New("removed by the rule of retention")
+)
 
 // Find reads the events for which a condition holds, in their order: those of the journal,
 // and of every archive whose last event is not before the time from, "" for all, and whose
@@ -92,16 +110,12 @@ type Within struct {
 	Last  int64
 }
 
-func (w Within) volumes(c *sqlite.Conn) (out []Volume, err error) {
-	n, err := c.Number(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'archive'`)
-	if err != nil || n == 0 {
-		return nil, err
-	}
-	err = c.Each(`SELECT `+columns+` FROM archive WHERE to_at >= ? AND last >= ? AND first <= ? ORDER BY first`, func(f sqlite.Fields) error {
-		out = append(out, read(f))
-		return nil
-	}, w.From, w.First, cmp.Or(w.Last, math.MaxInt64))
-	return out, err
+// volumes are the archives in which such events may lie.
+func (w Within) volumes(c *sqlite.Conn) ([]Volume, error) {
+	list, err := List(c)
+	return slices.DeleteFunc(list, func(v Volume) bool {
+		return v.Retired != 0 || v.ToAt < w.From || v.Last < w.First || w.Last != 0 && v.First > w.Last
+	}), err
 }
 
 // About reads all events of an exchange.
@@ -166,6 +180,32 @@ func (s *Shelf) Back(ctx context.Context, kind, until string, more func(record.E
 		return fmt.Errorf("read journal: %w", err)
 	}
 	return nil
+}
+
+// Hash is the hash of one event, "" when there is none. The error is ErrRetired when its
+// archive was removed and it was not the last one in it.
+func (s *Shelf) Hash(ctx context.Context, seq int64) (hash string, err error) {
+	events, err := s.Between(ctx, seq, seq)
+	if err != nil {
+		return "", err
+	}
+	if len(events) > 0 {
+		return events[0].Hash, nil
+	}
+	err = s.Live.Do(ctx, func(c *sqlite.Conn) error {
+		list, err := List(c)
+		for _, v := range list {
+			switch {
+			case v.Retired == 0 || seq < v.First || seq > v.Last:
+			case seq == v.Last:
+				hash = v.Head
+			default:
+				err = fmt.Errorf("event %d lay in %s: %w, event %d", seq, v.File, ErrRetired, v.Retired)
+			}
+		}
+		return err
+	})
+	return hash, err
 }
 
 // in opens an archive for a moment.

@@ -15,7 +15,13 @@ CREATE TABLE archive (
   size        INTEGER NOT NULL,
   reason      TEXT    NOT NULL,
   event       INTEGER NOT NULL,    -- the event book.archived
-  archived_at TEXT    NOT NULL
+  archived_at TEXT    NOT NULL,
+  retired     INTEGER NOT NULL,    -- the event book.retired, 0 while the file is to be there
+  retired_at  TEXT,
+  retired_why TEXT    NOT NULL,
+  state        TEXT    NOT NULL,   -- file that tells the tables as they were after the last event; '' = none
+  state_sha256 TEXT    NOT NULL,
+  state_size   INTEGER NOT NULL
 ) STRICT;
 
 -- An event may go only once the chain itself says that an archive holds it: the event book.archived must stand in the
@@ -32,7 +38,8 @@ END;
 
 CREATE VIEW archives AS
 SELECT file, month, first AS first_event, last AS last_event, last - first + 1 AS events, from_at, to_at, prev, head,
-       sha256, size, reason, event AS archived_by, archived_at
+       sha256, size, reason, event AS archived_by, archived_at, nullif(retired, 0) AS retired_by, retired_at, retired_why,
+       state, state_sha256
 FROM archive ORDER BY first;
 
 -- What everything means, as in the step before, with the archives.
@@ -144,6 +151,11 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('archives', 'reason', 'Почему: правило или слова человека'),
 ('archives', 'archived_by', 'Событие book.archived, которое называет файл'),
 ('archives', 'archived_at', 'Когда'),
+('archives', 'retired_by', 'Событие book.retired, по которому файл удалён по сроку хранения; пусто, пока файл на месте'),
+('archives', 'retired_at', 'Когда'),
+('archives', 'retired_why', 'По какому правилу'),
+('archives', 'state', 'Файл с таблицами на конец удалённых архивов: с ним проверяется остальное'),
+('archives', 'state_sha256', 'SHA-256 этого файла'),
 ('exchange.*', '', 'Документ перешёл в состояние, названное вторым словом: exchange.accepted, exchange.sealed и так далее; состояния объяснены у exchanges.state'),
 ('exchange.opened', '', 'Документ принят от АИС'),
 ('exchange.attempted', '', 'Попытка доставки не удалась; состояние прежнее'),
@@ -162,6 +174,7 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('book.migrated', '', 'Схема журнала обновлена'),
 ('book.adopted', '', 'Человек принял журнал, восстановленный из копии; неотправленные документы стали Suspect'),
 ('book.archived', '', 'События закрытого месяца лежат в архиве: файл, его SHA-256, первое и последнее событие и хэши на концах'),
+('book.retired', '', 'Срок хранения архива истёк: файл удаляется, его хэши остаются в этом событии'),
 ('config.loaded', '', 'Прочитана конфигурация: файл, SHA-256, число банков'),
 ('config.trust', '', 'Сертификаты и списки отозванных, на которые программа опирается с этого места: файлы и SHA-256'),
 ('config.signer', '', 'С этого места подписывает другой наш сертификат'),
