@@ -655,3 +655,81 @@ func TestVerifyFindsWhatWasNotRetired(t *testing.T) {
 		})
 	}
 }
+
+// TestProofBesideArchiving: whoever proves or asks while events move sees a whole chain.
+func TestProofBesideArchiving(t *testing.T) {
+	d, exchanges := year(t, 8)
+	before := d.told(t, exchanges)
+	seq, _, err := d.Head(t.Context())
+	must(t, err)
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			if _, err := d.Archive(t.Context(), "daemon", "by rule", d.clock.now()); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	for n := 0; ; n++ {
+		if r := d.verify(t); !r.OK || r.Events != r.Last || r.Last < seq {
+			t.Errorf("proof %d: %+v", n, r)
+		}
+		if diff := cmp.Diff(before, d.told(t, exchanges)); diff != "" {
+			t.Errorf("the book tells otherwise (-before +after):\n%s", diff)
+		}
+		db, left, err := d.Reports(t.Context(), "", "")
+		must(t, err)
+		var all, last int64
+		must(t, db.QueryRowContext(t.Context(), `SELECT count(*), max(seq) FROM event_all`).Scan(&all, &last))
+		if must(t, db.Close()); all != last || len(left) != 0 {
+			t.Errorf("event_all has %d events of %d, without %v", all, last, left)
+		}
+		select {
+		case err := <-ended:
+			if !errors.Is(err, volume.ErrNothing) {
+				t.Error(err)
+			}
+			d.proven(t)
+			return
+		default:
+		}
+	}
+}
+
+// TestReportsOfMonths: event_all holds the archives that were asked for, and says what it does not hold.
+func TestReportsOfMonths(t *testing.T) {
+	d, _ := year(t, 12)
+	list := d.archiveAll(t)
+	for name, c := range map[string]struct {
+		from, to string
+		archives int
+		left     int
+	}{
+		"TheNewestTen": {"", "", 10, 2},
+		"OneMonth":     {"2026-12", "2026-12", 1, 0},
+		"UpToOne":      {"", "2027-01", 3, 0},
+		"FromOne":      {"2027-09", "", 2, 0},
+		"None":         {"2030-01", "2030-02", 0, 0},
+	} {
+		db, left, err := d.Reports(t.Context(), c.from, c.to)
+		must(t, err)
+		want := d.number(t, `SELECT count(*) FROM event`)
+		months := 0
+		for _, a := range list {
+			if a.Month >= c.from && (c.to == "" || a.Month <= c.to) {
+				if months++; c.left == 0 || a.Last > list[c.left-1].Last {
+					want += a.Last - a.First + 1
+				}
+			}
+		}
+		var all int64
+		must(t, db.QueryRowContext(t.Context(), `SELECT count(DISTINCT seq) FROM event_all`).Scan(&all))
+		if must(t, db.Close()); all != want || months-len(left) != c.archives || len(left) != c.left {
+			t.Errorf("%s: %d events, want %d; %d months, without %v", name, all, want, months, left)
+		}
+		if _, err := db.ExecContext(t.Context(), `ATTACH 'x' AS x`); err == nil {
+			t.Errorf("%s: another file is attached", name)
+		}
+	}
+}
