@@ -24,9 +24,6 @@ func (a *app) archiveCommands() []*cobra.Command {
 		Use: "archive", Args: cobra.NoArgs,
 		Short: a.say("Move the events of closed months from the journal to files of their own, while no daemon runs", "Перенести события закрытых месяцев из журнала в отдельные файлы, пока программа не работает"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if reason == "" {
-				reason = "journal archive"
-			}
 			return a.age(c.Context(), (*install.Plan).ArchiveJournal, before, reason)
 		},
 	}, a.say("first month that stays, as 2026-01; the current month by default", "первый месяц, который остаётся, например 2026-01; по умолчанию текущий"))

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	listing "bankconnector/connector/evidence/table"
+	"bankconnector/connector/journal/volume"
 )
 
 func (a *app) journalCommand() *cobra.Command {
@@ -42,10 +43,7 @@ func (a *app) reports(ctx context.Context, months string, ask func(*sql.DB) erro
 		return err
 	}
 	defer book.Close()
-	from, to, more := strings.Cut(months, ":")
-	if !more {
-		to = from
-	}
+	from, to := volume.Months(months)
 	db, left, err := book.Reports(ctx, from, to)
 	if err != nil {
 		return err

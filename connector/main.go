@@ -27,10 +27,17 @@ func main() { os.Exit(process()) }
 // besides. SQLite's pages stand beside it. GOMEMLIMIT overrides it.
 const mostHeap = 88 << 20
 
+// gcPercent lets garbage grow to several times what is in use before it is collected: what is in use is a few
+// megabytes, and mostHeap bounds the rest. GOGC overrides it.
+const gcPercent = 400
+
 // process is the whole program as a process of its own: what a test does not do to itself.
 func process() int {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(mostHeap)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	if err := keepMemory(); err != nil {
 		fmt.Fprintf(os.Stderr, "bankconnector: keys could end in a core dump: %v\n", err)

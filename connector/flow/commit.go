@@ -140,38 +140,14 @@ func (v *visit) receipt(ctx context.Context, in journal.Incoming, j *judgement) 
 	if j.state == 0 || j.Kind == string(formats.KindReceipt) {
 		return nil, nil
 	}
-	return v.receiptFor(ctx, in, answering.Key(in.Bank, in.SHA256), j)
+	return v.answers().Receipt(ctx, in, answering.Key(in.Bank, in.SHA256),
+		answering.Said{State: j.state, Reason: j.Reason, Key: j.ExternalKey, Exchange: j.ExchangeID, Faults: j.faults})
 }
 
 // receiptAgain answers a repeated file as the first one was answered.
 func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claimed string) error {
-	stored, err := v.Book.ReceiptFor(ctx, first.ID)
-	if errors.Is(err, journal.ErrNotFound) {
-		return nil // the file got none
-	}
-	if err != nil {
-		return v.disk("find receipt", err)
-	}
-	if stored.State != journal.Closed {
-		return nil // the first one is still on its way
-	}
-	sources, err := v.Book.Sources(ctx, stored.ID)
-	if err != nil {
-		return v.disk("find receipt", err)
-	}
-	data, err := v.Store.Get(ctx, sources[0].SHA256)
-	if err != nil {
-		return v.disk("read receipt", err)
-	}
-	doc, faults := formats.Decode(data, v.rules())
-	r, ok := doc.(*formats.Receipt)
-	if len(faults) > 0 || !ok {
-		return v.disk("read receipt", faults)
-	}
-	j := judgement{state: r.StateID}
-	j.ExternalKey, j.ExchangeID = r.DocumentKey, stored.Parent
-	again, err := v.receiptFor(ctx, first, answering.Key(first.Bank, first.SHA256, claimed), &j)
-	if err != nil {
+	again, err := v.answers().Again(ctx, first, claimed, v.rules())
+	if again == nil || err != nil {
 		return err
 	}
 	return v.write(ctx, "receipt again", func(tx *journal.Tx) error {
@@ -180,7 +156,6 @@ func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claime
 	})
 }
 
-func (v *visit) receiptFor(ctx context.Context, in journal.Incoming, id string, j *judgement) (*journal.Acceptance, error) {
-	return answering.Desk{Store: v.Store, Bank: v.bank, Now: v.Now}.Receipt(ctx, in, id,
-		answering.Said{State: j.state, Reason: j.Reason, Key: j.ExternalKey, Exchange: j.ExchangeID, Faults: j.faults})
+func (v *visit) answers() answering.Desk {
+	return answering.Desk{Book: v.Book, Store: v.Store, Bank: v.bank, Now: v.Now}
 }

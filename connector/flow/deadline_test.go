@@ -118,7 +118,7 @@ func TestSilenceIsAlarmedOnce(t *testing.T) {
 				must(t, o.Sweep(t.Context()))
 			}
 			must(t, o.Book.Close()) // a restart must not repeat it either
-			o.visits.memory = waiting.Memory{}
+			o.memory = waiting.Memory{}
 			o.open(t, false)
 			must(t, o.Sweep(t.Context()))
 			if n := countEvents(t, o, x.ID, "alarm.overdue"); n != 1 {
@@ -159,7 +159,7 @@ func TestLiftOfAnEndedArrestIsAlarmed(t *testing.T) {
 		o.visit(t, f)
 	}
 	must(t, o.Book.Close()) // a restart must not repeat it either
-	o.visits.memory = waiting.Memory{}
+	o.memory = waiting.Memory{}
 	o.open(t, false)
 	o.visit(t, f)
 	for _, x := range mustFind(t, o, journal.Filter{States: []journal.State{journal.Held}}) {
@@ -186,6 +186,28 @@ func TestReleasedLiftHasANewTerm(t *testing.T) {
 	now := o.find(t, x.InternalKey)
 	if now.State != journal.Sealed || !now.DueAt.Equal(x.DueAt.Add(time.Hour)) {
 		t.Errorf("%s, due %v, want Sealed with the term of its release, an hour after %v", now.State, now.DueAt, x.DueAt)
+	}
+	o.checkBooks(t)
+}
+
+// TestManyLateDocumentsAreEachToldOnce: a bank that is down for days leaves many behind, and they are told of side by side.
+func TestManyLateDocumentsAreEachToldOnce(t *testing.T) {
+	o := newOffice(t)
+	f := o.banks[0]
+	o.submit(t, f, 150)
+	must(t, o.Accept(t.Context(), f.bank))
+	for range 3 {
+		o.pass(8 * 24 * time.Hour)
+		must(t, o.Sweep(t.Context()))
+	}
+	late := mustFind(t, o, journal.Filter{Kinds: []string{"order", "query"}})
+	if len(late) != 150 {
+		t.Fatalf("%d documents", len(late))
+	}
+	for _, x := range late {
+		if n := countEvents(t, o, x.ID, "alarm.overdue"); n != 1 {
+			t.Errorf("%s %s: %d alarms, want 1", x.State, x.InternalKey, n)
+		}
 	}
 	o.checkBooks(t)
 }

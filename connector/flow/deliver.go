@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ func (v *visit) outbound(ctx context.Context) error {
 	if err := v.release(ctx); err != nil {
 		return err
 	}
-	left, err := v.find(ctx, 0, journal.Sealed)
+	left, err := v.find(ctx, 0, v.batch(), journal.Sealed)
 	if err == nil && len(left) > 0 {
 		err = v.sweepTemps(ctx, left)
 	}
@@ -33,16 +34,19 @@ func (v *visit) outbound(ctx context.Context) error {
 
 // envelopes gives what an earlier visit sealed but could not upload, for its numbers are
 // older, and then seals what was accepted, a batch at a time; what the office has left
-// beyond the first portion is taken in between.
+// beyond the first portion is taken in between. The first batches are small: while they are
+// on their way, the others are sealed.
 func (v *visit) envelopes(ctx context.Context, left []journal.Exchange) iter.Seq2[sealing.Sealed, error] {
+	portion := min(32, v.batch())
 	next := func() (ready []sealing.Sealed, err error) {
 		if len(left) > 0 {
 			ready = sealing.Known(left)
-			left, err = v.find(ctx, left[len(left)-1].ID, journal.Sealed)
+			left, err = v.find(ctx, left[len(left)-1].ID, v.batch(), journal.Sealed)
 			return ready, err
 		}
 		for {
-			batch, err := v.find(ctx, 0, journal.Accepted)
+			batch, err := v.find(ctx, 0, portion, journal.Accepted)
+			portion = min(2*portion, v.batch())
 			switch {
 			case err != nil:
 				return nil, err
@@ -94,19 +98,18 @@ func (v *visit) sweepTemps(ctx context.Context, left []journal.Exchange) error {
 	return nil
 }
 
-func (v *visit) find(ctx context.Context, after int64, states ...journal.State) ([]journal.Exchange, error) {
-	limit := v.Batch
-	if limit == 0 {
-		limit = 256
-	}
+func (v *visit) find(ctx context.Context, after int64, limit int, states ...journal.State) ([]journal.Exchange, error) {
 	list, err := v.Book.Find(ctx, journal.Filter{Bank: string(v.bank.BIC), States: states, AfterID: after, Limit: limit})
 	return list, v.disk("find documents", err)
 }
 
+// batch is how many documents are read at a time.
+func (v *visit) batch() int { return cmp.Or(v.Batch, 256) }
+
 // release lets go what waited for its base document, once the bank has confirmed that.
 func (v *visit) release(ctx context.Context) error {
 	for after := int64(0); ; {
-		held, err := v.find(ctx, after, journal.Held)
+		held, err := v.find(ctx, after, v.batch(), journal.Held)
 		if err != nil || len(held) == 0 {
 			return err
 		}

@@ -22,6 +22,7 @@ import (
 	"bankconnector/connector/flow/intake"
 	"bankconnector/connector/flow/ration"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/flow/roll"
 	"bankconnector/connector/flow/sealing"
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
@@ -114,7 +115,8 @@ type Courier struct {
 	Halt   <-chan struct{} // closed: finish what is begun, begin nothing new; may be nil
 	Batch  int             // documents sealed in one commit; 0 = 256
 
-	visits   visits
+	roll     roll.Roll
+	memory   waiting.Memory
 	contents ration.Contents // what is held in memory of opened files, over all visits
 }
 
@@ -131,10 +133,10 @@ func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
 	if c.Receive != nil {
 		return nil // what the office left stays where it is
 	}
-	if !c.visits.enter(b.BIC) {
+	if !c.roll.Enter(string(b.BIC)) {
 		return nil // the visit under way accepts
 	}
-	defer c.visits.leave(b.BIC)
+	defer c.roll.Leave(string(b.BIC))
 	_, faults, err := c.intake().Accept(ctx, b)
 	return fate.Gravest(err, faults...)
 }
@@ -147,7 +149,7 @@ func (c *Courier) intake() *intake.Intake {
 }
 
 func (c *Courier) watch() *waiting.Watch {
-	return &waiting.Watch{Book: c.Book, Deadline: c.Deadline, Now: c.Now, Log: c.Log, Memory: &c.visits.memory}
+	return &waiting.Watch{Book: c.Book, Deadline: c.Deadline, Now: c.Now, Log: c.Log, Memory: &c.memory}
 }
 
 // Sweep raises the alarm for documents whose deadline has passed.

@@ -9,6 +9,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 	"bankconnector/formats/envelope"
@@ -355,7 +356,7 @@ func TestReplyThatStaysHalfWrittenIsSetAside(t *testing.T) {
 	if rows := mustIncoming(t, o, name); len(rows) != 1 || rows[0].Outcome != outcomeIncomplete {
 		t.Fatalf("after some visits: %+v, want one incomplete", rows)
 	}
-	o.pass(incompleteTime + time.Minute)
+	o.pass(rule.IncompleteTime + time.Minute)
 	o.visit(t, f)
 	if in := onlyIncoming(t, o, name); in.Outcome != outcomeQuarantined {
 		t.Errorf("outcome %q, want quarantined after an hour", in.Outcome)
@@ -376,7 +377,7 @@ func TestReplyFinishedAfterItsTime(t *testing.T) {
 	name, whole := f.sealed(t, f.reply(doc), f.sign)
 	f.put(name, whole[:len(whole)/2])
 	o.visit(t, f)
-	o.pass(incompleteTime + time.Minute)
+	o.pass(rule.IncompleteTime + time.Minute)
 	f.fault = func(op string) (bool, error) { // the visit ends when the file is in quarantine and not removed yet
 		if op == "discard" {
 			return false, errCut

@@ -27,6 +27,7 @@ const (
 // judgement is everything that follows from one file.
 type judgement struct {
 	journal.Settlement
+	parcel   reading.Parcel
 	doc      formats.Document
 	exchange journal.Exchange
 	renames  int // intents of ours before the bank's receipt came
@@ -41,6 +42,7 @@ type judgement struct {
 // before let through.
 func (v *visit) judge(ctx context.Context, in journal.Incoming, data []byte) (j judgement) {
 	p, refused := reading.Unwrap(in.Name, data)
+	j.parcel = p
 	j.Kind = string(p.Kind())
 	j.ContentSHA256 = spool.Digest(p.Document.Data)
 	if refused != nil {

@@ -2,24 +2,18 @@ package flow
 
 import (
 	"context"
-	"errors"
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
-	"bankconnector/connector/flow/hall"
 )
 
 // Enter waits for a place for a visit, which must Leave. A halt keeps visits from
 // beginning; those under way end by themselves.
 func (c *Courier) Enter(ctx context.Context, b *banks.Bank) error {
-	err := c.Hall.Enter(ctx, c.Halt, string(b.BIC))
-	if errors.Is(err, hall.ErrHalted) {
-		err = ErrHalted
+	if err := c.Hall.Enter(ctx, c.Halt, string(b.BIC)); err != nil {
+		return &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: err}
 	}
-	if err != nil {
-		err = &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: err}
-	}
-	return err
+	return nil
 }
 
 // Leave gives a visit's place back.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"bankconnector/connector/flow/claim"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/formats"
@@ -393,7 +394,7 @@ func (s *simBank) reply(key string, doc formats.Document) {
 // never finished is left anew.
 func (s *simBank) finish(name string, data []byte) {
 	for claimed := range s.claimed {
-		if bankName(claimed) == name {
+		if claim.Given(claimed) == name {
 			s.claimed[claimed] = data
 			return
 		}

@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
-	"time"
 
+	"bankconnector/connector/flow/claim"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/flow/rule"
@@ -21,12 +20,9 @@ type found struct {
 	size    int64
 }
 
-// inbound takes what the bank left. First the books of an interrupted visit are brought
-// to their end, then what was claimed but not recorded, then the new files.
+// inbound takes what the bank left: first what was claimed but not recorded, then the new
+// files.
 func (v *visit) inbound(ctx context.Context) error {
-	if err := v.resume(ctx); err != nil {
-		return err
-	}
 	for {
 		list, err := v.box.List(ctx)
 		if err != nil {
@@ -37,7 +33,7 @@ func (v *visit) inbound(ctx context.Context) error {
 		}
 		var todo []found
 		for _, f := range list.Claimed {
-			todo = append(todo, found{name: bankName(f.Name), claimed: f.Name, size: f.Size})
+			todo = append(todo, found{name: claim.Given(f.Name), claimed: f.Name, size: f.Size})
 		}
 		for _, f := range list.Files {
 			todo = append(todo, v.observe(f))
@@ -53,21 +49,13 @@ func (v *visit) inbound(ctx context.Context) error {
 	}
 }
 
-// claimMark parts our unique part from the bank's name in a claimed name.
-const claimMark = "_"
-
-// observe names a new file. A bank that lets us claim gets a unique name of ours; where
-// files must stay in place, the observation itself (name, size, time) is the name, so
-// that the same file is not taken twice and a new one under an old name is.
+// observe names a new file. A bank that lets us claim gets a name of ours for it later.
 func (v *visit) observe(f File) found {
 	if v.bank.Pickup.Mode == rule.Leave {
-		return found{name: f.Name, size: f.Size, claimed: fmt.Sprintf("%d.%d%s%s", f.Size, f.ModTime.Unix(), claimMark, f.Name)}
+		return found{name: f.Name, size: f.Size, claimed: claim.Observed(f.Name, f.Size, f.ModTime)}
 	}
 	return found{name: f.Name, size: f.Size}
 }
-
-// bankName is the bank's own name within a claimed one: the unique part has no mark.
-func bankName(claimed string) string { return claimed[strings.Index(claimed, claimMark)+1:] }
 
 // take claims one file, keeps its bytes durably, judges them, hands the result to the
 // office and removes the claimed file last. A crash after the claim leaves a name of ours
@@ -81,7 +69,7 @@ func (v *visit) take(ctx context.Context, f found) error {
 		return err
 	}
 	if known.Claims(v.bank.Pickup.Mode) {
-		f.claimed = v.Unique() + claimMark + f.name
+		f.claimed = claim.Name(v.Unique(), f.name)
 		if err := v.box.Claim(ctx, f.name, f.claimed); err != nil {
 			if fate.IsGone(err) {
 				return nil // the bank withdrew it between the listing and the claim
@@ -131,7 +119,7 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 	}
 	last := earlier[len(earlier)-1]
 	g.Taken, g.Incomplete, g.Grown = true, last.Outcome == outcomeIncomplete, last.Size != f.size
-	g.OutOfTime = v.outOfTime(earlier)
+	g.OutOfTime = rule.OutOfTime(earlier[0].ReceivedAt, v.Now())
 	return g, nil
 }
 
@@ -210,12 +198,12 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 	if err != nil {
 		return v.disk("wait for memory", err)
 	}
-	over := true
+	over, parcel := true, (*reading.Parcel)(nil)
 	if in.Outcome == "" {
-		in, over, err = v.settleOnce(ctx, in, data)
+		in, parcel, over, err = v.settleOnce(ctx, in, data)
 	}
 	if err == nil && over {
-		err = v.finish(ctx, in, data)
+		err = v.finish(ctx, in, data, parcel)
 	}
 	done()
 	if err != nil || !over {
@@ -225,27 +213,27 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 }
 
 // settleOnce judges a file and commits everything that follows from it at once; over is
-// false for one that must wait.
-func (v *visit) settleOnce(ctx context.Context, in journal.Incoming, data []byte) (settled journal.Incoming, over bool, err error) {
+// false for one that must wait. The parcel is what was judged.
+func (v *visit) settleOnce(ctx context.Context, in journal.Incoming, data []byte) (settled journal.Incoming, p *reading.Parcel, over bool, err error) {
 	j := v.judge(ctx, in, data)
 	if j.err != nil {
-		return in, false, v.disk("judge", j.err)
+		return in, nil, false, v.disk("judge", j.err)
 	}
 	if j.held {
-		return in, false, v.hold(ctx, in, j.Settlement)
+		return in, nil, false, v.hold(ctx, in, j.Settlement)
 	}
 	if j.Outcome == outcomeIncomplete {
 		earlier, err := v.Book.IncomingClaimed(ctx, in.Bank, in.Claimed)
 		if err != nil {
-			return in, false, v.disk("find file", err)
+			return in, nil, false, v.disk("find file", err)
 		}
-		if !v.outOfTime(earlier) {
-			return in, false, v.write(ctx, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
+		if !rule.OutOfTime(earlier[0].ReceivedAt, v.Now()) {
+			return in, nil, false, v.write(ctx, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
 		}
 		j.Outcome = outcomeQuarantined
 	}
 	settled, err = v.commit(ctx, in, &j)
-	return settled, true, err
+	return settled, &j.parcel, true, err
 }
 
 // hold leaves a file unsettled that nobody can judge now, for its signer may be revoked, or what it
@@ -268,19 +256,10 @@ func (v *visit) hold(ctx context.Context, in journal.Incoming, s journal.Settlem
 	return err
 }
 
-// incompleteTime is how long a file that was cut short may still be growing under the
-// bank's hand. The clock decides, not the number of visits, which may follow one another
-// closely.
-const incompleteTime = time.Hour
-
-func (v *visit) outOfTime(earlier []journal.Incoming) bool {
-	return v.Now().Sub(earlier[0].ReceivedAt) > incompleteTime
-}
-
 // finish hands a settled file over. That may be done twice: a hand-over that is there with
-// the same bytes is done.
-func (v *visit) finish(ctx context.Context, in journal.Incoming, data []byte) error {
-	if err := v.handOver(ctx, in, data); err != nil {
+// the same bytes is done. Without a parcel the bytes are opened once more.
+func (v *visit) finish(ctx context.Context, in journal.Incoming, data []byte, p *reading.Parcel) error {
+	if err := v.handOver(ctx, in, data, p); err != nil {
 		return err
 	}
 	return v.write(ctx, "hand over", func(tx *journal.Tx) error { return tx.Hand(in.ID) })
@@ -323,16 +302,19 @@ func (v *visit) grown(ctx context.Context, in journal.Incoming) (bool, error) {
 
 // handOver gives the office what the bank sent, with the verdict, or puts it into
 // quarantine with the reason.
-func (v *visit) handOver(ctx context.Context, in journal.Incoming, data []byte) error {
+func (v *visit) handOver(ctx context.Context, in journal.Incoming, data []byte, p *reading.Parcel) error {
 	if in.Outcome != outcomeMatched {
 		_, err := v.Quarantine.Keep(data, spool.Refused{
 			At: in.ReceivedAt, Source: "bank", Bank: in.Bank, Name: in.Name, Code: in.Outcome, Reason: in.Reason,
 		})
 		return v.disk("quarantine", err)
 	}
-	p, refused := reading.Unwrap(in.Name, data)
-	if refused != nil {
-		return v.disk("unwrap again", refused)
+	if p == nil {
+		again, refused := reading.Unwrap(in.Name, data)
+		if refused != nil {
+			return v.disk("unwrap again", refused)
+		}
+		p = &again
 	}
 	files, err := p.ForOffice(in)
 	if err != nil {

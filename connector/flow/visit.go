@@ -13,37 +13,11 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/ration"
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 )
-
-// visits holds which banks are being visited: one visit a bank at a time, for the order
-// of effects within a bank is what the state table is about.
-type visits struct {
-	mu     sync.Mutex
-	busy   map[banks.ID]bool
-	memory waiting.Memory
-}
-
-func (v *visits) enter(id banks.ID) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.busy[id] {
-		return false
-	}
-	if v.busy == nil {
-		v.busy = make(map[banks.ID]bool)
-	}
-	v.busy[id] = true
-	return true
-}
-
-func (v *visits) leave(id banks.ID) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	delete(v.busy, id)
-}
 
 // Outcome is what one visit did.
 type Outcome struct {
@@ -73,7 +47,7 @@ type visit struct {
 // Why a visit did not take place, or not to its end.
 var (
 	ErrBusy   = errors.New("a visit to this bank is under way")
-	ErrHalted = errors.New("the program is stopping; the rest waits for the next visit")
+	ErrHalted = hall.ErrHalted
 )
 
 // Slot is the run of the timetable that a visit is: its name in the run ledger and its
@@ -90,11 +64,11 @@ type Slot struct {
 // beginning, so that it happens once, across restarts and steps of the clock.
 func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	out := Outcome{Bank: b.BIC}
-	if !c.visits.enter(b.BIC) {
+	if !c.roll.Enter(string(b.BIC)) {
 		out.Err = &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: ErrBusy}
 		return out
 	}
-	defer c.visits.leave(b.BIC)
+	defer c.roll.Leave(string(b.BIC))
 
 	start := c.Now()
 	v := &visit{Courier: c, bank: b, room: semaphore.NewWeighted(inMemory)}
@@ -143,55 +117,73 @@ func (o Outcome) record() journal.VisitOutcome {
 
 // run is the order of a visit. Local work comes first, so that the office hears of a bad
 // document even when the bank is down; inbound comes before outbound, so that a receipt
-// which lies there releases what waits for it.
+// which lies there releases what waits for it. The bank is called while the local work goes
+// on: opening a connection is waiting, seventeen round trips of it.
 func (v *visit) run(ctx context.Context) error {
-	if err := v.accept(ctx); err != nil {
-		return err
-	}
-	for v.more && v.bank.State != banks.StateActive { // else the rest comes beside the delivery
-		if err := v.accept(ctx); err != nil {
-			return err
-		}
-	}
 	if v.bank.State == banks.StateSuspended {
-		return nil
+		return v.local(ctx)
+	}
+	calling, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	answer := v.call(calling)
+	local := v.local(ctx)
+	if local != nil {
+		hangUp() // what comes of it is closed below
 	}
 	v.Hall.Waits(string(v.bank.BIC))
-	box, err := v.Dial(ctx, v.bank)
+	box, err := answer()
 	if err != nil {
-		return err
+		return fate.Gravest(err, local)
 	}
 	v.Hall.Moves(string(v.bank.BIC))
 	v.box = box
-	err = v.exchange(ctx)
+	if err = local; err == nil {
+		err = v.exchange(ctx)
+	}
 	if shut := box.Close(); err == nil && shut != nil {
 		v.Log.InfoContext(ctx, "close connection", slog.Any("bank", v.bank.BIC), slog.Any("err", shut))
 	}
 	return err
 }
 
-// accept takes in a portion of what the office left. A journal that may only receive leaves
-// it there: it does not know what it took in before.
-func (v *visit) accept(ctx context.Context) (err error) {
-	if v.Receive != nil {
-		return nil
+// call begins to open the connection and returns where to wait for it. A bank with a limit
+// of one is called when it is asked for: nothing goes side by side there.
+func (v *visit) call(ctx context.Context) (answer func() (Mailbox, error)) {
+	dial := sync.OnceValues(func() (Mailbox, error) { return v.Dial(ctx, v.bank) })
+	if v.bank.Limits.Parallel > 1 {
+		go func() { _, _ = dial() }() // the answer waits for it, and has what it brings
 	}
-	var faults []error
-	v.more, faults, err = v.intake().Accept(ctx, v.bank)
-	v.faults = append(v.faults, faults...)
-	if v.halted() {
-		v.more = false
+	return dial
+}
+
+// local takes in what the office left. What is more than a portion comes beside the
+// delivery, where there is one.
+func (v *visit) local(ctx context.Context) error {
+	err := v.accept(ctx)
+	for err == nil && v.more && v.bank.State != banks.StateActive {
+		err = v.accept(ctx)
 	}
 	return err
 }
 
-func (v *visit) exchange(ctx context.Context) error {
-	if v.Receive != nil { // not even the same rename again
-		return v.inbound(ctx)
+// accept takes in a portion of what the office left. A journal that may only receive leaves
+// it there: it does not know what it took in before.
+func (v *visit) accept(ctx context.Context) error {
+	if v.Receive != nil {
+		return nil
 	}
-	steps := []func(context.Context) error{v.resolve, v.inbound}
-	if v.bank.State == banks.StateActive {
-		steps = append(steps, v.gate, v.outbound)
+	more, faults, err := v.intake().Accept(ctx, v.bank)
+	v.more, v.faults = more && !v.halted(), append(v.faults, faults...)
+	return err
+}
+
+func (v *visit) exchange(ctx context.Context) error {
+	steps := []func(context.Context) error{v.resume, v.inbound} // not even the same rename again
+	if v.Receive == nil {
+		steps = []func(context.Context) error{v.unlessAtRest(v.resolve), v.unlessAtRest(v.resume), v.inbound}
+		if v.bank.State == banks.StateActive {
+			steps = append(steps, v.gate, v.unlessAtRest(v.outbound))
+		}
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -199,6 +191,31 @@ func (v *visit) exchange(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// unlessAtRest leaves a step out when the journal has nothing of this bank that it could be
+// about. A thousand banks are asked every minute whether they have something for us, and
+// the journal need not be asked each time whether we have something for them.
+func (v *visit) unlessAtRest(step func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		bank := string(v.bank.BIC)
+		touched := v.Book.Touched(bank) // before the look: what comes after it is looked at again
+		if v.more {
+			return step(ctx)
+		}
+		if v.roll.Rests(bank, touched) {
+			return nil
+		}
+		unfinished, err := v.Book.Unfinished(ctx, bank)
+		switch {
+		case err != nil:
+			return v.disk("find unfinished work", err)
+		case unfinished:
+			return step(ctx)
+		}
+		v.roll.Rest(bank, touched)
+		return nil
+	}
 }
 
 // gate ends a visit before anything more leaves, when nothing may. What came is taken by

@@ -34,7 +34,7 @@ func (p *Plan) ArchiveJournal(ctx context.Context, now func() time.Time, before,
 		}
 	}
 	return p.aged(ctx, now, func(book *journal.Book) ([]record.Archived, error) {
-		return aging.Archive(ctx, book, control.Self(), reason, until)
+		return aging.Archive(ctx, book, control.Self(), cmp.Or(reason, "journal archive"), until)
 	})
 }
 

@@ -258,13 +258,13 @@ func TestOverdue(t *testing.T) {
 	due := now.Add(-time.Hour)
 	d.advance(t, answered, Sending, Answered, Change{DueAt: &due})
 	list, err := d.Overdue(t.Context(), time.Time{}, now)
-	if err != nil || len(list) != 2 || list[0].ID != ids["later"] || list[1].ID != ids["late"] {
+	if err != nil || len(list) != 2 || list[0] != ids["later"] || list[1] != ids["late"] {
 		t.Errorf("overdue are %v, %v", list, err)
 	}
 	if list, err := d.Overdue(t.Context(), time.Time{}, now.Add(time.Hour)); err != nil || len(list) != 3 {
 		t.Errorf("an hour later: %v, %v", list, err)
 	}
-	if list, err := d.Overdue(t.Context(), now, now.Add(time.Hour)); err != nil || len(list) != 1 || list[0].ID != ids["early"] {
+	if list, err := d.Overdue(t.Context(), now, now.Add(time.Hour)); err != nil || len(list) != 1 || list[0] != ids["early"] {
 		t.Errorf("in that hour: %v, %v", list, err)
 	}
 }

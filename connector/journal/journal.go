@@ -11,7 +11,7 @@
 // The package does not know what a document means, does not keep its bytes,
 // persons' names or addresses, does not sign checkpoints and does not stop a
 // second daemon: the lock on the state directory does. It opens its own rooms
-// sqlite, state, record, standing, group and proof, and no other.
+// sqlite, state, record, standing, touch, group and proof, and no other.
 //
 // # Writing
 //
@@ -55,6 +55,7 @@ import (
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
+	"bankconnector/connector/journal/touch"
 	"bankconnector/connector/journal/volume"
 )
 
@@ -116,6 +117,7 @@ type Book struct {
 	grown    chan struct{} // one token: events were committed; for one listener
 	broken   atomic.Pointer[error]
 	stands   atomic.Pointer[position] // as the last commit left it
+	touched  touch.Touches
 
 	// Owned by the writing goroutine.
 	w    *sqlite.Conn

@@ -34,6 +34,10 @@ func (b *Book) Hash(ctx context.Context, seq int64) (string, error) {
 	return hash, err
 }
 
+// Touched grows with each commit in which this process wrote an event about the bank, those of visits and
+// slots apart; 0 before the first. What was read after the question holds as long as the number does.
+func (b *Book) Touched(bank string) int64 { return b.touched.Last(bank) }
+
 // Before lists the events of a kind up to a time, the newest first, until more says that it
 // has enough.
 func (b *Book) Before(ctx context.Context, kind string, at time.Time, more func(Event) (bool, error)) error {

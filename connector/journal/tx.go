@@ -50,6 +50,7 @@ func (t *Tx) add(kind, bank string, exchange int64, body any) error {
 		return err
 	}
 	t.b.end.seq, t.b.end.hash, t.b.end.at = e.Seq, e.Hash, e.At
+	t.b.touched.Note(&e)
 	return nil
 }
 

@@ -120,6 +120,7 @@ func (b *Book) transact(batch []job, results []error) (n int, err error) {
 	}
 	stands := b.end
 	b.stands.Store(&stands)
+	b.touched.Publish()
 	done = true
 	if b.end != start {
 		select {

@@ -69,8 +69,17 @@ func TestStore(t *testing.T) {
 		if data, err := ReadStore(s.dir).Get(t.Context(), digest); err != nil || string(data) != "old order" {
 			t.Errorf("get: %q %v", data, err)
 		}
+		must(t, s.Close())
+		s, err := OpenStore(s.dir)
+		must(t, err)
+		t.Cleanup(func() { must(t, s.Close()) })
+		before, err := os.Stat(filepath.Join(s.dir, "000001.tar"))
+		must(t, err)
 		if again, err := s.Put(t.Context(), []byte("old order")); err != nil || again != digest {
 			t.Errorf("put again: %s %v", again, err)
+		}
+		if after, err := os.Stat(filepath.Join(s.dir, "000001.tar")); err != nil || after.Size() != before.Size() {
+			t.Errorf("what lies there as a file was written once more: %v", err)
 		}
 		must(t, os.Chmod(filepath.Join(dir, digest), 0o640))
 		must(t, os.WriteFile(filepath.Join(dir, digest), []byte("levy"), 0o440))

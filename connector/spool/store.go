@@ -29,8 +29,9 @@ var ErrDamaged = errors.New("stored bytes do not match their digest")
 // lies there as a file of its own, ab/abcd…, is found as well: so lie those that were
 // stored before there were segments, and so does tar unpack them.
 type Store struct {
-	dir  string
-	pack *pack.Pack
+	dir   string
+	pack  *pack.Pack
+	loose func(folder string) bool // whether documents may lie there as files of their own
 }
 
 // OpenStore opens the store under dir and makes the folder when it is new. One process at
@@ -40,12 +41,23 @@ func OpenStore(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	return &Store{dir: dir, pack: p}, nil
+	// Nobody else adds documents while this process has the store, so what has no folder now never will.
+	folders := make(map[string]bool)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", errors.Join(err, p.Close()))
+	}
+	for _, e := range entries {
+		folders[e.Name()] = true
+	}
+	return &Store{dir: dir, pack: p, loose: func(folder string) bool { return folders[folder] }}, nil
 }
 
 // ReadStore is a store that is only read, beside the process that writes it; nothing is
 // made.
-func ReadStore(dir string) *Store { return &Store{dir: dir, pack: pack.View(dir)} }
+func ReadStore(dir string) *Store {
+	return &Store{dir: dir, pack: pack.View(dir), loose: func(string) bool { return true }}
+}
 
 // Close ends the use of the store; what was put is on the disk already.
 func (s *Store) Close() error { return s.pack.Close() }
@@ -134,5 +146,8 @@ func (s *Store) find(key pack.Key) ([]byte, error) {
 		return data, err
 	}
 	digest := hex.EncodeToString(key[:])
+	if !s.loose(digest[:2]) {
+		return nil, fs.ErrNotExist
+	}
 	return os.ReadFile(filepath.Join(s.dir, digest[:2], digest))
 }

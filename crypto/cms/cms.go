@@ -15,8 +15,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -47,15 +45,6 @@ const (
 
 func refuse(code, format string, args ...any) *pki.Refusal {
 	return &pki.Refusal{Code: code, Detail: fmt.Sprintf(format, args...)}
-}
-
-func oid(dotted string) asn1.ObjectIdentifier {
-	var o asn1.ObjectIdentifier
-	for arc := range strings.SplitSeq(dotted, ".") {
-		n, _ := strconv.Atoi(arc) // only constants of this room come here
-		o = append(o, n)
-	}
-	return o
 }
 
 // digestOf names an allowed hash function by its OID; known is true also for those that are refused as weak.

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
 
 	"bankconnector/crypto/cms/message"
+	"bankconnector/crypto/cms/trust"
 	"bankconnector/crypto/pki"
 )
 
@@ -20,17 +22,20 @@ import (
 const lastDay = 24 * time.Hour
 
 // Signer makes detached CAdES-BES signatures under one certificate. Every signature, wherever it was made, is verified
-// by Policy.Verify against that certificate before it is handed out. It is safe for concurrent use when what it signs
-// with is.
+// against that certificate before it is handed out: the first one that this Signer builds, and every one that another
+// program makes, by Policy.Verify; those that it builds after that by the value, the key and the certificate's time, for
+// their form is that of the first. It is safe for concurrent use when what it signs with is.
 type Signer struct {
 	// Margin is how long before the end of the certificate, or of its privateKeyUsagePeriod, Sign refuses to go on.
 	// NewSigner and the others set it to 24 hours; 0 signs until the end. Set it before the first use.
 	Margin time.Duration
 
-	cert  *pki.Certificate
-	raw   RawSigner
-	whole WholeSigner
-	own   *Policy
+	cert   *pki.Certificate
+	raw    RawSigner
+	whole  WholeSigner
+	own    *Policy
+	fixed  fixed
+	proven atomic.Bool // a message that build made was read back and judged as a stranger's
 }
 
 // RawSigner signs a digest with a key that this program does not hold (a PKCS#11 token). It returns the signature value
@@ -74,6 +79,10 @@ func newSigner(cert *pki.Certificate, s *Signer) (*Signer, error) {
 	if cert == nil || s.raw == nil && s.whole == nil {
 		return nil, errors.New("make signer: no certificate or nothing to sign with")
 	}
+	var err error
+	if s.fixed, err = fix(cert); err != nil {
+		return nil, fmt.Errorf("make signer: %w", err)
+	}
 	s.cert, s.Margin = cert, lastDay
 	s.own = &Policy{Signers: []Pin{{Certificate: cert}}}
 	return s, nil
@@ -110,9 +119,13 @@ func (s *Signer) Sign(ctx context.Context, content []byte, at time.Time) ([]byte
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
+	if s.proven.Load() {
+		return sig, nil
+	}
 	if v := s.own.Verify(content, sig, at); !v.Valid() {
 		return nil, fmt.Errorf("sign: the signature just made is not good (%s: %s); it was thrown away", v.Code, v.Detail)
 	}
+	s.proven.Store(s.whole == nil)
 	return sig, nil
 }
 
@@ -129,66 +142,79 @@ func (s *Signer) foreign(ctx context.Context, content []byte) ([]byte, error) {
 	return body, nil
 }
 
+// fixed are the parts of every message of a Signer, in DER: they follow from the certificate.
+type fixed struct {
+	hash    []byte // AlgorithmIdentifier of the digest
+	scheme  []byte // and of the signature
+	id      []byte // issuerAndSerialNumber
+	kind    []byte // attribute contentType
+	binding []byte // attribute signingCertificateV2
+}
+
+func fix(cert *pki.Certificate) (f fixed, err error) {
+	h := cert.Key.Algorithm().Digest()
+	for _, part := range []struct {
+		into *[]byte
+		add  func(*cryptobyte.Builder)
+	}{
+		{&f.hash, func(b *cryptobyte.Builder) { message.AddAlgorithm(b, digestOID(h), false) }},
+		{&f.scheme, func(b *cryptobyte.Builder) { addScheme(b, cert.Key.Algorithm()) }},
+		{&f.id, func(b *cryptobyte.Builder) { addID(b, cert) }},
+		{&f.kind, message.One(oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(message.OID(oidData)) })},
+		{&f.binding, message.One(oidSigningCert2, func(b *cryptobyte.Builder) { addBinding(b, cert, h) })},
+	} {
+		b := cryptobyte.NewBuilder(nil)
+		part.add(b)
+		if *part.into, err = b.Bytes(); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
 func (s *Signer) build(ctx context.Context, content []byte, at time.Time) ([]byte, error) {
 	h := s.cert.Key.Algorithm().Digest()
-	attrs, err := s.attributes(h, h.Sum(content), at)
+	attrs, err := s.attributes(h.Sum(content), at)
 	if err != nil {
 		return nil, err
 	}
-	value, err := s.raw(ctx, h, h.Sum(message.Encode(0x31, attrs)))
+	value, err := s.value(ctx, h, h.Sum(message.Encode(0x31, attrs)), at)
 	if err != nil {
 		return nil, err
 	}
-	var b cryptobyte.Builder
-	seq := func(b *cryptobyte.Builder, body func(*cryptobyte.Builder)) { b.AddASN1(der.SEQUENCE, body) }
-	seq(&b, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oid(oidSignedData))
-		b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
-			seq(b, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(1)
-				b.AddASN1(der.SET, func(b *cryptobyte.Builder) { addAlgorithm(b, digestOID(h), false) })
-				seq(b, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oid(oidData)) })
-				b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(s.cert.Raw) })
-				b.AddASN1(der.SET, func(b *cryptobyte.Builder) {
-					seq(b, func(b *cryptobyte.Builder) {
-						b.AddASN1Int64(1)
-						s.addID(b)
-						addAlgorithm(b, digestOID(h), false)
-						b.AddASN1(der.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
-						s.addScheme(b)
-						b.AddASN1OctetString(value)
-					})
-				})
-			})
-		})
+	return message.Write(message.Parts{
+		Hash: s.fixed.hash, Scheme: s.fixed.scheme, ID: s.fixed.id,
+		Certificate: s.cert.Raw, Attributes: attrs, Value: value,
 	})
-	return b.Bytes()
+}
+
+// value is the signature of a digest, verified under a certificate that is good at that time.
+func (s *Signer) value(ctx context.Context, h pki.Digest, digest []byte, at time.Time) ([]byte, error) {
+	if refusal := trust.CheckSigner(s.cert, at, false); refusal != nil {
+		return nil, refusal
+	}
+	value, err := s.raw(ctx, h, digest)
+	if err == nil && !s.cert.Key.Verify(h, digest, value) {
+		err = fmt.Errorf("the signature just made is not good under the key of %s; it was thrown away", s.cert)
+	}
+	return value, err
 }
 
 // attributes are contentType, signingTime, messageDigest and signingCertificateV2, in DER order (RFC 5126 section 5.7).
-func (s *Signer) attributes(h pki.Digest, sum []byte, at time.Time) ([]byte, error) {
-	values := []struct {
-		id  string
-		add func(b *cryptobyte.Builder)
-	}{
-		{oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oid(oidData)) }},
-		{oidSigningTime, func(b *cryptobyte.Builder) {
+func (s *Signer) attributes(sum []byte, at time.Time) ([]byte, error) {
+	all := [][]byte{s.fixed.kind, s.fixed.binding}
+	for _, add := range []func(*cryptobyte.Builder){
+		message.One(oidSigningTime, func(b *cryptobyte.Builder) {
 			if at = at.UTC().Truncate(time.Second); at.Year() < 2050 {
 				b.AddASN1UTCTime(at)
 			} else {
 				b.AddASN1GeneralizedTime(at)
 			}
-		}},
-		{oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(sum) }},
-		{oidSigningCert2, func(b *cryptobyte.Builder) { s.addBinding(b, h) }},
-	}
-	var all [][]byte
-	for _, v := range values {
+		}),
+		message.One(oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(sum) }),
+	} {
 		var b cryptobyte.Builder
-		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(oid(v.id))
-			b.AddASN1(der.SET, v.add)
-		})
+		add(&b)
 		one, err := b.Bytes()
 		if err != nil {
 			return nil, err
@@ -199,54 +225,45 @@ func (s *Signer) attributes(h pki.Digest, sum []byte, at time.Time) ([]byte, err
 	return bytes.Join(all, nil), nil
 }
 
-func (s *Signer) addBinding(b *cryptobyte.Builder, h pki.Digest) {
+func addBinding(b *cryptobyte.Builder, cert *pki.Certificate, h pki.Digest) {
 	seq := func(b *cryptobyte.Builder, body func(*cryptobyte.Builder)) { b.AddASN1(der.SEQUENCE, body) }
 	seq(b, func(b *cryptobyte.Builder) {
 		seq(b, func(b *cryptobyte.Builder) {
 			seq(b, func(b *cryptobyte.Builder) {
 				if h != pki.SHA256 { // the default is left out (RFC 5035, X.690 11.5)
-					addAlgorithm(b, digestOID(h), false)
+					message.AddAlgorithm(b, digestOID(h), false)
 				}
-				b.AddASN1OctetString(s.cert.Sum(h))
+				b.AddASN1OctetString(cert.Sum(h))
 				seq(b, func(b *cryptobyte.Builder) {
 					seq(b, func(b *cryptobyte.Builder) {
-						b.AddASN1(der.Tag(4).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(s.cert.X509.RawIssuer) })
+						b.AddASN1(der.Tag(4).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(cert.X509.RawIssuer) })
 					})
-					b.AddASN1BigInt(s.cert.X509.SerialNumber)
+					b.AddASN1BigInt(cert.X509.SerialNumber)
 				})
 			})
 		})
 	})
 }
 
-func (s *Signer) addID(b *cryptobyte.Builder) {
+func addID(b *cryptobyte.Builder, cert *pki.Certificate) {
 	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(s.cert.X509.RawIssuer)
-		b.AddASN1BigInt(s.cert.X509.SerialNumber)
+		b.AddBytes(cert.X509.RawIssuer)
+		b.AddASN1BigInt(cert.X509.SerialNumber)
 	})
 }
 
 // addScheme names the signature algorithm as banks' tools expect it: the bare key OID for GOST and RSA.
-func (s *Signer) addScheme(b *cryptobyte.Builder) {
-	switch s.cert.Key.Algorithm() {
+func addScheme(b *cryptobyte.Builder, key pki.Algorithm) {
+	switch key {
 	case pki.GOST256:
-		addAlgorithm(b, oidGOST256, false)
+		message.AddAlgorithm(b, oidGOST256, false)
 	case pki.GOST512:
-		addAlgorithm(b, oidGOST512, false)
+		message.AddAlgorithm(b, oidGOST512, false)
 	case pki.RSA:
-		addAlgorithm(b, oidRSA, true)
+		message.AddAlgorithm(b, oidRSA, true)
 	case pki.ECDSAP384:
-		addAlgorithm(b, "1.2.840.10045.4.3.3", false)
+		message.AddAlgorithm(b, "1.2.840.10045.4.3.3", false)
 	case pki.ECDSAP256:
-		addAlgorithm(b, "1.2.840.10045.4.3.2", false)
+		message.AddAlgorithm(b, "1.2.840.10045.4.3.2", false)
 	}
-}
-
-func addAlgorithm(b *cryptobyte.Builder, id string, null bool) {
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oid(id))
-		if null {
-			b.AddASN1NULL()
-		}
-	})
 }

@@ -85,6 +85,48 @@ func TestNothingBadLeavesASigner(t *testing.T) {
 	}
 }
 
+// TestASignerThatWorkedIsStillWatched: what a signer makes after its first good signature is not read back as a whole any
+// more, and all the same nothing bad leaves it.
+func TestASignerThatWorkedIsStillWatched(t *testing.T) {
+	for _, s := range suites() {
+		t.Run(string(s.alg), func(t *testing.T) {
+			w := newWorld(t, s)
+			w.issue(spec{as: "short", by: "root", issuer: "Тестовый УЦ", subject: "ФССП", serial: 1, key: "leaf", exts: [][]byte{usage(6, 0xc0)}, from: now(), until: now().AddDate(0, 0, 10)})
+			change := bytes.Clone
+			own, err := cms.NewSignerFunc(w.cert("short"), func(_ context.Context, h pki.Digest, digest []byte) ([]byte, error) {
+				sig, err := w.keys["leaf"].Sign(rand.Reader, h, digest)
+				return change(sig), err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range 3 {
+				doc := append([]byte{byte(i)}, w.doc...)
+				sig, err := own.Sign(context.Background(), doc, now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := &cms.Policy{Signers: []cms.Pin{{Certificate: w.cert("short")}}}
+				if v := p.Verify(doc, sig, now()); !v.Valid() {
+					t.Fatalf("signature %d is refused with %s: %s", i+1, v.Code, v.Detail)
+				}
+			}
+			if _, err := own.Sign(context.Background(), w.doc, now().Add(-time.Second)); err == nil {
+				t.Error("signed before the certificate is valid")
+			}
+			for name, bad := range map[string]func([]byte) []byte{
+				"reversed": func(b []byte) []byte { slices.Reverse(b); return b }, "a bit flipped": flipLast,
+				"nothing": func([]byte) []byte { return nil },
+			} {
+				change = bad
+				if sig, err := own.Sign(context.Background(), w.doc, now()); err == nil || sig != nil {
+					t.Errorf("%s: %d octets, error %v", name, len(sig), err)
+				}
+			}
+		})
+	}
+}
+
 func TestSignerKeepsToItsTime(t *testing.T) {
 	w := newWorld(t, suites()[3])
 	end := now().AddDate(0, 0, 10)

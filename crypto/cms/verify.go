@@ -208,7 +208,7 @@ func (c *check) attributes() *pki.Refusal {
 
 func encodeOID(id string) []byte {
 	var b cryptobyte.Builder
-	b.AddASN1ObjectIdentifier(oid(id))
+	b.AddASN1ObjectIdentifier(message.OID(id))
 	out, _ := b.Bytes() // constants and OIDs that were just read
 	return out
 }

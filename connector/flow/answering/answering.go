@@ -4,6 +4,7 @@ package answering
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ func Key(parts ...string) string {
 
 // Desk makes the receipts for one bank.
 type Desk struct {
+	Book  *journal.Book
 	Store *spool.Store
 	Bank  *banks.Bank
 	Now   func() time.Time
@@ -66,4 +68,30 @@ func (d Desk) Receipt(ctx context.Context, in journal.Incoming, id string, s Sai
 		Sources: []journal.Source{{Name: name, SHA256: digest}}, Parent: s.Exchange, Incoming: in.ID,
 		Reason: fmt.Sprintf("%02d", s.State),
 	}, nil
+}
+
+// Again answers a repeated file, claimed under another name, as the first one was answered;
+// nil when that got no answer, or when its answer is still on its way.
+func (d Desk) Again(ctx context.Context, first journal.Incoming, claimed string, rules formats.Rules) (*journal.Acceptance, error) {
+	stored, err := d.Book.ReceiptFor(ctx, first.ID)
+	if errors.Is(err, journal.ErrNotFound) || err == nil && stored.State != journal.Closed {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
+	}
+	sources, err := d.Book.Sources(ctx, stored.ID)
+	if err != nil {
+		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
+	}
+	data, err := d.Store.Get(ctx, sources[0].SHA256)
+	if err != nil {
+		return nil, fate.Disk(d.Bank.BIC, "read receipt", err)
+	}
+	doc, faults := formats.Decode(data, rules)
+	r, ok := doc.(*formats.Receipt)
+	if len(faults) > 0 || !ok {
+		return nil, fate.Disk(d.Bank.BIC, "read receipt", faults)
+	}
+	return d.Receipt(ctx, first, Key(first.Bank, first.SHA256, claimed), Said{State: r.StateID, Key: r.DocumentKey, Exchange: stored.Parent})
 }

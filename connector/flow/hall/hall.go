@@ -18,7 +18,7 @@ const (
 )
 
 // ErrHalted means that the program is stopping.
-var ErrHalted = errors.New("no visit begins any more")
+var ErrHalted = errors.New("the program is stopping; the rest waits for the next visit")
 
 // Hall is where visits are at work. A nil one has room for everybody. Safe for concurrent
 // callers.

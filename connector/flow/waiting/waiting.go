@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"time"
@@ -42,11 +43,36 @@ type Alarm struct {
 // Memory is what one process knows to stand in the journal already, so that it is not
 // looked up at every sweep. Its zero value knows nothing.
 type Memory struct {
-	told  sync.Map // by id of a document: the text of its last alarm
+	told  told
 	large sync.Map // by bank, name and size: files above the limit that people know of
 	mu    sync.Mutex
 	swept time.Time // deadlines up to here were looked at
 	full  time.Time // when every deadline was looked at
+	next  time.Time // no look before then
+}
+
+// told knows the last alarm of each document, as a hash of its text: of a million that are
+// late, too.
+type told struct {
+	mu    sync.Mutex
+	seed  maphash.Seed
+	texts map[int64]uint64
+}
+
+func (t *told) knows(id int64, text string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	hash, ok := t.texts[id]
+	return ok && hash == maphash.String(t.seed, text)
+}
+
+func (t *told) keep(id int64, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.texts == nil {
+		t.seed, t.texts = maphash.MakeSeed(), make(map[int64]uint64)
+	}
+	t.texts[id] = maphash.String(t.seed, text)
 }
 
 // Watch raises alarms.
@@ -114,9 +140,17 @@ func (w *Watch) Release(ctx context.Context, b *banks.Bank, x journal.Exchange) 
 	return err
 }
 
-// again is how often every deadline that has passed is looked at: between, only those that
-// passed since the last look. A bank that is down for days leaves very many behind.
-const again = time.Minute
+const (
+	// again is how often every deadline that has passed is looked at: between, only those that
+	// passed since the last look. A bank that is down for days leaves very many behind.
+	again = time.Minute
+	// rests is how long no deadline is looked at, in times of what the last look took: of a
+	// million documents that wait, most are not late anew.
+	rests = 20
+	// crowd is from how many late documents on they are told of side by side.
+	crowd      = 64
+	sideBySide = 64
+)
 
 // Sweep raises the alarm for documents that should have come further: no document may
 // fall silent. One that a visit moves at the same moment keeps its newer state.
@@ -124,6 +158,9 @@ func (w *Watch) Sweep(ctx context.Context) error {
 	m, now := w.Memory, w.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if wait := m.next.Sub(now); wait > 0 && wait <= again { // a longer one means that the clock was set back
+		return nil
+	}
 	since := m.swept
 	if since.After(now) || now.Sub(m.full) >= again {
 		since = time.Time{}
@@ -132,28 +169,39 @@ func (w *Watch) Sweep(ctx context.Context) error {
 	if err != nil {
 		return &fate.Failure{Op: "find overdue", Kind: fate.Broken, Err: err}
 	}
-	for _, x := range late {
-		if err := w.overdue(ctx, x); err != nil {
-			return err
-		}
+	limit := 1
+	if len(late) > crowd {
+		limit = sideBySide
+	}
+	faults, err := fate.Each(ctx, limit, nil, fate.All(late), func(ctx context.Context, id int64) error {
+		return w.overdue(ctx, id, now)
+	})
+	if err = fate.Gravest(err, faults...); err != nil {
+		return err
 	}
 	if m.swept = now; since.IsZero() {
 		m.full = now
 	}
+	m.next = w.Now()
+	m.next = m.next.Add(min(again, rests*m.next.Sub(now)))
 	return nil
 }
 
 // overdue writes one alarm, and the state that comes with it.
-func (w *Watch) overdue(ctx context.Context, x journal.Exchange) error {
+func (w *Watch) overdue(ctx context.Context, id int64, now time.Time) error {
+	x, err := w.Book.Exchange(ctx, id)
+	if err != nil {
+		return &fate.Failure{Op: "find overdue", Kind: fate.Broken, Err: err}
+	}
 	to, raise := rule.Overdue(x.State)
-	if !raise {
+	if !raise || x.DueAt == nil || x.DueAt.After(now) { // it has come further since it was listed
 		return nil
 	}
 	reason := missing(x.State) + x.DueAt.UTC().Format(time.RFC3339)
 	if to == x.State {
 		return w.once(ctx, x, "alarm.overdue", reason, *x.DueAt)
 	}
-	err := fate.Write(ctx, w.Book, banks.ID(x.Bank), "overdue", func(tx *journal.Tx) error {
+	err = fate.Write(ctx, w.Book, banks.ID(x.Bank), "overdue", func(tx *journal.Tx) error {
 		if err := tx.Advance(x.ID, x.State, to, journal.Change{Reason: reason}); err != nil {
 			return err
 		}
@@ -171,7 +219,7 @@ func (w *Watch) overdue(ctx context.Context, x journal.Exchange) error {
 // once raises an alarm unless it stands in the journal already: of that kind, and not of
 // before since, or, where since says nothing, with the same words.
 func (w *Watch) once(ctx context.Context, x journal.Exchange, kind, reason string, since time.Time) error {
-	if known, ok := w.Memory.told.Load(x.ID); ok && known == kind+reason {
+	if w.Memory.told.knows(x.ID, kind+reason) {
 		return nil
 	}
 	events, err := w.Book.Events(ctx, x.ID)
@@ -184,7 +232,7 @@ func (w *Watch) once(ctx context.Context, x journal.Exchange, kind, reason strin
 			told = told && says(e, reason)
 		}
 		if told {
-			w.Memory.told.Store(x.ID, kind+reason)
+			w.Memory.told.keep(x.ID, kind+reason)
 			return nil
 		}
 	}
@@ -192,7 +240,7 @@ func (w *Watch) once(ctx context.Context, x journal.Exchange, kind, reason strin
 		return tx.Note(kind, x.Bank, x.ID, Alarm{Reason: reason})
 	})
 	if err == nil {
-		w.Memory.told.Store(x.ID, kind+reason)
+		w.Memory.told.keep(x.ID, kind+reason)
 		w.cry(ctx, x, x.State, reason)
 	}
 	return err

@@ -18,9 +18,9 @@ func (t *Tables) Belonging(ctx context.Context, exchange int64) (receipts []Exch
 	return receipts, files, err
 }
 
-// Unfinished lists the exchanges and the files of banks that began before a time and have
+// Pending lists the exchanges and the files of banks that began before a time and have
 // not come to their end, as far as limit: what flow still has something to do with.
-func Unfinished(c *sqlite.Conn, before string, limit int64) (exchanges, files []int64, err error) {
+func Pending(c *sqlite.Conn, before string, limit int64) (exchanges, files []int64, err error) {
 	into := func(list *[]int64) func(sqlite.Fields) error {
 		return func(f sqlite.Fields) error {
 			*list = append(*list, f.Num(0))
@@ -33,7 +33,6 @@ func Unfinished(c *sqlite.Conn, before string, limit int64) (exchanges, files []
 	if err != nil {
 		return nil, nil, err
 	}
-	err = c.Each(`SELECT id FROM arrival WHERE received_at < ? AND outcome <> 'incomplete'
-		AND (cleaned_at IS NULL OR outcome = '' OR (outcome = 'matched' AND handed_at IS NULL)) ORDER BY id LIMIT ?`, into(&files), before, limit)
+	err = c.Each(`SELECT id FROM arrival WHERE received_at < ? AND `+IncomingLeft+` ORDER BY id LIMIT ?`, into(&files), before, limit)
 	return exchanges, files, err
 }

@@ -2,6 +2,7 @@ package standing
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,12 +47,12 @@ func Find(ctx context.Context, r *sqlite.Readers, f Filter) ([]Exchange, error) 
 	if !f.Until.IsZero() {
 		add("accepted_at < ?", sqlite.Stamp(f.Until))
 	}
-	limit := f.Limit
-	if limit <= 0 {
-		limit = -1
+	query := `SELECT ` + ExchangeColumns + ` FROM exchange WHERE ` + strings.Join(where, " AND ") + ` ORDER BY id`
+	if f.Limit > 0 {
+		// As a number, for a limit that is bound has the statement prepared anew for each value. There are few of them.
+		query += ` LIMIT ` + strconv.Itoa(f.Limit)
 	}
-	return Rows(ctx, r, ReadExchange, `SELECT `+ExchangeColumns+` FROM exchange WHERE `+strings.Join(where, " AND ")+
-		` ORDER BY id LIMIT ?`, append(args, limit)...)
+	return Rows(ctx, r, ReadExchange, query, args...)
 }
 
 // In is the condition that a column has one of n values.
@@ -66,4 +67,13 @@ func Texts[T ~string](list []T) []any {
 		out[i] = string(v)
 	}
 	return out
+}
+
+// Unfinished tells whether a bank has documents that a visit would bring on, or incoming
+// files with something left to do.
+func Unfinished(ctx context.Context, r *sqlite.Readers, bank string) (bool, error) {
+	is, err := Rows(ctx, r, func(f sqlite.Fields) (bool, error) { return f.Num(0) != 0, nil },
+		`SELECT EXISTS (SELECT 1 FROM exchange WHERE state IN ('Accepted', 'Held', 'Sealed', 'Sending', 'Ambiguous') AND bank = ?)
+			OR EXISTS (SELECT 1 FROM arrival WHERE bank = ? AND `+IncomingLeft+`)`, bank, bank)
+	return len(is) > 0 && is[0], err
 }

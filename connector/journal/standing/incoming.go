@@ -7,6 +7,10 @@ import (
 	"bankconnector/connector/journal/sqlite"
 )
 
+// IncomingLeft is the condition that something of a file is left to do: it is received but not settled, matched
+// but not handed over, settled but not cleaned. An incomplete one is fetched again. An index has the same words.
+const IncomingLeft = `outcome <> 'incomplete' AND (cleaned_at IS NULL OR outcome = '' OR (outcome = 'matched' AND handed_at IS NULL))`
+
 // Incoming is one file taken from a bank.
 type Incoming struct {
 	ID            int64      `json:"id"`

@@ -31,14 +31,10 @@ const LastOf = `SELECT seq, sha256 FROM stream WHERE bank = ? AND stream = ? OR 
 // first reads one row; none gives ErrNotFound.
 func first[T any](ctx context.Context, t *Tables, from func(sqlite.Fields) (T, error), query string, args ...any) (T, error) {
 	all, err := Rows(ctx, t.readers, from, query, args...)
-	if err != nil || len(all) == 0 {
-		var none T
-		if err == nil {
-			err = fmt.Errorf("read journal: %w", ErrNotFound)
-		}
-		return none, err
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("read journal: %w", ErrNotFound)
 	}
-	return all[0], nil
+	return append(all, *new(T))[0], err
 }
 
 // Exchange reads one exchange, or [ErrNotFound].
@@ -115,8 +111,7 @@ func (t *Tables) Incoming(ctx context.Context, id int64) (Incoming, error) {
 // Incomplete ones are not listed: their file is fetched again.
 func (t *Tables) IncomingOpen(ctx context.Context, bank string) ([]Incoming, error) {
 	return Rows(ctx, t.readers, ReadIncoming, `SELECT `+IncomingColumns+` FROM arrival WHERE bank = ?
-		AND outcome <> 'incomplete' AND (cleaned_at IS NULL OR outcome = '' OR (outcome = 'matched' AND handed_at IS NULL))
-		ORDER BY id`, bank)
+		AND `+IncomingLeft+` ORDER BY id`, bank)
 }
 
 // IncomingHeld lists the files of a bank that wait for something to be settled: see
@@ -165,10 +160,15 @@ func (t *Tables) OpenDocuments(ctx context.Context, banks []string) (int, error)
 	return int(n), err
 }
 
+// Unfinished tells whether IncomingOpen lists files of a bank, or a visit has documents to bring on.
+func (t *Tables) Unfinished(ctx context.Context, bank string) (bool, error) {
+	return Unfinished(ctx, t.readers, bank)
+}
+
 // Overdue lists the open documents whose deadline is after since and not after
-// now, the oldest deadline first.
-func (t *Tables) Overdue(ctx context.Context, since, now time.Time) ([]Exchange, error) {
-	return Rows(ctx, t.readers, ReadExchange, `SELECT `+ExchangeColumns+` FROM exchange
+// now, by their ids, the oldest deadline first: there may be a million of them.
+func (t *Tables) Overdue(ctx context.Context, since, now time.Time) ([]int64, error) {
+	return Rows(ctx, t.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT id FROM exchange
 		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?2 AND due_at <= ?2 AND due_at > ?1 ORDER BY due_at, id`,
 		sqlite.Stamp(since), sqlite.Stamp(now))
 }

@@ -16,6 +16,15 @@ import (
 	"bankconnector/connector/journal/sqlite"
 )
 
+// Months reads "2026-01", "2026-01:2026-06" or a part of it, "" for all.
+func Months(text string) (from, to string) {
+	from, to, more := strings.Cut(text, ":")
+	if !more {
+		to = from
+	}
+	return from, to
+}
+
 // Reports is a pool for queries that people type, over a journal and its archives of the
 // months from and to, "" for all: each connection has the archives as a1, a2 and so on, and
 // the temporary view event_all, in which every event stands once, wherever it lies.

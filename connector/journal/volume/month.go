@@ -59,7 +59,7 @@ func Oldest(c *sqlite.Conn, before, now time.Time) (s Stretch, err error) {
 	}
 	s = Stretch{Month: at.UTC().Format(layout), First: row.Num(0), Prev: row.Str(2)}
 	u := &UnfinishedError{Month: s.Month}
-	if u.Exchanges, u.Files, err = standing.Unfinished(c, sqlite.Stamp(end), most); err != nil {
+	if u.Exchanges, u.Files, err = standing.Pending(c, sqlite.Stamp(end), most); err != nil {
 		return s, err
 	}
 	if len(u.Exchanges)+len(u.Files) > 0 {

@@ -38,6 +38,7 @@ const (
 	segmentSize = 512 << 20 // octets after which a new segment is begun
 	groupSize   = 8 << 20   // octets that are written and synced together; one entry may be longer
 	largest     = 64 << 20  // octets of one entry
+	spareSize   = 1 << 20   // octets that are kept for another group: most of them need less
 	// The last group is at most groupSize and one entry long with its header, so what a crash
 	// can have torn lies within tornSize of the end.
 	tornSize = groupSize + largest + 2*block
@@ -58,6 +59,7 @@ type Pack struct {
 	mu       sync.RWMutex
 	segments []*segment // in order; the last one grows, or nothing is written
 	next     *group     // gathers what comes while another group is written
+	spare    []byte     // octets of a group that was written, for another one
 	broken   error      // why nothing more is written
 }
 
@@ -155,7 +157,8 @@ func (p *Pack) join(entries []Entry) (g *group, rest []Entry, leads bool, err er
 		return nil, nil, false, p.broken
 	}
 	if p.next == nil || len(p.next.octets) >= groupSize {
-		p.next, leads = &group{done: make(chan struct{})}, true
+		p.next, leads = &group{done: make(chan struct{}), octets: p.spare[:0]}, true
+		p.spare = nil
 	}
 	for len(entries) > 0 && len(p.next.octets) < groupSize {
 		p.next.add(entries[0].Key, entries[0].Data)
@@ -177,6 +180,11 @@ func (p *Pack) lead(g *group) {
 	p.mu.Unlock()
 	if err == nil {
 		err = p.write(g)
+	}
+	if cap(g.octets) <= spareSize {
+		p.mu.Lock()
+		p.spare, g.octets = g.octets, nil
+		p.mu.Unlock()
 	}
 	g.err = err
 	close(g.done)
