@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/flow/claim"
 	"bankconnector/connector/flow/fate"
-	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 	"bankconnector/formats/envelope"
@@ -356,7 +356,7 @@ func TestReplyThatStaysHalfWrittenIsSetAside(t *testing.T) {
 	if rows := mustIncoming(t, o, name); len(rows) != 1 || rows[0].Outcome != outcomeIncomplete {
 		t.Fatalf("after some visits: %+v, want one incomplete", rows)
 	}
-	o.pass(rule.IncompleteTime + time.Minute)
+	o.pass(claim.IncompleteTime + time.Minute)
 	o.visit(t, f)
 	if in := onlyIncoming(t, o, name); in.Outcome != outcomeQuarantined {
 		t.Errorf("outcome %q, want quarantined after an hour", in.Outcome)
@@ -377,7 +377,7 @@ func TestReplyFinishedAfterItsTime(t *testing.T) {
 	name, whole := f.sealed(t, f.reply(doc), f.sign)
 	f.put(name, whole[:len(whole)/2])
 	o.visit(t, f)
-	o.pass(rule.IncompleteTime + time.Minute)
+	o.pass(claim.IncompleteTime + time.Minute)
 	f.fault = func(op string) (bool, error) { // the visit ends when the file is in quarantine and not removed yet
 		if op == "discard" {
 			return false, errCut

@@ -119,7 +119,7 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 	}
 	last := earlier[len(earlier)-1]
 	g.Taken, g.Incomplete, g.Grown = true, last.Outcome == outcomeIncomplete, last.Size != f.size
-	g.OutOfTime = rule.OutOfTime(earlier[0].ReceivedAt, v.Now())
+	g.OutOfTime = claim.OutOfTime(earlier[0].ReceivedAt, v.Now())
 	return g, nil
 }
 
@@ -227,7 +227,7 @@ func (v *visit) settleOnce(ctx context.Context, in journal.Incoming, data []byte
 		if err != nil {
 			return in, nil, false, v.disk("find file", err)
 		}
-		if !rule.OutOfTime(earlier[0].ReceivedAt, v.Now()) {
+		if !claim.OutOfTime(earlier[0].ReceivedAt, v.Now()) {
 			return in, nil, false, v.write(ctx, "incomplete", func(tx *journal.Tx) error { return tx.Settle(in.ID, j.Settlement) })
 		}
 		j.Outcome = outcomeQuarantined

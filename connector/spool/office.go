@@ -76,14 +76,16 @@ func (o *Office) Waiting(ctx context.Context, bank string, limit int) (items []I
 		return nil, nil, err
 	}
 	for _, dir := range []string{o.takenDir(bank), filepath.Join(o.dir, "in", bank)} {
-		if o.quiet.still(dir) {
+		if o.quiet.bare(dir) || o.quiet.still(dir) {
 			continue
 		}
 		names, odd, err := finished(dir, limit-len(items))
 		if err != nil {
 			return nil, nil, fmt.Errorf("list office folder: %w", err)
 		}
-		o.quiet.listed(dir, len(names)+len(odd) == 0 && limit > len(items))
+		empty := len(names)+len(odd) == 0 && limit > len(items)
+		o.quiet.listed(dir, empty)
+		o.quiet.ours(dir, empty && filepath.Base(dir) == taken)
 		for _, name := range names {
 			items = append(items, Item{Bank: bank, Name: given(dir, name), path: filepath.Join(dir, name)})
 		}
@@ -100,8 +102,9 @@ func (o *Office) Take(ctx context.Context, item Item, id string) (Item, []byte, 
 	if err := ctx.Err(); err != nil {
 		return item, nil, err
 	}
-	if taken := o.takenDir(item.Bank); filepath.Dir(item.path) != taken {
-		target := filepath.Join(taken, id+takenMark+item.Name)
+	if dir := o.takenDir(item.Bank); filepath.Dir(item.path) != dir {
+		target := filepath.Join(dir, id+takenMark+item.Name)
+		o.quiet.ours(dir, false)
 		if err := os.Rename(item.path, target); err != nil {
 			return item, nil, fmt.Errorf("take %s: %w", item.Name, err)
 		}
@@ -206,14 +209,16 @@ func (o *Office) Tell(bank string, f File) error {
 	return nil
 }
 
-// takenMark parts our id from the office's name in .taken/.
-const takenMark = "__"
+const (
+	taken     = ".taken" // the folder of what was taken, which only we write into
+	takenMark = "__"     // parts our id from the office's name in it
+)
 
-func (o *Office) takenDir(bank string) string { return filepath.Join(o.dir, "in", bank, ".taken") }
+func (o *Office) takenDir(bank string) string { return filepath.Join(o.dir, "in", bank, taken) }
 
 // given returns the office's own name of a file in dir.
 func given(dir, name string) string {
-	if filepath.Base(dir) != ".taken" {
+	if filepath.Base(dir) != taken {
 		return name
 	}
 	_, rest, _ := strings.Cut(name, takenMark)

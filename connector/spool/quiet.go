@@ -11,9 +11,29 @@ import (
 //
 // The time has the grain of the kernel's clock. A folder is believed only when it was found
 // empty twice at the same time of change, and all the same listed every tenth time.
+//
+// A folder that only this process writes into needs no look at all, once it was found empty.
 type quiet struct {
 	mu      sync.Mutex
 	folders map[string]*rest
+	empty   map[string]bool // folders of ours, found empty, into which nothing was put since
+}
+
+// ours notes whether a folder that only this process writes into is empty.
+func (q *quiet) ours(dir string, empty bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.empty == nil {
+		q.empty = make(map[string]bool)
+	}
+	q.empty[dir] = empty
+}
+
+// bare tells whether a folder of ours is known to be empty.
+func (q *quiet) bare(dir string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.empty[dir]
 }
 
 type rest struct {

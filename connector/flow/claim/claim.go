@@ -1,5 +1,5 @@
-// Package claim knows the names of a bank's files: the bank's own, and ours for one that was
-// claimed. It calls no other room.
+// Package claim knows the names of a bank's files, the bank's own and ours for one that was
+// claimed, and how long such a file may still be growing. It calls no other room.
 package claim
 
 import (
@@ -23,3 +23,10 @@ func Observed(name string, size int64, changed time.Time) string {
 
 // Given is the bank's own name within one of ours.
 func Given(claimed string) string { return claimed[strings.Index(claimed, mark)+1:] }
+
+// IncompleteTime is how long a file that was cut short may still be growing under the bank's
+// hand. The clock decides, not the number of visits, which may follow one another closely.
+const IncompleteTime = time.Hour
+
+// OutOfTime tells whether a file that was first received so long ago must be whole by now.
+func OutOfTime(first, now time.Time) bool { return now.Sub(first) > IncompleteTime }

@@ -1,14 +1,5 @@
 package rule
 
-import "time"
-
-// IncompleteTime is how long a file that was cut short may still be growing under the bank's
-// hand. The clock decides, not the number of visits, which may follow one another closely.
-const IncompleteTime = time.Hour
-
-// OutOfTime tells whether a file that was first received so long ago must be whole by now.
-func OutOfTime(first, now time.Time) bool { return now.Sub(first) > IncompleteTime }
-
 // Glance is what is known of a file at the bank before it is fetched.
 type Glance struct {
 	Claimed    bool // it lies under a name of ours, or was left and is known by its observation
