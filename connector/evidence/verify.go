@@ -57,8 +57,14 @@ func (f *Findings) problem(format string, args ...any) {
 func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 	var f Findings
 	o := journal.VerifyOptions{Temp: q.Temp, Archives: q.Archives, ChainOnly: q.Quick, Adopted: q.Adopted}
+	gone := &removed{}
+	defer gone.close()
 	if q.Store != nil && !q.Quick {
-		o.Store = func(digest string) error { return q.Store.Check(ctx, digest) }
+		o.Store = func(digest string) error { return gone.told(digest, q.Store.Check(ctx, digest)) }
+		o.Removed = func(indexes map[string]string) (err error) {
+			gone.of, err = q.Store.Removed(ctx, indexes)
+			return err
+		}
 	}
 	w := &witnesses{q: q}
 	if len(q.Checkpoints) > 0 {
@@ -69,7 +75,7 @@ func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 		if err := asked.numbers(ctx, db); err != nil || q.Store == nil {
 			return err
 		}
-		return asked.signatures(ctx, db, q)
+		return asked.signatures(ctx, db, q, gone)
 	}
 	if q.Quick {
 		o.Further = nil
@@ -142,8 +148,10 @@ func (f Findings) Text(lang string) string {
 		"checkpoints %d, the newest at event %d; rows rebuilt %d; stored files %d; signatures %d; numbers of envelopes %d\n",
 		"  certificate named by the journal alone, not given: %s\n"
 	archives, retired := "events of earlier months in archives: %d\n", "  removed by the rule of retention: %s\n"
+	discarded := "stored files removed by the rule of retention: %d\n"
 	if lang == "ru" {
 		archives, retired = "архивов с событиями прежних месяцев: %d\n", "  удалено по сроку хранения: %s\n"
+		discarded = "хранимых файлов удалено по сроку хранения: %d\n"
 		adopted = "  человек продолжил восстановленный журнал (если вам это известно, укажите хэш в --adopted): %s\n"
 		sound, broken, counts, unvouched = "%s цел: событий %d, последний хэш %s\n", "%s НЕ цел; первое плохое событие %d\n",
 			"контрольных точек %d, последняя на событии %d; строк восстановлено %d; хранимых файлов %d; подписей %d; номеров конвертов %d\n",
@@ -158,6 +166,9 @@ func (f Findings) Text(lang string) string {
 	fmt.Fprintf(&b, counts, f.Checkpoints, f.Witnessed, f.Rows, f.Digests, f.Signatures, f.Numbers)
 	if f.Archives > 0 {
 		fmt.Fprintf(&b, archives, f.Archives)
+	}
+	if f.Discarded > 0 {
+		fmt.Fprintf(&b, discarded, f.Discarded)
 	}
 	for _, r := range f.Retired {
 		fmt.Fprintf(&b, retired, r)

@@ -22,6 +22,7 @@ import (
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/install/aging"
 	"bankconnector/connector/install/ballast"
 	"bankconnector/connector/install/road"
 	"bankconnector/connector/install/signing"
@@ -96,6 +97,9 @@ func (in *Installation) open(ctx context.Context) (err error) {
 		return err
 	}
 	if in.Store, err = spool.OpenStore(in.StorePath()); err != nil {
+		return err
+	}
+	if err := aging.Finish(ctx, in.Book, in.Store); err != nil {
 		return err
 	}
 	if in.Office, err = spool.OpenOffice(in.Config.OfficeDir, int64(in.Config.Office.FileSize)); err != nil {

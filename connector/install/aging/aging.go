@@ -1,5 +1,6 @@
 // Package aging does what time asks of an installation by rule: closed months of the journal
-// move to archives, and archives that are older than they must be kept are removed.
+// move to archives, and archives and documents that are older than they must be kept are
+// removed.
 //
 // It decides by the rule and the journal alone, and writes nothing that the journal did not
 // announce. It may open what install opens, never install.
@@ -16,6 +17,7 @@ import (
 	"bankconnector/connector/journal"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/volume"
+	"bankconnector/connector/spool"
 )
 
 // Journal is how the journal is kept from growing without end.
@@ -60,6 +62,8 @@ func Archive(ctx context.Context, book *journal.Book, actor, reason string, befo
 type Retention struct {
 	// ArchivesYears is how many years an archive of the journal is kept after its month; 0 = for ever.
 	ArchivesYears int `yaml:"archives_years" jsonschema:"default=0,minimum=0,maximum=100"`
+	// DocumentsYears is how many years stored documents are kept after they were needed last; 0 = for ever.
+	DocumentsYears int `yaml:"documents_years" jsonschema:"default=0,minimum=0,maximum=100"`
 }
 
 // Archives is the first month that is kept, as of now; false when all are.
@@ -73,6 +77,12 @@ func (r Retention) Reason() string {
 	return fmt.Sprintf("retention.archives_years: %d", r.ArchivesYears)
 }
 
+// Rooms are what the rules work on.
+type Rooms struct {
+	Book  *journal.Book
+	Store *spool.Store
+}
+
 // Rules are all of them.
 type Rules struct {
 	Journal
@@ -82,7 +92,8 @@ type Rules struct {
 // Round does what the rules ask for now, in the name of the program. What keeps a month in the
 // journal is told and tried again at the next round. The error ends the process when the
 // journal is broken.
-func (r Rules) Round(ctx context.Context, book *journal.Book, now time.Time, log *slog.Logger) error {
+func (r Rules) Round(ctx context.Context, in Rooms, now time.Time, log *slog.Logger) error {
+	book := in.Book
 	err := r.archive(ctx, book, now, log)
 	if before, due := r.Archives(now); due && err == nil {
 		var list []record.Archived
@@ -90,6 +101,9 @@ func (r Rules) Round(ctx context.Context, book *journal.Book, now time.Time, log
 		for _, a := range list {
 			log.WarnContext(ctx, "archive removed by the rule of retention", slog.String("file", a.File))
 		}
+	}
+	if err == nil {
+		err = r.discard(ctx, in, now, log)
 	}
 	switch {
 	case errors.Is(err, journal.ErrBroken):

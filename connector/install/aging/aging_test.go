@@ -58,7 +58,7 @@ func TestRound(t *testing.T) {
 		{"Both", time.Date(2027, 6, 1, 0, 0, 0, 0, time.UTC), aging.Rules{Journal: aging.Journal{ArchiveAfter: 1}, Retention: aging.Retention{ArchivesYears: 1}}, 9, 5},
 	} {
 		*now = c.at
-		if err := c.rules.Round(t.Context(), b, c.at, log); err != nil {
+		if err := c.rules.Round(t.Context(), aging.Rooms{Book: b}, c.at, log); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if a, r := count(t, b, archives), count(t, b, retired); a != c.archives || r != c.retired {
@@ -76,7 +76,7 @@ func TestRoundEnds(t *testing.T) {
 	}))
 	*now = now.AddDate(0, 6, 0)
 	rules := aging.Rules{Journal: aging.Journal{ArchiveAfter: 1}}
-	if err := rules.Round(t.Context(), b, *now, slog.New(slog.DiscardHandler)); err != nil {
+	if err := rules.Round(t.Context(), aging.Rooms{Book: b}, *now, slog.New(slog.DiscardHandler)); err != nil {
 		t.Errorf("an open document: %v", err)
 	}
 	if n := count(t, b, `SELECT count(*) FROM archives`); n != 0 {
@@ -84,7 +84,7 @@ func TestRoundEnds(t *testing.T) {
 	}
 	ended, stop := context.WithCancel(t.Context())
 	stop()
-	if err := rules.Round(ended, b, *now, slog.New(slog.DiscardHandler)); err != nil {
+	if err := rules.Round(ended, aging.Rooms{Book: b}, *now, slog.New(slog.DiscardHandler)); err != nil {
 		t.Errorf("the program ends: %v", err)
 	}
 	if _, err := aging.Month("2026-13"); err == nil || errors.Is(err, journal.ErrNotFound) {

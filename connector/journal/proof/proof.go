@@ -24,6 +24,9 @@ import (
 type Options struct {
 	// Store checks one file of the content store by its SHA-256, several at once; nil = the store is not checked.
 	Store func(sha256 string) error
+	// Removed is told, before Store is asked, which segments of the store the journal says are removed, each with the
+	// SHA-256 of the index that stays; of a document that lay in one Store then says volume.ErrDiscarded. nil = nobody asks.
+	Removed func(indexes map[string]string) error
 	// Checkpoints are event numbers and hashes known from outside; the chain must pass through each. nil = none is known.
 	Checkpoints iter.Seq2[int64, string]
 	// Adopted are hashes of events book.adopted that the caller knows of: what such an event gave up is no problem then.
@@ -46,12 +49,13 @@ type Report struct {
 	Events    int64    `json:"events"`
 	Head      string   `json:"head"`
 	FirstBad  int64    `json:"first_bad,omitempty"`
-	Last      int64    `json:"last"`               // number of the last event
-	Archives  int      `json:"archives,omitempty"` // files that hold the first ones
-	Retired   []string `json:"retired,omitempty"`  // each: archive that the journal says was removed by the rule of retention
-	Rows      int64    `json:"rows"`               // rows of state tables compared
-	Digests   int64    `json:"digests"`            // files of the store checked
-	Witnessed int64    `json:"witnessed"`          // newest event that a checkpoint confirms, 0 if none does
+	Last      int64    `json:"last"`                // number of the last event
+	Archives  int      `json:"archives,omitempty"`  // files that hold the first ones
+	Retired   []string `json:"retired,omitempty"`   // each: archive that the journal says was removed by the rule of retention
+	Rows      int64    `json:"rows"`                // rows of state tables compared
+	Digests   int64    `json:"digests"`             // files of the store checked
+	Discarded int64    `json:"discarded,omitempty"` // of them those that the journal says were removed by the rule of retention
+	Witnessed int64    `json:"witnessed"`           // newest event that a checkpoint confirms, 0 if none does
 	ChainOnly bool     `json:"chain_only,omitempty"`
 	Adoptions []string `json:"adoptions,omitempty"` // each: who went on with a restored journal, when and why
 	Problems  []string `json:"problems,omitempty"`  // the first 50
@@ -153,6 +157,7 @@ func (v *verification) all(ctx context.Context) (err error) {
 	if err := v.compare(ctx); err != nil {
 		return err
 	}
+	v.discarded()
 	if err := v.reliedOn(ctx); err != nil {
 		return err
 	}
@@ -344,6 +349,35 @@ func same(want, got any) bool {
 	}
 }
 
+// unstored notes a document that the store does not give.
+func (v *verification) unstored(digest string, err error) {
+	if errors.Is(err, volume.ErrDiscarded) {
+		v.r.Discarded++
+		return
+	}
+	v.r.problem("store: %s: %v", digest, err)
+}
+
+// discarded tells the store which of its segments the journal says are removed.
+func (v *verification) discarded() {
+	if v.o.Removed == nil || v.o.Store == nil {
+		return
+	}
+	indexes := make(map[string]string)
+	known, err := v.c.Number(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'discard'`)
+	if err == nil && known > 0 {
+		err = v.c.Each(`SELECT segment, index_sha256 FROM discard`, func(f sqlite.Fields) error {
+			indexes[f.Str(0)] = f.Str(1)
+			return nil
+		})
+	}
+	if err != nil {
+		v.r.problem("table discard cannot be read: %v", err)
+	} else if err := v.o.Removed(indexes); err != nil {
+		v.r.problem("store: %v", err)
+	}
+}
+
 // store asks for every file that the journal names, several at once.
 func (v *verification) store(ctx context.Context) error {
 	if v.o.Store == nil {
@@ -361,7 +395,7 @@ func (v *verification) store(ctx context.Context) error {
 			if err := v.o.Store(digest); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				v.r.problem("store: %s: %v", digest, err)
+				v.unstored(digest, err)
 			}
 			return groupCtx.Err()
 		})

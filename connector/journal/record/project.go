@@ -33,7 +33,7 @@ func apply(c *sqlite.Conn, e *Event) (string, error) {
 		return projectIncoming(c, e, verb)
 	case "visit", "slot", "operator", "keys", "banks":
 		return "", projectLedger(c, e)
-	case "book":
+	case "book", "store":
 		return "", projectBook(c, e)
 	case "note", "alarm", "config":
 		return "", nil
@@ -319,8 +319,17 @@ func projectBook(c *sqlite.Conn, e *Event) error {
 		return projectArchived(c, e)
 	case "book.retired":
 		return projectRetired(c, e)
+	case "store.discarded":
+		d, err := body[Discarded](e)
+		if err != nil {
+			return err
+		}
+		return c.Put(`INSERT INTO discard (segment, sha256, size, index_sha256, documents, carried, before, reason, event, at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, d.Segment, d.SHA256, d.Size, d.Index, d.Documents, d.Carried, d.Before, d.Reason, e.Seq, sqlite.Stamp(e.At))
+	case "book.created", "book.migrated":
+		return nil
 	}
-	return nil
+	return fmt.Errorf("event kind %q is unknown", e.Kind)
 }
 
 // projectAdopted moves every stream on over the numbers that an adoption leaves out, also

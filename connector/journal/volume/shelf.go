@@ -63,6 +63,8 @@ var (
 	ErrMissing = errors.New("archive is missing")
 	// ErrRetired reports events whose archive was removed by the rule of retention.
 	ErrRetired = errors.New("removed by the rule of retention")
+	// ErrDiscarded reports a stored document that the journal says was removed by that rule.
+	ErrDiscarded = errors.New("the document was removed by the rule of retention")
 )
 
 // Find reads the events for which a condition holds, in their order: those of the journal,

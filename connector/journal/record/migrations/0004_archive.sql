@@ -24,6 +24,20 @@ CREATE TABLE archive (
   state_size   INTEGER NOT NULL
 ) STRICT;
 
+-- Segments of the content store that were removed because their documents are older than they must be kept.
+CREATE TABLE discard (
+  segment      TEXT    PRIMARY KEY,
+  sha256       TEXT    NOT NULL,
+  size         INTEGER NOT NULL,
+  index_sha256 TEXT    NOT NULL, -- of the list of what lay there, which stays
+  documents    INTEGER NOT NULL,
+  carried      INTEGER NOT NULL, -- of them that were needed and stored once more
+  before       TEXT    NOT NULL,
+  reason       TEXT    NOT NULL,
+  event        INTEGER NOT NULL,
+  at           TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- An event may go only once the chain itself says that an archive holds it: the event book.archived must stand in the
 -- table, and name the stretch. Who adds a row to table archive gains nothing by it.
 DROP TRIGGER event_delete;
@@ -43,6 +57,10 @@ SELECT file, month, first AS first_event, last AS last_event, last - first + 1 A
 FROM archive ORDER BY first;
 
 -- What everything means, as in the step before, with the archives.
+CREATE VIEW discarded AS
+SELECT segment, sha256, size, index_sha256, documents, carried, before, reason, event AS discarded_by, at AS discarded_at
+FROM discard ORDER BY event;
+
 DROP VIEW journal_help;
 
 CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
@@ -156,6 +174,17 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('archives', 'retired_why', 'По какому правилу'),
 ('archives', 'state', 'Файл с таблицами на конец удалённых архивов: с ним проверяется остальное'),
 ('archives', 'state_sha256', 'SHA-256 этого файла'),
+('discarded', '', 'Части хранилища документов, удалённые по сроку хранения'),
+('discarded', 'segment', 'Имя файла в папке store'),
+('discarded', 'sha256', 'SHA-256 этого файла'),
+('discarded', 'size', 'Размер, октеты'),
+('discarded', 'index_sha256', 'SHA-256 списка того, что в нём было; список (.gone) остаётся'),
+('discarded', 'documents', 'Сколько в нём было документов'),
+('discarded', 'carried', 'Сколько из них ещё нужны и сохранены заново'),
+('discarded', 'before', 'До какого времени были нужны остальные'),
+('discarded', 'reason', 'По какому правилу'),
+('discarded', 'discarded_by', 'Событие store.discarded'),
+('discarded', 'discarded_at', 'Когда'),
 ('exchange.*', '', 'Документ перешёл в состояние, названное вторым словом: exchange.accepted, exchange.sealed и так далее; состояния объяснены у exchanges.state'),
 ('exchange.opened', '', 'Документ принят от АИС'),
 ('exchange.attempted', '', 'Попытка доставки не удалась; состояние прежнее'),
@@ -175,6 +204,7 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('book.adopted', '', 'Человек принял журнал, восстановленный из копии; неотправленные документы стали Suspect'),
 ('book.archived', '', 'События закрытого месяца лежат в архиве: файл, его SHA-256, первое и последнее событие и хэши на концах'),
 ('book.retired', '', 'Срок хранения архива истёк: файл удаляется, его хэши остаются в этом событии'),
+('store.discarded', '', 'Срок хранения документов истёк: часть хранилища удаляется'),
 ('config.loaded', '', 'Прочитана конфигурация: файл, SHA-256, число банков'),
 ('config.trust', '', 'Сертификаты и списки отозванных, на которые программа опирается с этого места: файлы и SHA-256'),
 ('config.signer', '', 'С этого места подписывает другой наш сертификат'),
