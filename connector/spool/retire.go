@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -108,17 +107,28 @@ func (s *Store) Describe(ctx context.Context, name string) (out Segment, err err
 	return out, nil
 }
 
-// Drop removes a full segment, once the journal has said so. Whoever needs a document of it
-// has it from Carry.
-func (s *Store) Drop(name string) error {
+// ErrOther reports that another segment has the name of one that was to be removed.
+var ErrOther = errors.New("another segment has its name")
+
+// Drop removes a full segment, once the journal has said so; one that has gone already is no
+// error. Whoever needs a document of it has it from Carry. The error is ErrOther, and nothing
+// is removed, when the segment of that name is not the one that the journal names: a store that
+// was begun anew counts from one again.
+func (s *Store) Drop(ctx context.Context, name, sha256 string) error {
 	number, err := numberOf(name)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(s.dir, name)); errors.Is(err, fs.ErrNotExist) {
-		return nil // it went before a crash
+	is, err := s.pack.Sum(ctx, number)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil && is != sha256:
+		err = ErrOther
+	case err == nil:
+		err = s.pack.Drop(number)
 	}
-	if err := s.pack.Drop(number); err != nil {
+	if err != nil {
 		return fmt.Errorf("remove segment %s: %w", name, err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package aging
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -36,7 +37,7 @@ func Finish(ctx context.Context, book *journal.Book, store *spool.Store) error {
 		return err
 	}
 	for _, d := range list {
-		if err := store.Drop(d.Segment); err != nil {
+		if err := store.Drop(ctx, d.Segment, d.SHA256); err != nil && !errors.Is(err, spool.ErrOther) {
 			return err
 		}
 	}
@@ -100,7 +101,7 @@ func (r Retention) drop(ctx context.Context, in Rooms, name string, d record.Dis
 	if err := in.Book.Write(ctx, actor, func(t *journal.Tx) error { return t.Discard(d) }); err != nil {
 		return err
 	}
-	return in.Store.Drop(name)
+	return in.Store.Drop(ctx, name, d.SHA256)
 }
 
 // keep finds which documents of a segment are needed: by a document or a file of a bank, or

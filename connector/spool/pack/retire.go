@@ -74,6 +74,12 @@ func (p *Pack) Sums(ctx context.Context, number int) (segment, index string, siz
 	return segment, index, size, err
 }
 
+// Sum is the SHA-256 of a segment, in hex.
+func (p *Pack) Sum(ctx context.Context, number int) (string, error) {
+	sum, _, err := digest(ctx, segmentPath(p.dir, number))
+	return sum, err
+}
+
 func digest(ctx context.Context, path string) (string, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
