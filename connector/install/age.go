@@ -20,7 +20,11 @@ func (in *Installation) Age(ctx context.Context) error {
 		return nil
 	}
 	c := &in.force.Load().Config
-	return aging.Rules{Journal: c.Journal, Retention: c.Retention}.Round(ctx, aging.Rooms{Book: in.Book, Store: in.Store}, in.opts.Now(), in.opts.Log)
+	quarantine, err := c.quarantine()
+	if err != nil {
+		return err
+	}
+	return aging.Rules{Journal: c.Journal, Retention: c.Retention}.Round(ctx, aging.Rooms{Book: in.Book, Store: in.Store, Quarantine: quarantine}, in.opts.Now(), in.opts.Log)
 }
 
 // ArchiveJournal moves the closed months before one ("2026-01", "" = all), because a person

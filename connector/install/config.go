@@ -18,6 +18,7 @@ import (
 	"bankconnector/connector/install/aging"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
+	"bankconnector/connector/spool"
 	"bankconnector/schedule"
 )
 
@@ -114,6 +115,11 @@ func (c *Config) calendar() (*schedule.Calendar, error) {
 		return nil, fmt.Errorf("time_zone: %w", err)
 	}
 	return schedule.NewCalendar(loc, c.Calendar.DaysOff, c.Calendar.WorkDays)
+}
+
+// quarantine opens the folder of what was refused.
+func (c *Config) quarantine() (*spool.Quarantine, error) {
+	return spool.OpenQuarantine(filepath.Join(c.StateDir, "quarantine"))
 }
 
 // Plan is a configuration that was read and found sound: nothing of it is open yet.

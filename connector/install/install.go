@@ -187,7 +187,7 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 	if err != nil {
 		return nil, err
 	}
-	quarantine, err := spool.OpenQuarantine(filepath.Join(p.Config.StateDir, "quarantine"))
+	quarantine, err := p.Config.quarantine()
 	if err != nil {
 		return nil, err
 	}

@@ -64,6 +64,8 @@ type Retention struct {
 	ArchivesYears int `yaml:"archives_years" jsonschema:"default=0,minimum=0,maximum=100"`
 	// DocumentsYears is how many years stored documents are kept after they were needed last; 0 = for ever.
 	DocumentsYears int `yaml:"documents_years" jsonschema:"default=0,minimum=0,maximum=100"`
+	// QuarantineDays is how many days a refused file lies in the quarantine, besides the store; 0 = for ever.
+	QuarantineDays int `yaml:"quarantine_days" jsonschema:"default=0,minimum=0,maximum=36500"`
 }
 
 // Archives is the first month that is kept, as of now; false when all are.
@@ -79,8 +81,9 @@ func (r Retention) Reason() string {
 
 // Rooms are what the rules work on.
 type Rooms struct {
-	Book  *journal.Book
-	Store *spool.Store
+	Book       *journal.Book
+	Store      *spool.Store
+	Quarantine *spool.Quarantine
 }
 
 // Rules are all of them.
@@ -104,6 +107,9 @@ func (r Rules) Round(ctx context.Context, in Rooms, now time.Time, log *slog.Log
 	}
 	if err == nil {
 		err = r.discard(ctx, in, now, log)
+	}
+	if err == nil {
+		err = r.release(ctx, in, now, log)
 	}
 	switch {
 	case errors.Is(err, journal.ErrBroken):

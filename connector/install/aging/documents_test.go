@@ -25,6 +25,7 @@ type house struct {
 	now   time.Time
 	book  *journal.Book
 	store *spool.Store
+	aside *spool.Quarantine
 }
 
 func newHouse(t *testing.T) *house {
@@ -34,6 +35,8 @@ func newHouse(t *testing.T) *house {
 	h.book, err = journal.Create(t.Context(), filepath.Join(h.dir, "journal.db"), journal.Options{Now: func() time.Time { return h.now }, Instance: "test"})
 	must(t, err)
 	h.open()
+	h.aside, err = spool.OpenQuarantine(filepath.Join(h.dir, "quarantine"))
+	must(t, err)
 	t.Cleanup(func() { must(t, errors.Join(h.store.Close(), h.book.Close())) })
 	return h
 }
@@ -288,5 +291,41 @@ func TestAnotherSegmentStays(t *testing.T) {
 	must(t, aging.Finish(t.Context(), h.book, h.store))
 	if !h.has(fresh) {
 		t.Error("a segment of another store was removed")
+	}
+}
+
+// TestQuarantine: refused files leave the quarantine by the rule, and the journal says so.
+func TestQuarantine(t *testing.T) {
+	h := newHouse(t)
+	put := func(text string, days int) string {
+		path, err := h.aside.Keep([]byte(text), spool.Refused{At: h.now.AddDate(0, 0, -days), Source: "bank", Bank: "044525225", Name: text + ".zip", Code: "bad", Reason: "test"})
+		must(t, err)
+		return filepath.Join(h.dir, "quarantine", path)
+	}
+	h.put("old")
+	h.put("young")
+	busy := h.put("busy")
+	files := map[string]string{"old": put("old", 91), "young": put("young", 89), "busy": put("busy", 91), "nowhere else": put("nowhere else", 91), "ancient": put("ancient", 6*366)}
+	must(t, h.book.Write(t.Context(), "test", func(tx *journal.Tx) error {
+		_, _, err := tx.Receive(journal.Incoming{Bank: "044525225", Name: "busy.zip", SHA256: busy, Size: 4})
+		return err
+	}))
+	must(t, os.WriteFile(filepath.Join(h.dir, "quarantine", "044525225", "stranger"), []byte("x"), 0o600))
+	rules := aging.Rules{Retention: aging.Retention{DocumentsYears: 5, QuarantineDays: 90}}
+	for range 2 {
+		must(t, rules.Round(t.Context(), aging.Rooms{Book: h.book, Store: h.store, Quarantine: h.aside}, h.now, slog.New(slog.DiscardHandler)))
+	}
+	for name, want := range map[string]bool{"old": false, "young": true, "busy": true, "nowhere else": true, "ancient": false} {
+		_, err := os.Stat(files[name])
+		_, reason := os.Stat(files[name] + ".reason.json")
+		if (err == nil) != want || (reason == nil) != want {
+			t.Errorf("%s: %v, %v, want it there: %v", name, err, reason, want)
+		}
+	}
+	if n := count(t, h.book, `SELECT count(*) FROM event WHERE kind = 'note.quarantine'`); n != 2 {
+		t.Errorf("the journal tells of %d files", n)
+	}
+	if _, err := os.Stat(filepath.Join(h.dir, "quarantine", "044525225", "stranger")); err != nil {
+		t.Errorf("a file that the program did not put there: %v", err)
 	}
 }
