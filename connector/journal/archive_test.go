@@ -431,7 +431,7 @@ func TestKilledWhileArchiving(t *testing.T) {
 		must(t, c.Close())
 		if ended == nil {
 			t.Logf("killed %d times, up to call %d", kills, when)
-			if kills < 20 {
+			if kills < 8 { // each thread counts its calls by itself
 				t.Error("the child hardly came to write")
 			}
 			return

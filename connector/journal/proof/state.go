@@ -65,7 +65,7 @@ func state(ctx context.Context, path, dir string, earlier *volume.Volume, list [
 		return err
 	}
 	if earlier != nil {
-		if err := load(ctx, dir, dir, *earlier, func(string) []*sqlite.Conn { return []*sqlite.Conn{c} }); err != nil {
+		if err := load(ctx, "", dir, *earlier, func(string) []*sqlite.Conn { return []*sqlite.Conn{c} }); err != nil {
 			return err
 		}
 	}

@@ -152,6 +152,15 @@ func Check(path string) error {
 	return checkLocal(filepath.Dir(path))
 }
 
+// Room is how many octets this process may still write to the disk of a folder.
+func Room(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("statfs %s: %w", dir, err)
+	}
+	return int64(st.Bavail) * st.Bsize, nil //nolint:gosec // a disk has less than 2^63 octets
+}
+
 // checkLocal refuses network file systems: their locks and shared memory do
 // not hold what WAL needs.
 func checkLocal(dir string) error {

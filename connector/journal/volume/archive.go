@@ -98,20 +98,58 @@ func Bind(ctx context.Context, journal, dir string, s Stretch) (a record.Archive
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return a, err
 	}
-	if err := errors.Join(sqlite.Folder(dir), sqlite.Prepare(path)); err != nil {
+	if err := sqlite.Folder(dir); err != nil {
 		return a, err
 	}
-	if err := fill(ctx, journal, sqlite.NewName(path), s); err != nil {
+	if err := enough(journal, dir, s); err != nil {
 		return a, err
 	}
-	if err := sqlite.Settle(sqlite.NewName(path), fileMode); err != nil {
+	if err := sqlite.Prepare(path); err != nil {
 		return a, err
 	}
-	// What was written is read back from the file before anybody relies on it.
-	if a, err = Inspect(ctx, sqlite.NewName(path), s); err != nil {
-		return a, fmt.Errorf("prove %s: %w", s.Name(), err)
+	err = fill(ctx, journal, sqlite.NewName(path), s)
+	if err == nil {
+		err = sqlite.Settle(sqlite.NewName(path), fileMode)
+	}
+	if err == nil { // what was written is read back from the file before anybody relies on it
+		a, err = Inspect(ctx, sqlite.NewName(path), s)
+	}
+	if err != nil { // the journal may need the room
+		return a, errors.Join(fmt.Errorf("make %s: %w", s.Name(), err), os.Remove(sqlite.NewName(path)))
 	}
 	return a, sqlite.Publish(path)
+}
+
+// ErrRoom reports a disk that could become full by an archive; the journal would stop on it.
+var ErrRoom = errors.New("not enough room on the disk for the archive")
+
+// reserve stays free besides an archive, in octets.
+const reserve = 64 << 20
+
+// enough is ErrRoom unless the disk takes the archive twice over: its size is estimated by its
+// share of the journal's events.
+func enough(journal, dir string, s Stretch) error {
+	info, err := os.Stat(journal)
+	if err != nil {
+		return err
+	}
+	c, err := sqlite.Read(journal)
+	if err != nil {
+		return err
+	}
+	all, err := c.Number(`SELECT max(seq) - min(seq) + 1 FROM event`)
+	if err = errors.Join(err, c.Close()); err != nil {
+		return err
+	}
+	free, err := sqlite.Room(dir)
+	if err != nil {
+		return err
+	}
+	share := float64(s.Last-s.First+1) / float64(max(all, 1))
+	if need := int64(2*share*float64(info.Size())) + reserve; free < need {
+		return fmt.Errorf("%w: %s has %d MiB left, %s needs %d: make room there, then archive once more", ErrRoom, dir, free>>20, s.Name(), need>>20)
+	}
+	return nil
 }
 
 // fill writes the rows of the stretch.
