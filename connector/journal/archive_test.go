@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -732,4 +734,71 @@ func TestReportsOfMonths(t *testing.T) {
 			t.Errorf("%s: another file is attached", name)
 		}
 	}
+}
+
+// TestArchiveLeavesRoom: an archive that could fill the disk is not begun.
+func TestArchiveLeavesRoom(t *testing.T) {
+	d, _ := year(t, 1)
+	var s volume.Stretch
+	must(t, d.readers.Do(t.Context(), func(c *sqlite.Conn) (err error) {
+		s, err = volume.Oldest(c, d.clock.now(), d.clock.now())
+		return err
+	}))
+	large := filepath.Join(t.TempDir(), "journal.db")
+	must(t, d.Backup(t.Context(), large))
+	must(t, os.Truncate(large, 8<<40)) // a hole: it takes no room, and no disk has twice as much
+	dir := filepath.Join(t.TempDir(), "archive")
+	if _, err := volume.Bind(t.Context(), large, dir, s); !errors.Is(err, volume.ErrRoom) {
+		t.Errorf("%v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("there lies %v, %v", left, err)
+	}
+}
+
+// TestJournalOfBefore: a journal of before there were archives is proven and read as it is, and
+// brought forward when it is opened.
+func TestJournalOfBefore(t *testing.T) {
+	d := newDesk(t)
+	must(t, d.Close())
+	must(t, os.Remove(d.path))
+	old := fstest.MapFS{}
+	names, err := fs.Glob(record.Migrations(), "*/*.sql")
+	must(t, err)
+	for _, name := range names[:3] {
+		text, err := fs.ReadFile(record.Migrations(), name)
+		must(t, err)
+		old[name] = &fstest.MapFile{Data: text}
+	}
+	c, err := sqlite.Scratch(d.path)
+	must(t, err)
+	must(t, c.Script(fmt.Sprintf("PRAGMA application_id=%d", sqlite.ApplicationID)))
+	_, _, err = sqlite.Migrate(c, old)
+	must(t, err)
+	e := record.Event{Seq: 1, At: d.clock.now(), Instance: "test", Actor: "test", Kind: "note.before", Bank: bankA, Exchange: 1, Prev: record.NoHash}
+	var page record.Page
+	must(t, page.Append(c, &e, struct{}{}))
+	must(t, page.Flush(c))
+	_, err = c.Exec(`INSERT INTO head (one, seq, hash, at) VALUES (1, 1, ?, ?)`, e.Hash, sqlite.Stamp(e.At))
+	must(t, errors.Join(err, c.Script("PRAGMA journal_mode=DELETE"), c.Close(), os.Chmod(d.path, 0o640)))
+
+	d.proven(t)
+	view, err := View(t.Context(), d.path)
+	must(t, err)
+	if events, err := view.Events(t.Context(), 1); err != nil || len(events) != 1 {
+		t.Errorf("events are %v, %v", events, err)
+	}
+	db, _, err := view.Reports(t.Context(), "", "")
+	must(t, err)
+	var n int
+	must(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM event_all`).Scan(&n))
+	if must(t, errors.Join(db.Close(), view.Close())); n != 1 {
+		t.Errorf("event_all has %d events", n)
+	}
+	d.clock.add(31 * 24 * time.Hour)
+	d.reopen(t)
+	if a := d.archive(t); a.Last != 1 {
+		t.Errorf("archived is %+v", a)
+	}
+	d.proven(t)
 }

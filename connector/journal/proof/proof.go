@@ -292,6 +292,14 @@ func (v *verification) compareTable(ctx context.Context, table, key string) erro
 		return err
 	}
 	defer func() { _ = want.close() }() // what was read is judged already
+	n, err := v.c.Number(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?`, table)
+	if err == nil && n == 0 { // of a newer schema than the journal's, which was found to be whole: nothing can be in it
+		w, err := want.next()
+		if w != nil {
+			v.r.problem("table %s is missing, the events say %v", table, w[:1])
+		}
+		return err
+	}
 	got, err := v.c.Query(`SELECT * FROM ` + table + ` ORDER BY ` + key)
 	if err != nil {
 		v.r.problem("table %s cannot be read: %v", table, err)

@@ -75,7 +75,8 @@ func state(ctx context.Context, path, dir string, earlier *volume.Volume, list [
 			return err
 		}
 		n := 0
-		err := (&piece{path: filepath.Join(dir, v.File), from: v.First, to: v.Last}).read(func(f sqlite.Fields) error {
+		p := &piece{path: filepath.Join(dir, v.File), from: v.First, to: v.Last, volume: &v}
+		replay := func(f sqlite.Fields) error {
 			e, err := record.Read(f)
 			if err == nil {
 				err = page.Replay(c, &e)
@@ -84,22 +85,13 @@ func state(ctx context.Context, path, dir string, earlier *volume.Volume, list [
 				err = errors.Join(page.Tally(c), ctx.Err())
 			}
 			return err
-		})
-		if err := errors.Join(err, page.Tally(c)); err != nil {
+		}
+		err := new(verification).use(p, func(c *sqlite.Conn) error { return p.each(c, replay) })
+		if err = errors.Join(err, page.Tally(c)); err != nil {
 			return fmt.Errorf("replay %s: %w", v.File, err)
 		}
 	}
 	return c.Script("COMMIT")
-}
-
-// read gives every event of a file that nobody else reads.
-func (p *piece) read(fn func(sqlite.Fields) error) (err error) {
-	c, err := sqlite.Read(p.path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	return p.each(c, fn)
 }
 
 func same256(ctx context.Context, path, want string) error {

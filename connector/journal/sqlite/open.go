@@ -222,7 +222,8 @@ func (r reader) Connect(context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	if r.begin != nil {
-		if err := r.begin(c); err != nil {
+		// The pool closes the connection by itself: with a statement left, SQLite would keep it, and what it holds.
+		if err := errors.Join(r.begin(c), c.forget()); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
