@@ -216,7 +216,7 @@ func codeOf(err error) int {
 		return exitInstance
 	case errors.Is(err, journal.ErrBroken):
 		return exitRetry
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, install.ErrRoot):
 		return exitPermission
 	case errors.Is(err, install.ErrNoJournal), errors.Is(err, evidence.ErrWitness):
 		return exitConfig

@@ -11,6 +11,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox"
+	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/story"
@@ -31,7 +32,16 @@ func (a *app) bankCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.bankCheck(c.Context(), args[0]) },
 	}
-	for _, sub := range []*cobra.Command{list, show, check} {
+	r := act.Request{Act: act.Folders}
+	accept := &cobra.Command{
+		Use: "accept BIC --to-bank PATH --from-bank PATH --reason TEXT", Args: cobra.ExactArgs(1),
+		Short: a.say("Accept that a bank's folders lie elsewhere now", "Принять новое место папок банка"),
+		RunE:  func(c *cobra.Command, args []string) error { r.Bank = args[0]; return a.bankAccept(c.Context(), r) },
+	}
+	accept.Flags().StringVar(&r.ToBank, "to-bank", "", a.say("where to_bank really lies, as the alarm says", "где на самом деле лежит to_bank, как сказано в тревоге"))
+	accept.Flags().StringVar(&r.FromBank, "from-bank", "", a.say("where from_bank really lies", "где на самом деле лежит from_bank"))
+	accept.Flags().StringVar(&r.Reason, "reason", "", a.say("why; it stands in the journal for ever (required)", "почему; остаётся в журнале навсегда (обязательно)"))
+	for _, sub := range []*cobra.Command{list, show, check, accept} {
 		c.AddCommand(a.configFlag(sub))
 	}
 	return c
@@ -80,6 +90,7 @@ func (a *app) bankList(ctx context.Context) error {
 		}
 		lines = append(lines, l)
 	}
+	a.warnOfStrays()
 	if a.json {
 		return a.report(lines)
 	}
@@ -104,6 +115,23 @@ func (a *app) bankList(ctx context.Context) error {
 			a.printf(a.say("%s: reply %s waits since %s: %s\n", "%s: ответ %s ждёт с %s: %s\n"), l.BIC, h.File, h.Since.Local().Format("2006-01-02 15:04"), h.Reason)
 		}
 	}
+	return nil
+}
+
+// bankAccept records the decision, beside a daemon or without one; the next visit goes by it.
+func (a *app) bankAccept(ctx context.Context, r act.Request) error {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return err
+	}
+	out, err := install.Act(ctx, plan, install.Options{Now: a.now, Log: a.logger()}, r)
+	if err != nil {
+		return a.unrefused(err)
+	}
+	if a.json {
+		return a.report(out)
+	}
+	a.tellf("%s: the folders are accepted; the next visit goes there\n", "%s: папки приняты; следующее посещение пойдёт туда\n", r.Bank)
 	return nil
 }
 

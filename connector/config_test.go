@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,32 @@ func TestConfigCheck(t *testing.T) {
 			t.Errorf("got %s", out)
 		}
 	})
+	t.Run("OurOwnCertificateAsTheBanks", func(t *testing.T) {
+		file := only(t, dir, "banks.d/*1.yaml")
+		profile, err := os.ReadFile(file)
+		must(t, err)
+		defer func() { must(t, os.WriteFile(file, profile, 0o640)) }()
+		installation, err := os.ReadFile(config)
+		must(t, err)
+		defer func() { must(t, os.WriteFile(config, installation, 0o640)) }()
+		own := filepath.Join(dir, "keys", "signing.pem")
+		theirs := regexp.MustCompile(`\.\./banks/\d+/signing\.pem`)
+		for name, next := range map[string]string{"signing": own, "signing.next": filepath.Join(dir, "keys", "next.pem")} {
+			if name == "signing.next" {
+				must(t, os.Rename(filepath.Join(dir, "keys", "official.pem"), next)) // some other certificate, announced as ours
+				text := strings.Replace(string(installation), "office:\n  officials: [keys/official.pem]", "office:", 1)
+				text = strings.Replace(text, "  key_file: keys/signing.key\n", "  key_file: keys/signing.key\n  next:\n    certificate_file: keys/next.pem\n    key_file: keys/signing.key\n", 1)
+				must(t, os.WriteFile(config, []byte(text), 0o640))
+			}
+			must(t, os.WriteFile(file, theirs.ReplaceAll(profile, []byte(next)), 0o640))
+			for _, command := range [][]string{{"config", "check"}, {"exchange"}, {"run"}} {
+				code, _, errs := run(t, append(command, "-c", config)...)
+				if code != exitConfig || !strings.Contains(errs, "signers[0].certificate_file: has the key of our own certificate") {
+					t.Errorf("%s, %v: exit %d, want %d: %s", name, command, code, exitConfig, errs)
+				}
+			}
+		}
+	})
 	t.Run("EveryFaultAtOnce", func(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join(dir, "banks.d", "*.yaml"))
 		must(t, err)
@@ -114,6 +141,17 @@ func TestConfigCheck(t *testing.T) {
 			}
 		}
 	})
+}
+
+// only is the one file of a pattern within dir.
+func only(t *testing.T, dir, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, pattern))
+	must(t, err)
+	if len(files) != 1 {
+		t.Fatalf("%s: %d files, want one", pattern, len(files))
+	}
+	return files[0]
 }
 
 func TestExitCodes(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/screen"
 	"bankconnector/connector/story"
 )
 
@@ -66,6 +67,7 @@ func (a *app) documentsList(ctx context.Context, f story.Choice) error {
 	if err != nil {
 		return err
 	}
+	a.warnOfStrays()
 	if a.json {
 		return a.report(list)
 	}
@@ -81,23 +83,27 @@ func (a *app) documentsList(ctx context.Context, f story.Choice) error {
 	return nil
 }
 
-func when(at *time.Time) string {
-	if at == nil {
-		return ""
+// warnOfStrays says on stderr, beside a list of what is there, that documents lie where nobody takes them. Who may not
+// look into the office's folder, as an auditor, is not told.
+func (a *app) warnOfStrays() {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return
 	}
-	return at.Local().Format("2006-01-02 15:04:05")
+	strays, err := plan.Strays()
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		fmt.Fprintln(a.errs, err)
+	}
+	for _, s := range strays {
+		fmt.Fprintf(a.errs, a.say("warning: %d files lie in in/%s of the office's folder, which is no bank of the configuration: nobody takes them\n",
+			"предупреждение: файлов %d в in/%s папки АИС, а такого банка в конфигурации нет: их никто не забирает\n"), s.Files, s.Folder)
+	}
 }
 
+func when(at *time.Time) string { return screen.When(at) }
+
 // table prints to the output, framed on a terminal, plain otherwise.
-func (a *app) table() table.Writer {
-	t := table.NewWriter()
-	t.SetOutputMirror(a.out)
-	t.SetStyle(table.StyleLight)
-	if !a.terminal() {
-		t.Style().Options = table.OptionsNoBordersAndSeparators
-	}
-	return t
-}
+func (a *app) table() table.Writer { return screen.Table(a.out) }
 
 // find reads a document by its id in the journal or by its internal key.
 func find(ctx context.Context, book *journal.Book, ref string) (journal.Exchange, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bankconnector/connector/entry"
 	"bankconnector/connector/install"
 	"bankconnector/connector/rounds"
 )
@@ -50,7 +51,7 @@ func (a *app) exchange(ctx context.Context, o exchangeOptions) error {
 		return usage("%w", err)
 	}
 	bars := a.bars(list)
-	work, stop := grace(ctx)
+	work, stop := entry.Grace(ctx)
 	defer stop()
 	in, err := install.Open(work, plan, install.Options{Now: a.now, Log: a.logger(), Watch: bars.Step, Halt: ctx.Done()})
 	if err != nil {
@@ -63,24 +64,6 @@ func (a *app) exchange(ctx context.Context, o exchangeOptions) error {
 		return err
 	}
 	return errors.Join(in.Behind(), a.exchangeReport(result, r.Until))
-}
-
-// graceTime is how long a step that is under way may take to end after the first signal.
-const graceTime = 30 * time.Second
-
-// grace returns a context that outlives ctx by the grace time.
-func grace(ctx context.Context) (context.Context, context.CancelFunc) {
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	context.AfterFunc(ctx, func() {
-		t := time.NewTimer(graceTime)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			stop()
-		case <-work.Done():
-		}
-	})
-	return work, stop
 }
 
 // exchangeReport prints the result; the error says what the exit code must tell.

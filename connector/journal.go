@@ -12,6 +12,7 @@ import (
 
 	listing "bankconnector/connector/evidence/table"
 	"bankconnector/connector/journal/volume"
+	"bankconnector/connector/screen"
 )
 
 func (a *app) journalCommand() *cobra.Command {
@@ -68,22 +69,11 @@ func (a *app) journalQuery(ctx context.Context, db *sql.DB, text string) error {
 		t.AppendHeader(head)
 		return nil
 	}, func(values []any) error {
-		t.AppendRow(blank(values))
+		t.AppendRow(screen.Row(values))
 		return nil
 	})
 	if err == nil {
 		t.Render()
 	}
 	return err
-}
-
-// blank shows NULL as nothing.
-func blank(values []any) table.Row {
-	row := make(table.Row, len(values))
-	for i, v := range values {
-		if row[i] = v; v == nil {
-			row[i] = ""
-		}
-	}
-	return row
 }

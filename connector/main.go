@@ -8,7 +8,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	_ "time/tzdata" // a machine without a zone database must not move a deadline
+
+	"bankconnector/connector/entry"
 )
 
 func main() { os.Exit(process()) }
@@ -33,27 +34,27 @@ const gcPercent = 400
 
 // process is the whole program as a process of its own: what a test does not do to itself.
 func process() int {
+	if err := entry.Clean(os.Environ(), os.Stderr); err != nil {
+		fmt.Fprintf(os.Stderr, "bankconnector: %v\n", err)
+		return exitFailed
+	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(mostHeap)
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	if err := keepMemory(); err != nil {
+	if err := entry.KeepMemory(); err != nil {
 		fmt.Fprintf(os.Stderr, "bankconnector: keys could end in a core dump: %v\n", err)
 	}
-	return Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-}
-
-// keepMemory keeps keys and PINs in this process: no core file is written of it, or of what it starts, and nobody but
-// root may look into its memory (prctl(2), PR_SET_DUMPABLE). The unit says the same by LimitCORE; this holds for commands
-// at a terminal as well.
-func keepMemory() error {
-	limit := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {
-		return errors.Join(limit, fmt.Errorf("prctl: %w", errno))
+	entry.OutlastReaders()
+	out, errs := entry.NewOutput(os.Stdout), entry.NewOutput(os.Stderr)
+	code := Main(os.Args[1:], os.Stdin, out, errs)
+	if err := out.Err(); err != nil && code == exitDone {
+		fmt.Fprintf(errs, "bankconnector: what was printed is not whole: %v\n", err)
+		return exitFailed
 	}
-	return limit
+	return code
 }
 
 // Main runs one command line and returns its exit code: the whole program but for the

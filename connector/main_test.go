@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"bankconnector/banks/rehearsal"
+	"bankconnector/connector/entry"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/practice"
 	"bankconnector/connector/rounds"
@@ -27,7 +28,12 @@ import (
 const asProgram = "BANKCONNECTOR_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	switch os.Getenv(asProgram) {
+	case "":
+	case "environment": // what is left of it, for a test to read
+		fmt.Println(entry.Clean(os.Environ(), os.Stderr), os.Environ())
+		os.Exit(0)
+	default:
 		os.Exit(process())
 	}
 	goleak.VerifyTestMain(m)
@@ -37,7 +43,8 @@ func TestMain(m *testing.M) {
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0], args...)
-	c.Env = append(os.Environ(), asProgram+"=1")
+	kept, _ := entry.Sift(os.Environ()) // what the test's own environment adds is not the test's matter
+	c.Env = append(kept, asProgram+"=1")
 	return c
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bankconnector/connector/daemon"
+	"bankconnector/connector/entry"
 	"bankconnector/connector/install"
 )
 
@@ -26,7 +27,7 @@ func (a *app) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	work, stop := grace(ctx)
+	work, stop := entry.Grace(ctx)
 	defer stop()
 	log := a.logger()
 	in, err := install.Open(work, plan, install.Options{Now: a.now, Log: log, Halt: ctx.Done()})

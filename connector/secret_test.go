@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bankconnector/connector/entry"
 )
 
 // TestNoCoreDump: the memory of a process with keys goes into no core file, and the unit asks for the same.
@@ -46,7 +48,7 @@ func TestNoCoreDump(t *testing.T) {
 			return v
 		}
 		before := dumpable()
-		must(t, keepMemory())
+		must(t, entry.KeepMemory())
 		if v := dumpable(); v != 0 {
 			t.Errorf("dumpable is %d", v)
 		}

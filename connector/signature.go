@@ -130,17 +130,6 @@ func (a *app) signer(ctx context.Context, o signatureOptions) (s *cms.Signer, do
 	return s, func() {}, err
 }
 
-// verified is the JSON of signature verify.
-type verified struct {
-	Status      string     `json:"status"`
-	Code        string     `json:"code,omitempty"`
-	Detail      string     `json:"detail,omitempty"`
-	Signer      string     `json:"signer,omitempty"`
-	Fingerprint string     `json:"fingerprint,omitempty"`
-	SigningTime *time.Time `json:"signing_time,omitempty"`
-	Text        string     `json:"text"`
-}
-
 func (a *app) signatureVerify(o signatureOptions) error {
 	if o.file == "" {
 		return usage("signature verify needs --file")
@@ -210,13 +199,7 @@ func (a *app) policy(o signatureOptions) (*cms.Policy, error) {
 }
 
 func (a *app) printVerdict(v cms.Verdict) error {
-	out := verified{Status: string(v.Status), Code: v.Code, Detail: v.Detail, Text: v.Text(a.lang)}
-	if v.Signer != nil {
-		out.Signer, out.Fingerprint = v.Signer.Subject().Text, v.Signer.Fingerprint()
-	}
-	if !v.SigningTime.IsZero() {
-		out.SigningTime = &v.SigningTime
-	}
+	out := signature.Tell(v, a.lang)
 	if a.json {
 		return a.report(out)
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bankconnector/connector/signature"
 )
 
 // TestSignature signs and verifies at the command line.
@@ -31,7 +33,7 @@ func TestSignature(t *testing.T) {
 				{"doc.xml", algorithm + "-2.pem", "not-pinned"},
 			} {
 				code, out, _ := run(t, "signature", "verify", "--file", in(tt.file), "--signature", sig, "--signer", in(tt.cert), "--json")
-				var v verified
+				var v signature.Told
 				must(t, json.Unmarshal([]byte(out), &v))
 				if code != exitData || v.Code != tt.code || v.Text == "" {
 					t.Errorf("%s by %s: exit %d, %+v, want %s", tt.file, tt.cert, code, v, tt.code)
@@ -108,7 +110,7 @@ func TestSignatureFixtures(t *testing.T) {
 			code, out, errs := run(t, "signature", "verify", "--json", "--file", filepath.Join(d, row[3]), "--signature", filepath.Join(d, row[2]),
 				"--signer", filepath.Join(d, row[6]+".pem"), "--trust", filepath.Join(d, "root", "ca.pem"),
 				"--intermediate", filepath.Join(d, "sub", "ca.pem"), "--crl", filepath.Join(d, "crl-good.crl"), "--crl", filepath.Join(d, "crl-sub.crl"))
-			var v verified
+			var v signature.Told
 			if err := json.Unmarshal([]byte(out), &v); err != nil {
 				t.Fatalf("exit %d, %s%s: %v", code, out, errs, err)
 			}

@@ -32,6 +32,9 @@ func (a *app) submit(paths []string, bic string) error {
 			return usage("%w", err)
 		}
 	}
+	if err := plan.MayWrite(); err != nil {
+		return err
+	}
 	office, err := spool.OpenOffice(plan.Config.OfficeDir, int64(plan.Config.Office.FileSize))
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"bankconnector/connector/entry"
 )
 
 // TestAuditTutorial runs every command of docs/audit.ru.md and holds its output against
@@ -29,7 +31,8 @@ func TestAuditTutorial(t *testing.T) {
 		part := block.FindStringSubmatch(b)
 		commands++
 		c := exec.CommandContext(t.Context(), "sh", "-c", part[2])
-		c.Dir, c.Env = dir, append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+		kept, _ := entry.Sift(os.Environ())
+		c.Dir, c.Env = dir, append(kept, "PATH="+bin+":"+os.Getenv("PATH"))
 		out, err := c.CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v\n%s", part[2], err, out)

@@ -80,6 +80,23 @@ func codeNames() []string {
 	return names
 }
 
+// Lifts tells whether an order takes a base document back: an arrest or a levy, whole or, in part, by its own Amount.
+//
+// That O_IP_ACT_ENDARR_NO_CHANGE lifts in part is read from what it requires, Amount and account; no public text says it.
+// The Amount of O_IP_ACT_ENDARR_GMONEY is the levy's.
+func (c OrderCode) Lifts() (lifts, part bool) {
+	switch c {
+	case endArrest, liftAndLevy, endLevy:
+		return true, false
+	case endArrestPart:
+		return true, true
+	}
+	return false, false
+}
+
+// Levies tells whether the Amount of a lifting is that of a levy which begins with it.
+func (c OrderCode) Levies() bool { return c == liftAndLevy }
+
 func (c OrderCode) rule() rule {
 	for _, r := range orderRules() {
 		if r.code == c {

@@ -98,6 +98,16 @@ func (s *Session) Leftovers(ctx context.Context) (temps []Entry, more bool, err 
 	return temps, more, err
 }
 
+// RealPaths tells where the two folders really lie, as far as the server says: links are followed.
+func (s *Session) RealPaths(ctx context.Context) (toBank, fromBank string, err error) {
+	err = s.do(ctx, "ask for the real path of", s.route.toBank, func() error {
+		real, err := s.wire.RealPaths(s.route.toBank, s.route.fromBank)
+		toBank, fromBank = real[0], real[1]
+		return err
+	})
+	return toBank, fromBank, err
+}
+
 // asker tells whether a name in a folder is a regular file.
 func (s *Session) asker(folder string) func(string) (bool, error) {
 	return func(name string) (bool, error) {

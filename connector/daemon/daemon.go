@@ -38,8 +38,8 @@ func New(in *install.Installation, o Options) *Daemon {
 }
 
 // Run lives until ctx ends, then begins nothing new and waits for the visits under way,
-// which work allows to finish. Each signal on hup loads the configuration anew. The
-// error is the failure that must end the process, such as a broken journal.
+// which work allows to finish. A signal on hup loads the configuration anew, at most once a
+// second. The error is the failure that must end the process, such as a broken journal.
 func (d *Daemon) Run(ctx, work context.Context, hup <-chan os.Signal) error {
 	d.notify(sd.SdNotifyReady)
 	if behind := d.in.Behind(); behind != nil { // what systemctl status shows
@@ -102,6 +102,7 @@ func (d *Daemon) loop(ctx, work context.Context, hup <-chan os.Signal) error {
 	if err != nil {
 		d.o.Log.WarnContext(ctx, "read watchdog interval", slog.Any("err", err))
 	}
+	reload := false
 	for last := d.o.Now(); ; {
 		select {
 		case <-ctx.Done():
@@ -109,10 +110,14 @@ func (d *Daemon) loop(ctx, work context.Context, hup <-chan os.Signal) error {
 		case err := <-d.failed:
 			return err
 		case <-hup:
-			d.reload(work)
+			reload = true // with the next beat: however many came since the last one, they are one
 		case <-office.C:
 			d.receive(work)
 		case <-beat.C:
+			if reload {
+				reload = false
+				d.reload(work)
+			}
 			d.dispatch(work)
 			d.age(ctx)
 		}

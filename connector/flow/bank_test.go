@@ -11,6 +11,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/spool"
 	"bankconnector/crypto/cms"
 	"bankconnector/formats"
@@ -30,6 +31,7 @@ type fakeBank struct {
 	from    map[string][]byte // the bank's folder
 	claimed map[string][]byte
 	taken   []arrival // what the bank took, in order
+	real    [2]string // where the folders really lie
 	fault   func(op string) (apply bool, err error)
 }
 
@@ -138,6 +140,11 @@ func (f *fakeBank) Leftovers(context.Context) (temps []File, err error) {
 	return temps, err
 }
 
+func (f *fakeBank) RealPaths(context.Context) (toBank, fromBank string, err error) {
+	err = f.act("real", func() error { toBank, fromBank = f.real[0], f.real[1]; return nil })
+	return toBank, fromBank, err
+}
+
 func (f *fakeBank) List(context.Context) (l Listing, err error) {
 	err = f.act("list", func() error {
 		for name, data := range f.from {
@@ -159,8 +166,12 @@ func (f *fakeBank) Claim(_ context.Context, name, claimed string) error {
 
 func (f *fakeBank) Fetch(_ context.Context, claimed string, size int64) (data []byte, err error) {
 	err = f.act("fetch", func() error {
+		files := f.claimed
+		if f.bank.Pickup.Mode == rule.Leave {
+			files = f.from
+		}
 		var ok bool
-		if data, ok = f.claimed[claimed]; !ok {
+		if data, ok = files[claimed]; !ok {
 			return fs.ErrNotExist
 		}
 		if int64(len(data)) != size {

@@ -7,7 +7,8 @@ import (
 	"log/slog"
 
 	"bankconnector/connector/flow/answering"
-	"bankconnector/connector/flow/rule"
+	"bankconnector/connector/flow/effect"
+	"bankconnector/connector/flow/pages"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 )
@@ -18,7 +19,10 @@ import (
 // is settled; then the file is settled as what it is, without effect.
 func (v *visit) commit(ctx context.Context, in journal.Incoming, j *judgement) (settled journal.Incoming, err error) {
 	settled, err = v.commitOnce(ctx, in, j)
+	var page *pages.Conflict
 	switch {
+	case errors.As(err, &page):
+		j.strike(outcomeConflict, formats.StateBadLogic, page.Reason)
 	case errors.Is(err, journal.ErrDuplicate):
 		j.Outcome, j.Reason = outcomeDuplicate, "the same signed content came before in another file"
 	case errors.Is(err, journal.ErrConflict):
@@ -61,76 +65,11 @@ func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgemen
 
 // effect settles the file and moves its exchange.
 func (v *visit) effect(tx *journal.Tx, in journal.Incoming, j *judgement) error {
-	if err := tx.Settle(in.ID, j.Settlement); err != nil || j.Outcome != outcomeMatched {
-		return err
+	if j.Outcome != outcomeMatched {
+		return tx.Settle(in.ID, j.Settlement)
 	}
-	x, err := tx.Exchange(j.ExchangeID) // as it is now: replies are settled side by side
-	if err != nil {
-		return err
-	}
-	switch d := j.doc.(type) {
-	case *formats.Receipt:
-		return v.acknowledged(tx, in, x, d, j.renames)
-	case *formats.Report:
-		return v.replied(tx, in, x, fmt.Sprintf("%02d", d.AnswerType))
-	case *formats.Answer:
-		whole, err := wholeAnswer(tx, x, d)
-		if err != nil || !whole {
-			return err
-		}
-		return v.replied(tx, in, x, fmt.Sprintf("%02d", d.AnswerType))
-	}
-	return nil
-}
-
-// acknowledged moves an exchange by the bank's receipt.
-func (v *visit) acknowledged(tx *journal.Tx, in journal.Incoming, x journal.Exchange, r *formats.Receipt, renames int) error {
-	said := fmt.Sprintf("receipt %02d %s", r.StateID, r.StateText)
-	e := rule.Acknowledge(x.State, r.StateID, renames)
-	change := journal.Change{Incoming: in.ID, Reason: said}
-	for _, to := range e.Through {
-		if to == journal.Confirmed {
-			change = v.term(change, to, x.Kind)
-		}
-		if err := tx.Advance(x.ID, x.State, to, change); err != nil {
-			return err
-		}
-		x.State = to
-	}
-	if e.Note == "" {
-		return nil
-	}
-	return tx.Note(e.Note, x.Bank, x.ID, alarm{Reason: e.Why + ": " + said, Name: in.Name})
-}
-
-// replied moves an exchange by a report or a whole answer.
-func (v *visit) replied(tx *journal.Tx, in journal.Incoming, x journal.Exchange, code string) error {
-	e := rule.Reply(x.State)
-	for _, to := range e.Through {
-		change := journal.Change{Incoming: in.ID}
-		if to == journal.Answered {
-			change.AnswerCode = code
-		} else {
-			change.Reason = "acknowledged by the reply itself"
-		}
-		if err := tx.Advance(x.ID, x.State, to, change); err != nil {
-			return err
-		}
-		x.State = to
-	}
-	if e.Note == "" {
-		return nil
-	}
-	return tx.Note(e.Note, x.Bank, x.ID, alarm{Reason: e.Why + ", code " + code, Name: in.Name})
-}
-
-// wholeAnswer tells whether with this page every page of an answer is there.
-func wholeAnswer(tx *journal.Tx, x journal.Exchange, a *formats.Answer) (bool, error) {
-	if a.PageCount <= 1 {
-		return true, nil
-	}
-	pages, err := tx.Matched(x.ID, string(formats.KindAnswer))
-	return pages >= a.PageCount, err
+	confirmed := func(c journal.Change, kind string) journal.Change { return v.term(c, journal.Confirmed, kind) }
+	return effect.Reply{File: in, Doc: j.doc, Renames: j.renames, Term: confirmed}.Settle(tx, j.Settlement)
 }
 
 // receipt is our answer to a file of the bank: every file gets exactly one, a receipt
@@ -146,8 +85,8 @@ func (v *visit) receipt(ctx context.Context, in journal.Incoming, j *judgement) 
 
 // receiptAgain answers a repeated file as the first one was answered.
 func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claimed string) error {
-	again, err := v.answers().Again(ctx, first, claimed, v.rules())
-	if again == nil || err != nil {
+	again, err := v.answers().Again(ctx, first, claimed)
+	if err != nil || again == nil {
 		return err
 	}
 	return v.write(ctx, "receipt again", func(tx *journal.Tx) error {
@@ -157,5 +96,5 @@ func (v *visit) receiptAgain(ctx context.Context, first journal.Incoming, claime
 }
 
 func (v *visit) answers() answering.Desk {
-	return answering.Desk{Book: v.Book, Store: v.Store, Bank: v.bank, Now: v.Now}
+	return answering.Desk{Book: v.Book, Store: v.Store, Bank: v.bank, Deadline: v.Deadline, Now: v.Now}
 }

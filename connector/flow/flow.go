@@ -18,6 +18,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/ground"
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/intake"
 	"bankconnector/connector/flow/ration"
@@ -46,6 +47,8 @@ type Mailbox interface {
 	Sweep(ctx context.Context, temp string) error
 	// Leftovers lists temp files of ours, by the pattern of their names.
 	Leftovers(ctx context.Context) ([]File, error)
+	// RealPaths tells where the two folders really lie, links followed; "" is what the server does not say.
+	RealPaths(ctx context.Context) (toBank, fromBank string, err error)
 	// List returns what the bank left, bounded.
 	List(ctx context.Context) (Listing, error)
 	// Claim renames a bank's file to a name of ours; the failure is Gone when it vanished.
@@ -102,6 +105,7 @@ type Courier struct {
 	Verifier  func(b *banks.Bank) reading.Verifier // what a bank's signature is held against
 	Officials reading.Verifier                     // the bailiffs' signatures; nil: originals are carried unverified
 	Others    func(b *banks.Bank) []*banks.Bank    // every bank but b, to name whose reply strayed
+	Known     func(folder string) bool             // whether a folder of the office's inbox is a bank's; nil: nobody asks
 	Deadline  waiting.Deadline
 	Receive   error                  // why this journal may only receive, nothing be sent or taken in; nil: it may all
 	MaySend   func() error           // why nothing may leave at all now; nil: it may
@@ -117,6 +121,7 @@ type Courier struct {
 
 	roll     roll.Roll
 	memory   waiting.Memory
+	places   ground.Memory
 	contents ration.Contents // what is held in memory of opened files, over all visits
 }
 
@@ -152,8 +157,20 @@ func (c *Courier) watch() *waiting.Watch {
 	return &waiting.Watch{Book: c.Book, Deadline: c.Deadline, Now: c.Now, Log: c.Log, Memory: &c.memory}
 }
 
-// Sweep raises the alarm for documents whose deadline has passed.
-func (c *Courier) Sweep(ctx context.Context) error { return c.watch().Sweep(ctx) }
+// Sweep raises the alarm for documents whose deadline has passed, and for those that the
+// office left for a bank which nobody knows.
+func (c *Courier) Sweep(ctx context.Context) error {
+	if c.Known != nil {
+		strays, err := c.Office.Strays(c.Known)
+		if err != nil {
+			return fate.Disk("", "look for stray documents", err)
+		}
+		if err := c.watch().Strays(ctx, strays); err != nil {
+			return err
+		}
+	}
+	return c.watch().Sweep(ctx)
+}
 
 func (c *Courier) sealer() *sealing.Sealer {
 	return &sealing.Sealer{Book: c.Book, Store: c.Store, Signer: c.Signer, SignedBy: c.SignedBy, Head: c.Head, Now: c.Now}

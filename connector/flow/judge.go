@@ -50,7 +50,7 @@ func (v *visit) judge(ctx context.Context, in journal.Incoming, data []byte) (j 
 		return j
 	}
 	proven, refused := p.Verify(v.bank, v.Verifier(v.bank), in.ReceivedAt)
-	j.Verdict, j.Code, j.Signer = string(proven.Verdict.Status), proven.Verdict.Code, signerText(proven.Verdict)
+	j.Verdict, j.Code, j.Signer = string(proven.Verdict.Status), proven.Verdict.Code, proven.Signer()
 	if proven.Verdict.Status == cms.Unchecked {
 		j.held, j.Reason = true, proven.Verdict.Text("en")
 		return j
@@ -89,13 +89,6 @@ func (j *judgement) setAside(r *reading.Refusal) {
 		j.Verdict = "unchecked"
 	}
 	j.alarm = r.Reason
-}
-
-func signerText(v cms.Verdict) string {
-	if v.Signer == nil {
-		return ""
-	}
-	return v.Signer.Subject().Public + " " + v.Signer.Fingerprint()
 }
 
 // ours tells whether a BIC belongs to the bank of this connection.

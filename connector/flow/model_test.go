@@ -35,6 +35,7 @@ type course struct {
 	rules   rulebook
 	policy  string // delivery.unknown_outcome
 	link    bool   // the server renames by link and unlink
+	mode    string // delivery.mode where nothing is renamed: direct or blind
 	cuts    uint8  // crashes of the client or lost connections
 	kills   uint8  // of the server's processes
 	keeping uint8  // temp files that the bank's housekeeping deletes
@@ -223,6 +224,10 @@ func (k *walk) intent(w world, i int) {
 func (k *walk) deliver(w world, i int) {
 	m := &w.m[i]
 	switch {
+	case m.at == idle && m.state == k.sealed && m.used < 2 && k.mode != "": // held until it is written at once
+		m.used++
+		m.at = uploadRead
+		k.emit("held in memory", i, w)
 	case m.at == idle && m.state == k.sealed && m.used < 2:
 		m.used++
 		m.at = uploadSent
@@ -235,7 +240,7 @@ func (k *walk) deliver(w world, i int) {
 		k.emit("read back", i, w)
 	case m.at == renameNext:
 		m.at = renameSent
-		if m.final != absent {
+		if m.final != absent && k.mode != modeBlind {
 			m.at = idle // the name is taken: nothing is sent
 		}
 		k.emit("rename sent", i, w)
@@ -273,7 +278,7 @@ func (k *walk) resolve(w world, i int) {
 		m.at = lookedNone
 		switch m.temp[m.intent-1] {
 		case part:
-			k.follow(w, i, rule.Resolve("", k.policy, rule.Find("", rule.Sight{Temp: size(part)}, model), rule.Unread))
+			k.follow(w, i, rule.Resolve(k.mode, k.policy, rule.Find(k.mode, rule.Sight{Temp: size(part)}, model), rule.Unread))
 			return
 		case whole:
 			m.at = lookedTemp
@@ -284,8 +289,8 @@ func (k *walk) resolve(w world, i int) {
 		if m.at == lookedTemp {
 			s.Temp = size(whole)
 		}
-		found := rule.Find("", s, model)
-		step := rule.Resolve("", k.policy, found, rule.Unread)
+		found := rule.Find(k.mode, s, model)
+		step := rule.Resolve(k.mode, k.policy, found, rule.Unread)
 		if step.Step == rule.ReadBack {
 			m.at += readFinal - lookedNone
 			k.emit("looks at final", i, w)
@@ -305,7 +310,7 @@ func (k *walk) resolve(w world, i int) {
 		if m.at == readBoth {
 			s.Temp = &n
 		}
-		k.follow(w, i, rule.Resolve("", k.policy, rule.Find("", s, model), read))
+		k.follow(w, i, rule.Resolve(k.mode, k.policy, rule.Find(k.mode, s, model), read))
 	case m.at == sweepNext:
 		m.at, m.temp[m.intent-1] = idle, absent
 		k.settle(&w, i, k.delivered)
@@ -367,6 +372,11 @@ func (k *walk) server(w world, i int) {
 	case renameSent:
 		t := m.intent - 1
 		switch {
+		case k.mode != "":
+			m.at = renameBad
+			if m.final == absent {
+				m.final, m.at = part, renameHalf
+			}
 		case m.temp[t] == absent || k.link && m.final != absent:
 			m.at = renameBad
 		case k.link:
@@ -377,7 +387,8 @@ func (k *walk) server(w world, i int) {
 		k.emit("server renames", i, w)
 	case renameHalf:
 		m.temp[m.intent-1], m.at = absent, renameGood
-		k.emit("server unlinks", i, w)
+		m.rest(k.mode)
+		k.emit("server unlinks, or writes the rest", i, w)
 	}
 }
 
@@ -409,6 +420,9 @@ func (k *walk) zombies(was world, i int) {
 		if m.late[t] > 0 {
 			m.late[t]--
 			switch {
+			case k.mode != "" && m.final == absent:
+				m.final, m.half[t] = part, 1
+			case k.mode != "":
 			case m.temp[t] == absent || k.link && m.final != absent:
 			case k.link:
 				m.final, m.half[t] = m.temp[t], 1
@@ -420,15 +434,23 @@ func (k *walk) zombies(was world, i int) {
 		w = was
 		if m.half[t] > 0 {
 			m.half[t], m.temp[t] = 0, absent
-			k.emit("late unlink carried out", i, w)
+			m.rest(k.mode)
+			k.emit("late unlink or rest carried out", i, w)
 		}
+	}
+}
+
+// rest ends a write under the final name.
+func (m *message) rest(mode string) {
+	if mode != "" && m.final == part {
+		m.final = whole
 	}
 }
 
 func (k *walk) bank(was world, i int) {
 	w := was
 	m := &w.m[i]
-	if m.final != absent {
+	if m.final == whole || m.final == part && k.mode == "" { // where it is written at once, a bank takes what is whole
 		if m.final == part {
 			m.broken = 1
 		}
@@ -618,6 +640,8 @@ func courses() []course {
 		{title: "LinkHold", policy: "hold", link: true, cuts: 4, kills: 2},
 		{title: "LinkHoldPowerCut", policy: "hold", link: true, cuts: 2, kills: 1, keeping: 1, undos: 1},
 		{title: "AtomicHoldPowerCut", policy: "hold", cuts: 3, kills: 1, keeping: 1, undos: 1},
+		{title: "Direct", policy: "hold", mode: modeDirect, cuts: 6, kills: 3},
+		{title: "Blind", policy: "hold", mode: modeBlind, cuts: 6, kills: 3},
 		{title: "TwoOrdersAtomicReissue", policy: rule.Reissue, cuts: 1, apart: true},
 		{title: "TwoOrdersLinkHold", policy: "hold", link: true, cuts: 1, apart: true},
 	}
@@ -663,6 +687,7 @@ func TestModelFindsWhatARuleForbids(t *testing.T) {
 		{"R1OneTemp", course{policy: rule.Reissue, cuts: 1}, func(r *rulebook) { r.oneTemp = false }, "doubled"},
 		{"R2VerifiedBeforeIntent", course{policy: "hold"}, func(r *rulebook) { r.verified = false }, "a part of a file"},
 		{"R4UnknownIsAState", course{policy: "hold", cuts: 1}, func(r *rulebook) { r.unknown = false }, "doubled"},
+		{"R4IntoADropBox", course{policy: "hold", mode: modeBlind, cuts: 1}, func(r *rulebook) { r.unknown = false }, "doubled"},
 		{"R9LiftingWaits", course{policy: "hold"}, func(r *rulebook) { r.gate = false }, "overtaken"},
 		{"ReissueOnLinkAndUnlink", course{policy: rule.Reissue, link: true, cuts: 1}, func(*rulebook) {}, "doubled"},
 		{"ReissueOnABankThatLosesRenames", course{policy: rule.Reissue, cuts: 1, undos: 1}, func(*rulebook) {}, "doubled"},

@@ -8,7 +8,6 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,11 +53,14 @@ type simulation struct {
 	plan    map[string][]string // by key of a document
 	done    map[string][]string // replies that must reach the office, by document
 	left    map[string][]byte   // what the office left, by bank and file name
-	desk    []func()            // what the office will still do
+	later   []func()            // what the office will still do
+	said    map[string]bool     // by key and act: what persons have done
 	without string              // the rule that the client breaks: a mutation
 	dead    bool
 	calm    bool // no faults any more
 	fuse    int  // the process dies at this commit from now; 0: it does not
+	breath  int  // it is told to stop at this request to a bank from now; 0: it is not
+	halt    chan struct{}
 	count   int
 	sweeps  []time.Time
 	fired   map[string][]string // by key of a document; those of the whole house under ""
@@ -68,14 +70,28 @@ type simulation struct {
 	wrong     []string // what the check found
 }
 
-var subjectOf = regexp.MustCompile(`[0-9]{9,}`)
+// subject is the key of the document that a name or a text is about: its first number of
+// nine digits or more.
+func subject(text string) string {
+	from := 0
+	for i := range len(text) + 1 {
+		if i < len(text) && text[i] >= '0' && text[i] <= '9' {
+			continue
+		}
+		if i-from >= 9 {
+			return text[from:i]
+		}
+		from = i + 1
+	}
+	return ""
+}
 
 // fires takes a fault out of a document's plan.
 func (w *simulation) fires(name, fault string) bool {
 	if w.calm {
 		return false
 	}
-	key := subjectOf.FindString(name)
+	key := subject(name)
 	at := slices.Index(w.plan[key], fault)
 	if at < 0 {
 		return false
@@ -89,7 +105,7 @@ func (w *simulation) next(name, op string) string {
 	if w.calm {
 		return ""
 	}
-	key := subjectOf.FindString(name)
+	key := subject(name)
 	for at, f := range w.plan[key] {
 		if word, ok := strings.CutPrefix(f, op+": "); ok && word != fetchShort && word != claimGone {
 			w.strike(key, at)
@@ -143,6 +159,16 @@ func (w *simulation) burn() {
 	}
 }
 
+// tires is called by every request to a bank.
+func (w *simulation) tires() {
+	if w.breath == 0 {
+		return
+	}
+	if w.breath--; w.breath == 0 {
+		close(w.halt)
+	}
+}
+
 // simDir is a folder in memory where there is one: a world lives seconds, and a disk would
 // be asked to sync thousands of times for nothing.
 func simDir(t *testing.T) string {
@@ -159,31 +185,28 @@ func newSimulation(t *testing.T, seed int64, documents int, without string) *sim
 	t.Helper()
 	w := &simulation{
 		t: t, seed: seed, without: without, rnd: mathrand.New(mathrand.NewPCG(uint64(seed), 1)), plan: map[string][]string{}, done: map[string][]string{},
-		left: map[string][]byte{}, fired: map[string][]string{},
+		left: map[string][]byte{}, fired: map[string][]string{}, said: map[string]bool{},
 	}
 	w.office = newOfficeIn(t, simDir(t), w.burn)
 	w.Signer, w.SignedBy = w, "service"
 	w.Verifier = func(b *banks.Bank) reading.Verifier { return seal(b.BIC) }
 	w.Unique = func() string { w.count++; return "u" + strconv.Itoa(w.count) }
 	w.Dial = w.call
+	w.Batch = 1 + w.rnd.IntN(40)
 	sampler := formats.NewSampler(seed, startTime)
 	for _, f := range w.office.banks {
-		s := &simBank{fakeBank: f, w: w, seal: seal(f.bank.BIC), tried: map[string]bool{}, sent: map[string][]byte{}}
+		s := &simBank{fakeBank: f, w: w, seal: seal(f.bank.BIC), tried: map[string]bool{}, sent: map[string][]byte{}, open: map[string]int{}, held: map[string][]byte{}, refused: map[string]bool{}}
 		s.bank.Limits.Parallel = 1
-		switch w.rnd.IntN(4) {
-		case 0:
-			s.bank.Delivery.UnknownOutcome = rule.Reissue
-		case 1:
-			s.link = true
-		case 2:
-			s.bank.Delivery.Mode = "marker"
-		}
+		s.works(w.rnd.IntN(7))
 		if w.rnd.IntN(4) == 0 {
 			s.bank.Pickup.Mode = rule.Leave
 		}
 		s.last = w.rnd.IntN(2) == 0
-		if without == "R1" { // only who sends a rename again can send it from elsewhere
+		switch without {
+		case "R1": // only who sends a rename again can send it from elsewhere
 			s.bank.Delivery = banks.Delivery{Mode: "auto", UnknownOutcome: rule.Reissue}
+		case "act": // and only such a server shows that it must not be sent again
+			s.bank.Delivery, s.link = banks.Delivery{Mode: "auto", UnknownOutcome: "hold"}, true
 		}
 		w.note("bank %s: delivery %q, link and unlink %v, unknown outcome %s, pickup %s, last first %v",
 			s.bank.BIC, s.bank.Delivery.Mode, s.link, s.bank.Delivery.UnknownOutcome, s.bank.Pickup.Mode, s.last)
@@ -230,6 +253,9 @@ func (w *simulation) draw(key string) {
 			w.plan[key] = append(w.plan[key], "publish: "+[]string{cutBefore, cutAfter, cutLate, cutHalf, killAfter}[w.rnd.IntN(5)])
 		}
 	}
+	if harm := map[string][]string{"act": {"publish: " + cutHalf, receiptLost}, "R6": {"fetch: " + cutBefore}}[w.without]; harm != nil && w.rnd.IntN(2) == 0 {
+		w.plan[key] = append(w.plan[key], harm...)
+	}
 	if w.without != "" && w.rnd.IntN(2) == 0 { // a mutation is sought where it would do harm
 		w.plan[key] = append(w.plan[key], []string{"publish: " + cutLate, "publish: " + cutAfter, takesAtOnce}[w.rnd.IntN(3)])
 	}
@@ -245,21 +271,21 @@ func (w *simulation) submit(s *simBank, sample formats.Sample) {
 		must(w.t, os.WriteFile(w.in(bank, ".half_"+name), sample.XML[:len(sample.XML)/2], 0o600))
 	}
 	if w.fires(key, officeRepeats) {
-		w.desk = append(w.desk, func() { w.leaveAt(bank, "again_"+name, sample.XML) })
+		w.later = append(w.later, func() { w.leaveAt(bank, "again_"+name, sample.XML) })
 	}
 	if w.fires(key, officeStrays) {
 		other := w.office.banks[0].bank.BIC
 		if other == bank {
 			other = w.office.banks[1].bank.BIC
 		}
-		w.desk = append(w.desk, func() { w.leaveAt(other, "stray_"+name, sample.XML) })
+		w.later = append(w.later, func() { w.leaveAt(other, "stray_"+name, sample.XML) })
 	}
 	if o, ok := sample.Document.(*formats.Order); ok && w.fires(key, officeChanges) {
 		changed := *o
 		changed.DocNum += "-2"
 		data, err := formats.Encode(&changed, "")
 		must(w.t, err)
-		w.desk = append(w.desk, func() { w.leaveAt(bank, "changed_"+name, data) })
+		w.later = append(w.later, func() { w.leaveAt(bank, "changed_"+name, data) })
 	}
 }
 
@@ -296,11 +322,14 @@ func (w *simulation) turn() {
 		}
 	}
 	w.sweep()
-	if len(w.desk) > 0 && (w.calm || w.rnd.IntN(2) == 0) {
-		for _, do := range w.desk {
+	if len(w.later) > 0 && (w.calm || w.rnd.IntN(2) == 0) {
+		for _, do := range w.later {
 			do()
 		}
-		w.desk = nil
+		w.later = nil
+	}
+	if w.happens("a person acts", 4) {
+		w.person()
 	}
 }
 
@@ -308,15 +337,20 @@ func (w *simulation) callOn(s *simBank) {
 	if w.happens("dies at a commit", 8) {
 		w.fuse = 1 + w.rnd.IntN(60)
 	}
-	back := w.happens("clock goes back", 40)
-	if back {
-		w.pass(-time.Hour)
+	w.breath, w.halt = 0, make(chan struct{})
+	if w.Halt = w.halt; w.happens("told to stop", 15) {
+		w.breath = 1 + w.rnd.IntN(20)
 	}
 	if w.without == "R9" {
 		w.letGo()
 	}
+	back := w.happens("clock goes back", 40)
+	if back {
+		w.pass(-time.Hour)
+	}
 	waiting := w.waiting(s.bank.BIC)
 	out := w.Visit(w.t.Context(), s.bank, Slot{Name: "sim"})
+	s.rest = out
 	w.note("visit %s: sent %d, taken %d, %v", s.bank.BIC, out.Sent, out.Taken, out.Err)
 	w.fuse = 0
 	if back {
@@ -331,6 +365,11 @@ func (w *simulation) callOn(s *simBank) {
 func (w *simulation) restart(bank banks.ID, waiting []string) {
 	_, _ = w.Book.Close(), w.Store.Close() // a process that died holds nothing
 	w.dead = false
+	was := w.Courier // what it had in memory is gone as well
+	w.Courier = &Courier{
+		Signer: was.Signer, SignedBy: was.SignedBy, Verifier: was.Verifier, Others: was.Others, Deadline: was.Deadline,
+		Dial: was.Dial, Now: was.Now, Unique: was.Unique, Log: was.Log, Batch: was.Batch, Store: was.Store, Book: was.Book,
+	}
 	if w.happens("power cut", 2) {
 		w.forget(bank, waiting)
 	}
@@ -392,10 +431,29 @@ func (w *simulation) run() {
 		w.pass(time.Duration(w.rnd.IntN(60)) * time.Minute)
 	}
 	w.calm = true
-	for range 8 {
-		w.turn()
-		w.pass(20 * time.Minute)
+	w.talk(8)
+	w.silence()
+	if w.settled() { // by persons, and now it must come to an end
+		w.talk(6)
+		w.silence()
 	}
+}
+
+// talk is turns without faults, as long as anybody has something to say, and one at the end:
+// by then a file that was cut short is out of time.
+func (w *simulation) talk(turns int) {
+	said := true
+	for i := range turns {
+		if said || i == turns-1 {
+			w.turn()
+		}
+		w.pass(20 * time.Minute)
+		said = len(w.later) > 0 || slices.ContainsFunc(w.banks, (*simBank).talks)
+	}
+}
+
+// silence is two days in which every deadline passes.
+func (w *simulation) silence() {
 	w.pass(48 * time.Hour)
 	w.turn()
 	w.sweep()
@@ -490,6 +548,8 @@ func TestSimulationFindsWhatARuleForbids(t *testing.T) {
 		{"R6", "lost"},        // a name removed before its bytes are recorded
 		{"R9", "overtaken"},   // a lifting before its base is confirmed
 		{"A3", "misdirected"}, // a connection to another bank
+		{"act", "doubled"},    // a person's resend, where a second rename can double
+		{"word", "doubled"},   // a person's word that the bank does not have it, without asking
 	} {
 		t.Run(tt.without, func(t *testing.T) {
 			t.Parallel()

@@ -59,8 +59,14 @@ const (
 	officeStrays  = "office leaves it for another bank too"
 )
 
+// Acts of a person in the middle of a visit.
+const (
+	personCancels = "a person cancels it while it is uploaded"
+	personDecides = "a person decides about it meanwhile"
+)
+
 func officeFaults() []string {
-	return []string{officeRepeats, officeChanges, officeHalf, officeStrays}
+	return []string{officeRepeats, officeChanges, officeHalf, officeStrays, personCancels, personDecides}
 }
 
 func ownFaults() []string {
@@ -83,16 +89,25 @@ func bankFaults() []string {
 // simBank is a fake bank that keeps to the plan of its documents.
 type simBank struct {
 	*fakeBank
-	w    *simulation
-	seal seal
-	link bool     // renames by link and unlink
-	last bool     // takes the last name first
-	late []func() // requests of lost connections
-	mail []func() // what the bank will still leave
-	took []string // keys of documents in the order taken
+	w       *simulation
+	seal    seal
+	link    bool              // renames by link and unlink
+	last    bool              // takes the last name first
+	late    []func()          // requests of lost connections
+	open    map[string]int    // how many of them are about a document
+	held    map[string][]byte // of a bank whose files are written at once: what Upload was given
+	mail    []func()          // what the bank will still leave
+	rest    Outcome           // of the last visit
+	took    []string          // keys of documents in the order taken
+	refused map[string]bool   // by key
 
 	tried map[string]bool   // final names that a rename was sent for; only a mutation asks
 	sent  map[string][]byte // and what was uploaded for them
+}
+
+// talks tells whether a bank has something to say or to take, or its last visit was not idle.
+func (s *simBank) talks() bool {
+	return s.rest.Err != nil || s.rest.Sent+s.rest.Taken > 0 || len(s.mail)+len(s.late)+len(s.to)+len(s.claimed) > 0
 }
 
 // try does one operation of the bank's server as the plan wants it.
@@ -101,6 +116,10 @@ func (s *simBank) try(op, name string, do func(half bool) error) error {
 	half, apply, err := false, true, error(nil)
 	fault := ""
 	if !w.dead {
+		if op != "upload" && op != "claim" && w.fires(name, personDecides) {
+			w.intervenes(subject(name))
+		}
+		w.tires()
 		fault = w.next(name, op)
 	}
 	switch fault {
@@ -122,7 +141,9 @@ func (s *simBank) try(op, name string, do func(half bool) error) error {
 	}
 	s.fault = func(string) (bool, error) { return apply, err }
 	if late {
-		s.late = append(s.late, func() { _ = do(false) })
+		key := subject(name)
+		s.open[key]++
+		s.late = append(s.late, func() { s.open[key]--; _ = do(false) })
 	}
 	return s.act(op, func() error { return do(half) })
 }
@@ -131,7 +152,14 @@ func (s *simBank) Upload(_ context.Context, temp, final string, data []byte) err
 	if s.marks() {
 		temp = final
 	}
+	if !s.w.dead && s.w.fires(final, personCancels) {
+		s.w.cancels(subject(final))
+	}
 	err := s.try("upload", final, func(half bool) error {
+		if s.atOnce() {
+			s.held[final] = data
+			return nil
+		}
 		if _, shown := s.to[final+doneMark]; s.marks() && !shown {
 			delete(s.to, final) // a leftover of an interrupted upload
 		}
@@ -165,6 +193,9 @@ func (s *simBank) Publish(_ context.Context, temp, final string) error {
 			s.to[final+doneMark] = nil
 			return nil
 		}
+		if s.atOnce() {
+			return s.write(final, half)
+		}
 		data, ok := s.to[temp]
 		if !ok {
 			return os.ErrNotExist
@@ -186,7 +217,9 @@ func (s *simBank) Publish(_ context.Context, temp, final string) error {
 	}
 	if !s.reissues() && !s.marks() && s.w.fires(final, powerCut) {
 		if data, ok := s.to[final]; ok {
-			s.to[temp] = data
+			if !s.atOnce() {
+				s.to[temp] = data
+			}
 			delete(s.to, final)
 		}
 	}
@@ -200,8 +233,56 @@ func (s *simBank) Publish(_ context.Context, temp, final string) error {
 // doneMark is the end of a marker's name.
 const doneMark = ".done"
 
+// Words of a bank's profile.
+const (
+	modeMarker  = "marker"
+	modeDirect  = "direct"
+	modeBlind   = "blind"
+	posixRename = "posix-rename"
+)
+
+// works draws how a bank takes documents.
+func (s *simBank) works(how int) {
+	switch how {
+	case 0:
+		s.bank.Delivery.UnknownOutcome = rule.Reissue
+	case 1:
+		s.link = true
+	case 2:
+		s.bank.Delivery.Mode = modeMarker
+	case 3:
+		s.bank.Delivery.Mode = posixRename
+	case 4:
+		s.bank.Delivery.Mode = modeDirect
+	case 5:
+		s.bank.Delivery.Mode = modeBlind
+	}
+}
+
 // marks tells that a document is finished when its marker is there, not by its name.
-func (s *simBank) marks() bool { return s.bank.Delivery.Mode == "marker" }
+func (s *simBank) marks() bool { return s.bank.Delivery.Mode == modeMarker }
+
+// atOnce tells that documents are written under their final names at once.
+func (s *simBank) atOnce() bool {
+	return s.bank.Delivery.Mode == modeDirect || s.bank.Delivery.Mode == modeBlind
+}
+
+// write makes a new file under its final name, or half of one.
+func (s *simBank) write(final string, half bool) error {
+	if _, ok := s.to[final]; ok {
+		return errTaken
+	}
+	data := s.held[final]
+	if half {
+		data = data[:len(data)/2]
+	}
+	s.to[final] = data
+	return nil
+}
+
+// errTaken is what a server says whose exclusive creation fails. It is no proof of
+// anything, for an earlier request of ours may have made the file.
+var errTaken = errors.New("failure")
 
 func (s *simBank) reissues() bool { return s.bank.Delivery.UnknownOutcome == rule.Reissue }
 
@@ -213,7 +294,10 @@ func (s *simBank) Look(ctx context.Context, temp, final string) (sight Sight, er
 	if err != nil {
 		return sight, err
 	}
-	if s.marks() {
+	switch {
+	case s.bank.Delivery.Mode == modeBlind:
+		return sight, nil
+	case s.marks():
 		temp, final = final, final+doneMark
 	}
 	return s.fakeBank.Look(ctx, temp, final)
@@ -237,6 +321,11 @@ func (s *simBank) Leftovers(ctx context.Context) ([]File, error) {
 	return list, err
 }
 
+func (s *simBank) RealPaths(ctx context.Context) (toBank, fromBank string, err error) {
+	s.fault = nil
+	return s.fakeBank.RealPaths(ctx)
+}
+
 func (s *simBank) List(ctx context.Context) (Listing, error) {
 	s.fault = nil
 	if s.w.happens("list cut", 60) {
@@ -246,6 +335,9 @@ func (s *simBank) List(ctx context.Context) (Listing, error) {
 	byName := func(a, b File) int { return strings.Compare(a.Name, b.Name) }
 	slices.SortFunc(l.Files, byName)
 	slices.SortFunc(l.Claimed, byName)
+	if l.Truncated = len(l.Files) > 1 && s.w.happens("list too long", 20); l.Truncated {
+		l.Files = l.Files[:len(l.Files)/2]
+	}
 	return l, err
 }
 
@@ -287,7 +379,7 @@ func (s *simBank) Discard(_ context.Context, claimed string) error {
 
 // take is the bank's software: it reads what lies there and plans its answers.
 func (s *simBank) take() {
-	names := slices.Sorted(maps.Keys(s.to))
+	names := sorted(s.to)
 	if s.last {
 		slices.Reverse(names)
 	}
@@ -296,11 +388,14 @@ func (s *simBank) take() {
 		if strings.HasPrefix(name, ".") || strings.HasSuffix(name, doneMark) || s.marks() && !marked {
 			continue
 		}
-		delete(s.to, name+doneMark)
 		a := arrival{name, s.to[name]}
+		doc, err := s.unpack(a)
+		if err != nil && s.atOnce() { // it may still be written: such a bank takes only what is whole
+			continue
+		}
+		delete(s.to, name+doneMark)
 		delete(s.to, name)
 		s.taken = append(s.taken, a)
-		doc, err := s.unpack(a)
 		if err != nil {
 			s.w.accuse("a part: bank %s took %s, %d octets: %v", s.bank.BIC, name, len(a.data), err)
 			continue
@@ -313,13 +408,15 @@ func (s *simBank) take() {
 	}
 }
 
+func sorted(files map[string][]byte) []string { return slices.Sorted(maps.Keys(files)) }
+
 // answer plans what the bank leaves for a document.
 func (s *simBank) answer(doc formats.Document, a arrival) {
 	w, key := s.w, doc.Key()
 	state, positive := formats.StateAccepted, true
 	switch {
 	case w.fires(key, refused):
-		state, positive = formats.StateBadLogic, false
+		state, positive, s.refused[key] = formats.StateBadLogic, false, true
 	case w.fires(key, duplicate):
 		state, positive = formats.StateDuplicate, false
 	}
@@ -443,6 +540,7 @@ func (s *simBank) unpack(a arrival) (formats.Document, error) {
 	if at < 0 {
 		return nil, fmt.Errorf("no %s in it", stem)
 	}
+	s.reads.Today = s.w.clock()
 	doc, faults := formats.Decode(entries[at].Data, s.reads)
 	if len(faults) > 0 {
 		return nil, faults

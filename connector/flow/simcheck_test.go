@@ -8,26 +8,38 @@ import (
 	"testing"
 	"time"
 
+	"bankconnector/connector/flow/act"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
+	"bankconnector/formats"
 )
 
 // check holds what happened against the promise.
 func (w *simulation) check() {
 	t := w.t
-	all, err := w.Book.Find(t.Context(), journal.Filter{Kinds: []string{"order", "query"}})
+	whole, err := w.Book.Find(t.Context(), journal.Filter{})
 	must(t, err)
+	var all []journal.Exchange
+	for _, x := range whole {
+		if x.Kind != string(formats.KindReceipt) {
+			all = append(all, x)
+		} else if x.State != journal.Closed { // one of ours that did not go out
+			w.checkAlarm(x)
+		}
+	}
 	at := map[string]int{}
-	for i, x := range all {
-		if x.State != journal.Refused {
+	for i, x := range all { // the one that has its key now, or the last that had
+		if known, ok := at[x.InternalKey]; x.State != journal.Refused && (!ok || all[known].State == journal.Cancelled) {
 			at[x.InternalKey] = i
 		}
 	}
 	w.exchanges = len(at)
 	for _, s := range w.banks {
 		taken := w.checkTaken(s, all, at)
-		w.checkReplies(s, all, at)
+		outbox := w.outboxOf(s)
+		w.checkReplies(s, all, at, outbox)
+		w.checkEnd(s, all, outbox)
 		n := 0
 		for _, x := range all {
 			if x.Bank == string(s.bank.BIC) && x.State != journal.Refused {
@@ -64,14 +76,38 @@ func (w *simulation) checkTaken(s *simBank, all []journal.Exchange, at map[strin
 	return taken
 }
 
-// checkReplies finds every reply of a bank in the office's outbox.
-func (w *simulation) checkReplies(s *simBank, all []journal.Exchange, at map[string]int) {
+// outboxOf lists what the office finds from a bank.
+func (w *simulation) outboxOf(s *simBank) map[string]bool {
 	entries, err := os.ReadDir(w.out(s.bank.BIC))
 	must(w.t, err)
 	outbox := map[string]bool{}
 	for _, e := range entries {
 		outbox[e.Name()] = true
 	}
+	return outbox
+}
+
+// checkEnd holds that everything is done: no visit finds work, no file of the bank is half
+// dealt with, and the office was told of each document that will not go.
+func (w *simulation) checkEnd(s *simBank, all []journal.Exchange, outbox map[string]bool) {
+	if s.rest.Err != nil || s.rest.Sent > 0 || s.rest.Taken > 0 {
+		w.accuse("restless: days after all was done, a visit to bank %s sent %d, took %d: %v", s.bank.BIC, s.rest.Sent, s.rest.Taken, s.rest.Err)
+	}
+	open, err := w.Book.IncomingOpen(w.t.Context(), string(s.bank.BIC))
+	must(w.t, err)
+	for _, in := range open {
+		w.accuse("unfinished: %s of bank %s is %q, handed over %v, removed %v", in.Name, s.bank.BIC, in.Outcome, in.HandedAt, in.CleanedAt)
+	}
+	for _, x := range all {
+		gone := x.State == journal.Refused || x.State == journal.Cancelled
+		if gone && x.Bank == string(s.bank.BIC) && !outbox["notsent_"+x.InternalKey+".xml"] && !outbox["cancelled_"+x.InternalKey+".xml"] {
+			w.accuse("silence: %s is %s, and the office was not told", x.InternalKey, x.State)
+		}
+	}
+}
+
+// checkReplies finds every reply of a bank in the office's outbox.
+func (w *simulation) checkReplies(s *simBank, all []journal.Exchange, at map[string]int, outbox map[string]bool) {
 	for _, key := range s.took {
 		for _, name := range w.done[key] {
 			x, known := at[key]
@@ -88,21 +124,29 @@ func (w *simulation) checkReplies(s *simBank, all []journal.Exchange, at map[str
 
 func (w *simulation) checkDocument(s *simBank, x journal.Exchange, all []journal.Exchange, at, taken map[string]int) {
 	place, arrived := taken[x.InternalKey]
-	if base, ok := taken[x.BaseKey]; arrived && x.BaseKey != "" && (!ok || base > place) {
+	settled := w.said[x.BaseKey+" "+act.Resolve+act.AsClosed] || w.said[x.InternalKey+" "+act.Release] // outside, as a person says
+	if base, ok := taken[x.BaseKey]; arrived && x.BaseKey != "" && (ok && base > place || !ok && !settled) {
 		w.accuse("overtaken: bank %s took %s before its base %s", s.bank.BIC, x.InternalKey, x.BaseKey)
 	}
+	if all[at[x.InternalKey]].ID != x.ID { // cancelled, and left anew by the office
+		return
+	}
 	switch x.State {
+	case journal.Cancelled:
+		if arrived {
+			w.accuse("misdirected: %s was cancelled before it was sent, and bank %s took it", x.InternalKey, s.bank.BIC)
+		}
 	case journal.Confirmed, journal.Answered, journal.Closed, journal.Rejected:
-		if !arrived {
+		if !arrived && !w.said[x.InternalKey+" "+act.Resolve+act.AsClosed] {
 			w.accuse("lost: %s is %s and bank %s never had it", x.InternalKey, x.State, s.bank.BIC)
 		}
 	case journal.Held:
-		if base, ok := at[x.BaseKey]; ok && rule.Released(all[base].State) {
+		if base, ok := at[x.BaseKey]; ok && all[base].Bank == x.Bank && rule.Released(all[base].State) {
 			w.accuse("%s is held, and its base is %s", x.InternalKey, all[base].State)
 		}
 	case journal.Suspect:
 		w.checkAlarm(x)
-	case journal.Accepted, journal.Sealed, journal.Sending, journal.Ambiguous, journal.Delivered, journal.Refused, journal.Cancelled:
+	case journal.Accepted, journal.Sealed, journal.Sending, journal.Ambiguous, journal.Delivered, journal.Refused:
 		w.accuse("%s is still %s (%s): nobody was told", x.InternalKey, x.State, x.Reason)
 	}
 	if x.DueAt != nil && x.State.Open() && x.DueAt.Before(w.clock()) {
@@ -115,8 +159,14 @@ func (w *simulation) checkDocument(s *simBank, x journal.Exchange, all []journal
 func (w *simulation) checkAlarm(x journal.Exchange) {
 	events, err := w.Book.Events(w.t.Context(), x.ID)
 	must(w.t, err)
-	told := slices.IndexFunc(events, func(e journal.Event) bool { return strings.HasPrefix(e.Kind, "alarm.") })
-	if told < 0 {
+	from := 1 // what was told before a person decided is no answer to what came of that
+	for i, e := range events {
+		if e.Kind == "operator.acted" {
+			from = i
+		}
+	}
+	told := slices.IndexFunc(events[from:], func(e journal.Event) bool { return strings.HasPrefix(e.Kind, "alarm.") })
+	if told += from; told < from {
 		w.accuse("silence: %s is %s, was due %s, and no alarm was raised", x.InternalKey, x.State, x.DueAt)
 		return
 	}

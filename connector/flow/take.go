@@ -113,6 +113,9 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 		return g, nil
 	}
 	g.Claimed = true
+	if g.Taken = v.roll.Repeats(string(v.bank.BIC), f.claimed); g.Taken {
+		return g, nil
+	}
 	earlier, err := v.Book.IncomingClaimed(ctx, string(v.bank.BIC), f.claimed)
 	if err != nil || len(earlier) == 0 {
 		return g, v.disk("find file", err)
@@ -151,6 +154,9 @@ func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed strin
 		if err := v.receiptAgain(ctx, first, claimed); err != nil {
 			return err
 		}
+	}
+	if v.bank.Pickup.Mode == rule.Leave {
+		v.roll.Repeat(string(v.bank.BIC), claimed)
 	}
 	return v.discard(ctx, first, claimed)
 }

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/ground"
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/ration"
 	"bankconnector/connector/flow/waiting"
@@ -138,6 +140,9 @@ func (v *visit) run(ctx context.Context) error {
 	v.Hall.Moves(string(v.bank.BIC))
 	v.box = box
 	if err = local; err == nil {
+		err = v.stand(ctx)
+	}
+	if err == nil {
 		err = v.exchange(ctx)
 	}
 	if shut := box.Close(); err == nil && shut != nil {
@@ -164,6 +169,15 @@ func (v *visit) local(ctx context.Context) error {
 		err = v.accept(ctx)
 	}
 	return err
+}
+
+// stand makes sure that the folders are those of the earlier visits, before anything is read or left there.
+func (v *visit) stand(ctx context.Context) error {
+	toBank, fromBank, err := v.box.RealPaths(ctx)
+	if err != nil {
+		return fmt.Errorf("ask where the folders are: %w", err)
+	}
+	return ground.Ground{Book: v.Book, Log: v.Log, Memory: &v.places}.Stand(ctx, v.bank, ground.Of(v.bank, toBank, fromBank))
 }
 
 // accept takes in a portion of what the office left. A journal that may only receive leaves

@@ -66,6 +66,9 @@ func alone(ctx context.Context, p *Plan, o Options, r act.Request) (out act.Outc
 	} else if err != nil {
 		return out, err
 	}
+	if err = p.MayWrite(); err != nil { // root may ask the process that has the folder
+		return out, err
+	}
 	if in.Book, err = journal.Open(ctx, p.JournalPath(), journal.Options{Now: o.Now, Instance: instance()}); err != nil {
 		return out, err
 	}

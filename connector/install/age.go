@@ -27,15 +27,12 @@ func (in *Installation) Age(ctx context.Context) error {
 	return aging.Rules{Journal: c.Journal, Retention: c.Retention}.Round(ctx, aging.Rooms{Book: in.Book, Store: in.Store, Quarantine: quarantine}, in.opts.Now(), in.opts.Log)
 }
 
-// ArchiveJournal moves the closed months before one ("2026-01", "" = all), because a person
-// says so; see [aging.Archive]. The error is spool.ErrLocked while a daemon works on the
-// journal, adopt.ErrContradicted when a checkpoint contradicts it.
+// ArchiveJournal moves the closed months before one ("2026-01", "" = all), because a person says
+// so. The error is spool.ErrLocked while a daemon works, adopt.ErrContradicted as ever.
 func (p *Plan) ArchiveJournal(ctx context.Context, now func() time.Time, before, reason string) ([]record.Archived, error) {
-	until, err := now(), error(nil)
-	if before != "" {
-		if until, err = aging.Month(before); err != nil {
-			return nil, err
-		}
+	until, err := aging.Month(before, now())
+	if err != nil {
+		return nil, err
 	}
 	return p.aged(ctx, now, func(book *journal.Book) ([]record.Archived, error) {
 		return aging.Archive(ctx, book, control.Self(), cmp.Or(reason, "journal archive"), until)
@@ -45,19 +42,16 @@ func (p *Plan) ArchiveJournal(ctx context.Context, now func() time.Time, before,
 // ErrNoRule reports that the configuration has no rule of retention.
 var ErrNoRule = errors.New("retention.archives_years is not set: nothing is removed")
 
-// RetireArchives removes the archives of months before one, or those that the rule of the
-// configuration gives up, "", because a person says so; see [journal.Book.Retire]. The errors
-// are those of ArchiveJournal, and ErrNoRule.
+// RetireArchives removes the archives of months before one, or what the rule gives up, "", because
+// a person says so. The errors are those of ArchiveJournal, and ErrNoRule.
 func (p *Plan) RetireArchives(ctx context.Context, now func() time.Time, before, reason string) ([]record.Archived, error) {
 	first, ruled := p.Config.Retention.Archives(now())
 	if before == "" && !ruled {
 		return nil, ErrNoRule
 	}
-	var err error
-	if before != "" {
-		if first, err = aging.Month(before); err != nil {
-			return nil, err
-		}
+	first, err := aging.Month(before, first)
+	if err != nil {
+		return nil, err
 	}
 	return p.aged(ctx, now, func(book *journal.Book) ([]record.Archived, error) {
 		return book.Retire(ctx, control.Self(), cmp.Or(reason, p.Config.Retention.Reason()), first)

@@ -176,6 +176,9 @@ func (p *Plan) seal() (s adopt.Seal, err error) {
 // WriteCheckpoint writes a checkpoint of the journal's head now, beside the daemon, and
 // returns its text.
 func (p *Plan) WriteCheckpoint(ctx context.Context) (string, error) {
+	if err := p.MayWrite(); err != nil {
+		return "", err
+	}
 	seal, err := p.seal()
 	if err != nil {
 		return "", err
@@ -214,6 +217,9 @@ func (p *Plan) AdoptJournal(ctx context.Context, now func() time.Time, reason st
 		return e, err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
+	if err = p.MayWrite(); err != nil {
+		return e, err
+	}
 	seal, err := p.seal()
 	if err != nil {
 		return e, err

@@ -29,6 +29,7 @@ type Config struct {
 	OfficeDir string         `yaml:"office_dir" jsonschema:"required" resolve:"path"`
 	BanksDir  string         `yaml:"banks_dir" jsonschema:"required" resolve:"path"`
 	TimeZone  string         `yaml:"time_zone" jsonschema:"default=Europe/Moscow"`
+	AllowRoot bool           `yaml:"allow_root"`
 	Signing   signing.Config `yaml:"signing" jsonschema:"required"`
 	Office    OfficeConfig   `yaml:"office"`
 	Visits    Visits         `yaml:"visits"`
@@ -145,7 +146,7 @@ func Read(path string) (*Plan, error) {
 	if p.Calendar, err = p.Config.calendar(); err != nil {
 		return nil, banks.Problems{{File: path, Path: "calendar", Text: err.Error()}}
 	}
-	p.Registry, err = banks.Load(p.Config.BanksDir, p.checkTimetable, trust.Check)
+	p.Registry, err = banks.Load(p.Config.BanksDir, p.checkTimetable, trust.NotOurs(p.Config.Signing.Certificates()), trust.Check)
 	if err != nil {
 		return nil, err
 	}
@@ -189,6 +190,15 @@ func (p *Plan) Select(ids []string) ([]*banks.Bank, error) {
 	slices.SortFunc(list, func(a, b *banks.Bank) int { return cmp.Compare(a.BIC, b.BIC) })
 	return list, nil
 }
+
+// knows tells whether a folder of the office's inbox is a bank's.
+func (p *Plan) knows(folder string) bool {
+	_, ok := p.Registry.Bank(banks.ID(folder))
+	return ok
+}
+
+// Strays lists what the office left for no bank of the configuration.
+func (p *Plan) Strays() ([]spool.Stray, error) { return spool.Strays(p.Config.OfficeDir, p.knows) }
 
 // JournalPath is where the journal of this installation lies.
 func (p *Plan) JournalPath() string { return filepath.Join(p.Config.StateDir, "journal.db") }

@@ -77,6 +77,9 @@ func Open(ctx context.Context, p *Plan, o Options) (*Installation, error) {
 
 func (in *Installation) open(ctx context.Context) (err error) {
 	dir := in.Config.StateDir
+	if err := in.MayWrite(); err != nil {
+		return err
+	}
 	if err := durable.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("open state folder: %w", err)
 	}
@@ -201,7 +204,7 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		Dial: road.Dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
 		Verifier: func(b *banks.Bank) reading.Verifier { return trusted.Verifier(b) },
 		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
-		Deadline: p.deadline, Receive: in.behind,
+		Known:    p.knows, Deadline: p.deadline, Receive: in.behind,
 		Now: func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
 		Hall: hall.New(p.Config.Visits.Parallel, in.opts.Now),
 	}

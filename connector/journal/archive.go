@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"bankconnector/connector/journal/proof"
+	"bankconnector/connector/journal/rebuild"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/volume"
@@ -71,7 +71,7 @@ func (b *Book) Retire(ctx context.Context, actor, reason string, before time.Tim
 		return err
 	})
 	if err == nil && len(old) > 0 {
-		list, err = proof.State(ctx, b.shelf.Dir, earlier, old)
+		list, err = rebuild.State(ctx, b.shelf.Dir, earlier, old)
 	}
 	if err == nil && len(list) > 0 {
 		err = b.Write(ctx, actor, func(t *Tx) error {

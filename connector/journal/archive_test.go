@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"bankconnector/connector/journal/proof"
+	"bankconnector/connector/journal/rebuild"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/volume"
@@ -552,14 +552,14 @@ func TestRetireSpares(t *testing.T) {
 func TestRetireGoesOn(t *testing.T) {
 	for name, until := range map[string]func(t *testing.T, d *desk, list []volume.Volume) error{
 		"AFileOfState": func(t *testing.T, d *desk, list []volume.Volume) error {
-			_, err := proof.State(t.Context(), d.shelf.Dir, nil, list)
+			_, err := rebuild.State(t.Context(), d.shelf.Dir, nil, list)
 			return err
 		},
 		"HalfAFileOfState": func(_ *testing.T, d *desk, _ []volume.Volume) error {
 			return os.WriteFile(filepath.Join(d.shelf.Dir, "state-2027-01.db.new"), []byte("half"), 0o600)
 		},
 		"TheEvents": func(t *testing.T, d *desk, list []volume.Volume) error {
-			said, err := proof.State(t.Context(), d.shelf.Dir, nil, list)
+			said, err := rebuild.State(t.Context(), d.shelf.Dir, nil, list)
 			return errors.Join(err, d.Write(t.Context(), "daemon", func(tx *Tx) error {
 				for _, a := range said {
 					err = errors.Join(err, tx.append("book.retired", "", 0, a))

@@ -219,6 +219,18 @@ func BenchmarkRead(b *testing.B) {
 			return errors.Join(err, stale(n))
 		})
 	})
+	for name, ask := range map[string]func() error{
+		"doubtful": func() error {
+			_, err := d.Find(b.Context(), Filter{Bank: bankA, States: []State{Sending, Ambiguous}})
+			return err
+		},
+		"incoming-open": func() error { _, err := d.IncomingOpen(b.Context(), bankA); return err },
+		"last":          func() error { _, _, err := d.Last(b.Context(), bankA, "documents"); return err },
+	} {
+		b.Run(name, func(b *testing.B) {
+			share(b, 4, func(n int) error { return errors.Join(ask(), stale(n)) })
+		})
+	}
 	b.Run("database-sql", func(b *testing.B) {
 		share(b, 4, func(n int) error {
 			var id int64

@@ -44,14 +44,13 @@ func (b *Book) Before(ctx context.Context, kind string, at time.Time, more func(
 	return b.shelf.Back(ctx, kind, sqlite.Stamp(at), more)
 }
 
-// Matched counts the matched files of one kind that belong to an exchange,
-// those of this commit included: the pages of an answer that have come.
-func (t *Tx) Matched(exchange int64, kind string) (int, error) {
-	row, err := t.one(`SELECT count(*) FROM arrival WHERE exchange = ? AND kind = ? AND outcome = 'matched'`, exchange, kind)
-	if err != nil {
-		return 0, err
+// Events lists the events of one kind that tell of an exchange, those of this commit included.
+func (t *Tx) Events(exchange int64, kind string) (list []Event, err error) {
+	if err = t.usable(); err == nil {
+		list, t.err = t.b.page.About(t.c, exchange, kind)
+		err = t.err
 	}
-	return int(row.Num(0)), nil
+	return list, err
 }
 
 // States lists every state, in the order of a document's life.

@@ -99,7 +99,7 @@ func TestIncomingClaimed(t *testing.T) {
 	}
 }
 
-func TestMatchedCountsThisCommitToo(t *testing.T) {
+func TestEventsOfThisCommitToo(t *testing.T) {
 	d := newDesk(t)
 	x := d.bring(t, "query", "k1", Delivered)
 	page1, page2, other := d.receive(t, bankA, "p1"), d.receive(t, bankA, "p2"), d.receive(t, bankA, "bad")
@@ -118,11 +118,11 @@ func TestMatchedCountsThisCommitToo(t *testing.T) {
 		if err := tx.Settle(page2, answer("e2")); err != nil {
 			return err
 		}
-		if n, err := tx.Matched(x, "answer"); n != 2 || err != nil {
-			t.Errorf("%d pages, %v", n, err)
+		if list, err := tx.Events(x, "incoming.settled"); len(list) != 3 || err != nil {
+			t.Errorf("%d files were settled, %v", len(list), err)
 		}
-		if n, err := tx.Matched(x, "report"); n != 0 || err != nil {
-			t.Errorf("%d reports, %v", n, err)
+		if list, err := tx.Events(x, "incoming.held"); len(list) != 0 || err != nil {
+			t.Errorf("%d files were held, %v", len(list), err)
 		}
 		return nil
 	})

@@ -27,13 +27,17 @@ type Tx struct {
 // Time is the one time of all events of this closure: UTC, milliseconds.
 func (t *Tx) Time() time.Time { return t.at }
 
-// append writes one event and projects it.
-func (t *Tx) append(kind, bank string, exchange int64, body any) error {
+func (t *Tx) usable() error {
 	if t.over {
 		return errors.New("journal: transaction used after its end")
 	}
-	if t.err != nil {
-		return t.err
+	return t.err
+}
+
+// append writes one event and projects it.
+func (t *Tx) append(kind, bank string, exchange int64, body any) error {
+	if err := t.usable(); err != nil {
+		return err
 	}
 	if err := t.add(kind, bank, exchange, body); err != nil {
 		t.err = fmt.Errorf("append %s: %w", kind, err)
@@ -56,11 +60,8 @@ func (t *Tx) add(kind, bank string, exchange int64, body any) error {
 
 // one reads a row; an error of the engine ends the closure.
 func (t *Tx) one(query string, args ...driver.Value) (sqlite.Fields, error) {
-	if t.over {
-		return nil, errors.New("journal: transaction used after its end")
-	}
-	if t.err != nil {
-		return nil, t.err
+	if err := t.usable(); err != nil {
+		return nil, err
 	}
 	row, err := t.c.One(query, args...)
 	if err != nil {
@@ -256,6 +257,9 @@ func checkSending(x Exchange, c Change) error {
 // one that is left out.
 func (t *Tx) Last(bank, stream string) (seq int64, previous string, err error) {
 	row, err := t.one(standing.LastOf, bank, stream)
+	if err == nil && row == nil {
+		row, err = t.one(standing.LastOf, "", "")
+	}
 	if err != nil || row == nil {
 		return 0, "", err
 	}

@@ -253,6 +253,7 @@ state_dir: state
 office_dir: office
 banks_dir: banks.d
 time_zone: ` + practiceZone + `
+allow_root: true
 signing:
   certificate_file: keys/signing.pem
   key_file: keys/signing.key

@@ -37,6 +37,9 @@ func OpenOfficial(plan *install.Plan, path string) (*cms.Signer, error) {
 	return openSigner(path)
 }
 
+// atOnce is how many samples are made and put down together.
+const atOnce = 256
+
 // Put leaves samples for each bank in the office's inbox and returns the addressee of each
 // key.
 func (s Samples) Put(ctx context.Context, office *spool.Office, list []*banks.Bank) (map[string]string, error) {
@@ -44,18 +47,26 @@ func (s Samples) Put(ctx context.Context, office *spool.Office, list []*banks.Ba
 	sampler := formats.NewSampler(s.Seed, s.Now())
 	for _, b := range list {
 		bank := formats.SampleBank{BIC: string(b.BIC), Name: b.Name, INN: b.INN, KPP: b.KPP, OGRN: b.OGRN}
-		for _, sample := range sampler.Next(bank, s.Documents) {
-			name, data, err := s.officeFile(ctx, sample)
-			if err == nil {
-				err = office.Submit(string(b.BIC), name, data)
+		for left := s.Documents; left > 0; left -= atOnce {
+			if err := s.put(ctx, office, bank, sampler.Next(bank, min(left, atOnce)), keys); err != nil {
+				return nil, fmt.Errorf("samples for bank %s: %w", b.BIC, err)
 			}
-			if err != nil {
-				return nil, fmt.Errorf("sample for bank %s: %w", b.BIC, err)
-			}
-			keys[sample.Document.Key()] = string(b.BIC)
 		}
 	}
 	return keys, nil
+}
+
+func (s Samples) put(ctx context.Context, office *spool.Office, bank formats.SampleBank, list []formats.Sample, keys map[string]string) error {
+	files := make([]spool.File, len(list))
+	for i, sample := range list {
+		name, data, err := s.officeFile(ctx, sample)
+		if err != nil {
+			return err
+		}
+		files[i] = spool.File{Name: name, Data: data}
+		keys[sample.Document.Key()] = bank.BIC
+	}
+	return office.SubmitAll(bank.BIC, files)
 }
 
 // officeFile is a sample as the bailiffs' system would leave it: a query as XML, an order

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"bankconnector/banks"
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/fate"
@@ -54,6 +56,7 @@ func (r *Rounds) Run(ctx, work context.Context) (Result, error) {
 	watch, rest := context.WithCancel(work)
 	var group, watching sync.WaitGroup
 	watching.Go(func() { r.sweep(watch, end) })
+	r.takeIn(work)
 	for _, b := range r.List {
 		group.Go(func() {
 			if err := r.follow(ctx, work, b, &t); err != nil {
@@ -94,6 +97,20 @@ func (r *Rounds) sweep(ctx context.Context, end func(error)) {
 	}
 }
 
+// takeIn takes in what the office left for every bank before the first one is visited: a document that was left for two
+// banks is seen to be so while it can still be kept back. What goes wrong, each visit meets again and tells.
+func (r *Rounds) takeIn(ctx context.Context) {
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for _, b := range r.List {
+		group.Go(func() error { return r.Courier.Accept(ctx, b) })
+	}
+	_ = group.Wait() // the visits tell it
+}
+
+// atOnce is how many inboxes are read at a time.
+const atOnce = 16
+
 // follow visits one bank until the purpose is reached. Its error ends all visits.
 func (r *Rounds) follow(ctx, work context.Context, b *banks.Bank, t *tally) error {
 	const shortest = 20 * time.Millisecond
@@ -125,7 +142,7 @@ func (r *Rounds) call(ctx context.Context, b *banks.Bank) flow.Outcome {
 }
 
 // open tells how many documents of a bank are open, and whether visits have something left
-// to do there. Our receipts have no deadline and are no documents of the office, but a bank
+// to do there. Our receipts are no documents of the office, but a bank
 // without them does not know that we have its reply: they go out before the end.
 func (r *Rounds) open(ctx context.Context, b *banks.Bank) (n int, more bool, err error) {
 	if n, err = r.Book.OpenDocuments(ctx, []string{string(b.BIC)}); err != nil {

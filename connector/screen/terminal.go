@@ -3,7 +3,6 @@ package screen
 import (
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 
 	"golang.org/x/term"
@@ -24,7 +23,7 @@ func Language(locales ...string) string {
 
 // Terminal tells whether an output is a person's screen.
 func Terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := w.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

@@ -68,6 +68,9 @@ func (o *Office) Prepare(bank string) error {
 	return nil
 }
 
+// Strays lists what lies in the inbox for nobody, by the package's function of that name.
+func (o *Office) Strays(known func(folder string) bool) ([]Stray, error) { return Strays(o.dir, known) }
+
 // Waiting lists at most limit documents for a bank in name order: first those that an
 // interrupted run had taken, then the new ones. Strange holds names that are no regular
 // file (a link, a device); they are never touched.
@@ -160,16 +163,26 @@ func (o *Office) SetAside(item Item) error {
 // Submit puts a document into a bank's inbox the safe way: written under a hidden name,
 // then renamed. An existing name is never replaced: the error is fs.ErrExist.
 func (o *Office) Submit(bank, name string, data []byte) error {
-	if !itemName.MatchString(name) || strings.ContainsAny(name, "/\x00") {
-		return fmt.Errorf("submit %q: the name must end in .xml or .zip and not begin with a dot", name)
+	return o.SubmitAll(bank, []File{{name, data}})
+}
+
+// SubmitAll is Submit for many documents, with few syncs; after an error the others are
+// there.
+func (o *Office) SubmitAll(bank string, files []File) error {
+	set := make([]durable.File, len(files))
+	for i, f := range files {
+		if !itemName.MatchString(f.Name) || strings.ContainsAny(f.Name, "/\x00") {
+			return fmt.Errorf("submit %q: the name must end in .xml or .zip and not begin with a dot", f.Name)
+		}
+		set[i] = durable.File{Path: filepath.Join(o.dir, "in", bank, f.Name), Data: f.Data, Perm: 0o640}
 	}
 	if err := o.Prepare(bank); err != nil {
 		return err
 	}
-	return durable.Create(filepath.Join(o.dir, "in", bank, name), data, 0o640)
+	return errors.Join(durable.CreateAll(set)...)
 }
 
-// File is one file for the office's outbox.
+// File is one file of the office's folders.
 type File struct {
 	Name string
 	Data []byte

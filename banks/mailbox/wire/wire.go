@@ -30,6 +30,7 @@ const (
 	fxReaddir  = 12
 	fxRemove   = 13
 	fxMkdir    = 14
+	fxRealpath = 16
 	fxRename   = 18
 	fxStatus   = 101
 	fxHandle   = 102

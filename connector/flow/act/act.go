@@ -1,5 +1,5 @@
 // Package act is what a person decides about one document: release, reject, cancel,
-// resend, resolve. Every act stands in the journal with who, when and why, in the commit
+// resend, resolve; and that a bank's folders may lie where they are now. Every act stands in the journal with who, when and why, in the commit
 // that also moves the document.
 //
 // It meets no bank: what an act asks for happens with the bank's next visit. It may call
@@ -28,15 +28,17 @@ type Request struct {
 	Act      string `json:"act"`
 	Exchange int64  `json:"exchange"`
 	Reason   string `json:"reason"`
-	As       string `json:"as,omitempty"`      // of resolve; of dispute the difference
-	Bank     string `json:"bank,omitempty"`    // of a dispute about a document that is not ours
-	Confirm  bool   `json:"confirm,omitempty"` // the person confirms what only the bank can know
+	As       string `json:"as,omitempty"`        // of resolve; of dispute the difference
+	Bank     string `json:"bank,omitempty"`      // of a dispute about a document that is not ours
+	ToBank   string `json:"to_bank,omitempty"`   // of folders: where they really lie
+	FromBank string `json:"from_bank,omitempty"` // of folders
+	Confirm  bool   `json:"confirm,omitempty"`   // the person confirms what only the bank can know
 }
 
 // check refuses a request that is none.
 func (r Request) check() error {
 	switch {
-	case !slices.Contains([]string{Release, Reject, Cancel, Resend, Resolve, Dispute}, r.Act):
+	case !slices.Contains([]string{Release, Reject, Cancel, Resend, Resolve, Dispute, Folders}, r.Act):
 		return refuse("%q is no act", "%q — не действие", r.Act)
 	case strings.TrimSpace(r.Reason) == "":
 		return refuse("a reason is required: --reason", "нужна причина: --reason")
@@ -75,8 +77,11 @@ func (d *Desk) Do(ctx context.Context, actor string, r Request) (Outcome, error)
 	if err := r.check(); err != nil {
 		return Outcome{}, err
 	}
-	if r.Act == Dispute {
+	switch r.Act {
+	case Dispute:
 		return d.dispute(ctx, actor, r)
+	case Folders:
+		return d.folders(ctx, actor, r)
 	}
 	c, events, err := d.open(ctx, r)
 	if err != nil {

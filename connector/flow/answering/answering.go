@@ -1,5 +1,5 @@
 // Package answering makes our receipts for what a bank left. It sends nothing, and may call
-// fate, intake, journal, spool, banks and formats.
+// fate, intake, reading, waiting, journal, spool, banks and formats.
 package answering
 
 import (
@@ -12,6 +12,8 @@ import (
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/intake"
+	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
@@ -34,10 +36,42 @@ func Key(parts ...string) string {
 
 // Desk makes the receipts for one bank.
 type Desk struct {
-	Book  *journal.Book
-	Store *spool.Store
-	Bank  *banks.Bank
-	Now   func() time.Time
+	Book     *journal.Book
+	Store    *spool.Store
+	Bank     *banks.Bank
+	Deadline waiting.Deadline
+	Now      func() time.Time
+}
+
+// Again makes the receipt for a file whose bytes came before, as the first one was answered;
+// nil when there is none to make: the first got none, or its receipt is still on its way, or
+// this one was made already, by a visit that was interrupted before it removed the file.
+func (d Desk) Again(ctx context.Context, first journal.Incoming, claimed string) (*journal.Acceptance, error) {
+	id := Key(first.Bank, first.SHA256, claimed)
+	_, err := d.Book.ByKey(ctx, "receipt", id)
+	if err == nil {
+		return nil, nil
+	}
+	stored := journal.Exchange{}
+	if errors.Is(err, journal.ErrNotFound) {
+		stored, err = d.Book.ReceiptFor(ctx, first.ID)
+	}
+	if errors.Is(err, journal.ErrNotFound) || err == nil && stored.State != journal.Closed {
+		return nil, nil
+	}
+	var data []byte
+	if err == nil {
+		data, err = d.Store.Get(ctx, stored.SourceSHA256)
+	}
+	if err != nil {
+		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
+	}
+	doc, faults := formats.Decode(data, reading.Rules(d.Bank, d.Now()))
+	r, ok := doc.(*formats.Receipt)
+	if len(faults) > 0 || !ok {
+		return nil, fate.Disk(d.Bank.BIC, "read receipt", faults)
+	}
+	return d.Receipt(ctx, first, id, Said{State: r.StateID, Key: r.DocumentKey, Exchange: stored.Parent})
 }
 
 // Receipt makes the receipt for a file, keeps its bytes, and returns what the journal must
@@ -63,35 +97,10 @@ func (d Desk) Receipt(ctx context.Context, in journal.Incoming, id string, s Sai
 		return nil, fate.Disk(b.BIC, "store receipt", err)
 	}
 	name := formats.KindReceipt.Prefix() + "_" + id + ".xml"
+	term := d.Deadline.Term(b, journal.Accepted, string(formats.KindReceipt), d.Now(), journal.Change{})
 	return &journal.Acceptance{
 		Bank: in.Bank, Kind: string(formats.KindReceipt), InternalKey: id, SourceSHA256: digest, Stream: intake.StreamReceipts,
 		Sources: []journal.Source{{Name: name, SHA256: digest}}, Parent: s.Exchange, Incoming: in.ID,
-		Reason: fmt.Sprintf("%02d", s.State),
+		Reason: fmt.Sprintf("%02d", s.State), DueAt: term.DueAt, WarnAt: term.WarnAt, Rule: term.Rule,
 	}, nil
-}
-
-// Again answers a repeated file, claimed under another name, as the first one was answered;
-// nil when that got no answer, or when its answer is still on its way.
-func (d Desk) Again(ctx context.Context, first journal.Incoming, claimed string, rules formats.Rules) (*journal.Acceptance, error) {
-	stored, err := d.Book.ReceiptFor(ctx, first.ID)
-	if errors.Is(err, journal.ErrNotFound) || err == nil && stored.State != journal.Closed {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
-	}
-	sources, err := d.Book.Sources(ctx, stored.ID)
-	if err != nil {
-		return nil, fate.Disk(d.Bank.BIC, "find receipt", err)
-	}
-	data, err := d.Store.Get(ctx, sources[0].SHA256)
-	if err != nil {
-		return nil, fate.Disk(d.Bank.BIC, "read receipt", err)
-	}
-	doc, faults := formats.Decode(data, rules)
-	r, ok := doc.(*formats.Receipt)
-	if len(faults) > 0 || !ok {
-		return nil, fate.Disk(d.Bank.BIC, "read receipt", faults)
-	}
-	return d.Receipt(ctx, first, Key(first.Bank, first.SHA256, claimed), Said{State: r.StateID, Key: r.DocumentKey, Exchange: stored.Parent})
 }

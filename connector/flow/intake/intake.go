@@ -1,8 +1,8 @@
 // Package intake takes in what the office left for a bank: claims the file, reads it,
 // opens its exchange in the journal, and answers "not sent, because" for what cannot go.
 //
-// It meets no bank. It may call fate, reading, waiting, journal, spool, banks, formats and
-// envelope.
+// It meets no bank. It may call fate, lifting, reading, waiting, journal, spool, banks, formats
+// and envelope.
 package intake
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/lifting"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
@@ -155,15 +156,69 @@ func (d desk) enter(ctx context.Context, sub reading.Submission, doc formats.Doc
 		case errors.Is(err, journal.ErrDuplicate):
 			return tx.Note("note.office.repeated", a.Bank, id, stray{Key: a.InternalKey, SHA256: a.SourceSHA256})
 		case errors.Is(err, journal.ErrConflict):
-			refused = &reading.Refusal{
-				Code: "conflict", State: formats.StateDuplicate,
-				Reason: "this key was taken before, with other content or for another bank: " + err.Error(),
-			}
-			return tx.Note("alarm.office.conflict", a.Bank, id, stray{Key: a.InternalKey, SHA256: a.SourceSHA256})
+			refused, err = d.conflict(tx, id, a, err)
+			return err
+		case err != nil:
+			return err
 		}
-		return err
+		return d.lift(tx, gate, id, a)
 	})
+	if errors.As(err, &refused) { // nothing was written
+		err = nil
+	}
 	return refused, err
+}
+
+// lift holds a lifting back that does not fit its base, or refuses it: the error is a *reading.Refusal then.
+func (d desk) lift(tx *journal.Tx, gate waiting.Gate, id int64, a journal.Acceptance) error {
+	x, err := tx.Exchange(id)
+	if err != nil {
+		return err
+	}
+	tooMuch, held, err := lifting.Judge(tx, gate.Base, x)
+	switch {
+	case err != nil:
+		return err
+	case tooMuch != nil:
+		return &reading.Refusal{Code: "amount", State: tooMuch.Code, Reason: tooMuch.EN, Faults: formats.Faults{*tooMuch}}
+	case held == "" || a.Held: // what waits for its base is looked at again when that is confirmed
+		return nil
+	}
+	return d.hold(tx, x, "alarm.held", held)
+}
+
+// hold keeps an accepted document back for a person.
+func (d desk) hold(tx *journal.Tx, x journal.Exchange, kind, reason string) error {
+	d.Log.Error("a person must look", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", x.ID), slog.String("reason", reason))
+	if err := tx.Advance(x.ID, journal.Accepted, journal.Held, journal.Change{Reason: reason}); err != nil {
+		return err
+	}
+	return tx.Note(kind, x.Bank, x.ID, waiting.Alarm{Reason: reason})
+}
+
+// conflict refuses a document whose key was taken before. Where the office left the same bytes for two banks, the document
+// itself does not say whose it is, for one that names an account or a base is held against this bank before: the first
+// one has only come first. It is kept back, if it has not gone, and a person decides. With other bytes the first one may
+// well say whose it is; it goes on, and a person hears of it.
+func (d desk) conflict(tx *journal.Tx, id int64, a journal.Acceptance, cause error) (*reading.Refusal, error) {
+	x, err := tx.Exchange(id)
+	if err != nil {
+		return nil, err
+	}
+	refused := &reading.Refusal{
+		Code: "conflict", State: formats.StateDuplicate,
+		Reason: "this key was taken before, with other content or for another bank: " + cause.Error(),
+	}
+	if err := tx.Note("alarm.office.conflict", a.Bank, id, stray{Key: a.InternalKey, SHA256: a.SourceSHA256}); err != nil || x.Bank == a.Bank {
+		return refused, err
+	}
+	reason := fmt.Sprintf("the office left document %s for bank %s too: a person decides to which of the two it belongs", x.InternalKey, a.Bank)
+	if x.SourceSHA256 == a.SourceSHA256 && x.State == journal.Accepted && x.BaseKey == "" {
+		return refused, d.hold(tx, x, "alarm.office.conflict", reason)
+	}
+	d.Log.Error("a person must look", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", id),
+		slog.Any("state", string(x.State)), slog.String("reason", reason))
+	return refused, tx.Note("alarm.office.conflict", x.Bank, id, waiting.Alarm{Reason: reason})
 }
 
 // stray is the body of an event about a file that changed nothing.

@@ -139,6 +139,14 @@ func (p Parcel) checkManifest(b *banks.Bank) *Refusal {
 	return nil
 }
 
+// Signer is the subject and the fingerprint of the certificate that the signature is by, or "".
+func (p Verified) Signer() string {
+	if p.Verdict.Signer == nil {
+		return ""
+	}
+	return p.Verdict.Signer.Subject().Public + " " + p.Verdict.Signer.Fingerprint()
+}
+
 // Decode reads the bytes whose signature holds, and no others.
 func (p Verified) Decode(rules formats.Rules) (formats.Document, *Refusal) {
 	doc, faults := formats.Decode(p.Document.Data, rules)

@@ -9,6 +9,25 @@ type Roll struct {
 	mu      sync.Mutex
 	visited map[string]bool
 	resting map[string]int64 // what journal.Book.Touched said when nothing was left to do
+	repeats map[string]bool  // by bank and observation: files left in their place whose bytes came before
+}
+
+// Repeat notes that a file which a bank leaves in its place holds bytes that came before: its
+// line in the journal has the first one's name. The next process reads it once more.
+func (r *Roll) Repeat(bank, observed string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.repeats == nil {
+		r.repeats = make(map[string]bool)
+	}
+	r.repeats[bank+" "+observed] = true
+}
+
+// Repeats tells whether Repeat was said of a file.
+func (r *Roll) Repeats(bank, observed string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.repeats[bank+" "+observed]
 }
 
 // Enter notes that a bank is being visited, one visit at a time, for the order of effects

@@ -2,7 +2,7 @@
 // the bank must confirm first, or a deadline. None of them may fall silent, so each is
 // either let go or somebody is told.
 //
-// It meets no bank. It may call fate, rule, journal and banks.
+// It meets no bank. It may call fate, lifting, pages, rule, journal, spool and banks.
 package waiting
 
 import (
@@ -17,6 +17,8 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/lifting"
+	"bankconnector/connector/flow/pages"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 )
@@ -49,6 +51,8 @@ type Memory struct {
 	swept time.Time // deadlines up to here were looked at
 	full  time.Time // when every deadline was looked at
 	next  time.Time // no look before then
+
+	strays map[string]bool // folders of the office's inbox that people know of
 }
 
 // told knows the last alarm of each document, as a hash of its text: of a million that are
@@ -91,6 +95,7 @@ type Watch struct {
 type Gate struct {
 	Reason            string
 	Held, Stuck, Free bool
+	Base              journal.Exchange // in this bank; without an id when it is not known
 }
 
 // Base looks at the base document of one that goes to bank b; base is "" for none.
@@ -107,11 +112,11 @@ func Base(ctx context.Context, book *journal.Book, b *banks.Bank, base string) (
 	case x.Bank != string(b.BIC):
 		return Gate{Held: true, Stuck: true, Reason: fmt.Sprintf("base document %s went to bank %s", base, x.Bank)}, nil
 	case stuck(x.State):
-		return Gate{Held: true, Stuck: true, Free: true, Reason: fmt.Sprintf("base document %s is %s: it will never be confirmed, a person releases, rejects or cancels this one", base, x.State)}, nil
+		return Gate{Base: x, Held: true, Stuck: true, Free: true, Reason: fmt.Sprintf("base document %s is %s: it will never be confirmed, a person releases, rejects or cancels this one", base, x.State)}, nil
 	case !rule.Released(x.State):
-		return Gate{Held: true, Reason: fmt.Sprintf("waits until bank %s confirms base document %s (now %s)", x.Bank, base, x.State)}, nil
+		return Gate{Base: x, Held: true, Reason: fmt.Sprintf("waits until bank %s confirms base document %s (now %s)", x.Bank, base, x.State)}, nil
 	default:
-		return Gate{}, nil
+		return Gate{Base: x}, nil
 	}
 }
 
@@ -131,11 +136,22 @@ func (w *Watch) Release(ctx context.Context, b *banks.Bank, x journal.Exchange) 
 		return nil
 	}
 	change := w.Deadline.Term(b, journal.Accepted, x.Kind, w.Now(), journal.Change{})
+	var stays string
 	err = fate.Write(ctx, w.Book, b.BIC, "release", func(tx *journal.Tx) error {
+		refused, held, err := lifting.Judge(tx, gate.Base, x)
+		if stays = held; refused != nil {
+			stays = refused.EN
+		}
+		if err != nil || stays != "" {
+			return err
+		}
 		return tx.Advance(x.ID, journal.Held, journal.Accepted, change)
 	})
-	if errors.Is(err, journal.ErrStale) {
+	switch {
+	case errors.Is(err, journal.ErrStale):
 		return nil // a person was faster
+	case err == nil && stays != "":
+		return w.once(ctx, x, "alarm.held", stays, time.Time{})
 	}
 	return err
 }
@@ -166,6 +182,9 @@ func (w *Watch) Sweep(ctx context.Context) error {
 		since = time.Time{}
 	}
 	late, err := w.Book.Overdue(ctx, since, now)
+	if err == nil && since.IsZero() {
+		late, err = w.receipts(ctx, late, now)
+	}
 	if err != nil {
 		return &fate.Failure{Op: "find overdue", Kind: fate.Broken, Err: err}
 	}
@@ -187,6 +206,22 @@ func (w *Watch) Sweep(ctx context.Context) error {
 	return nil
 }
 
+// receipts adds our own receipts that are late. Nobody owes anything for them, so the journal
+// does not count them as open; but a bank that never gets them does not know that we have its
+// replies.
+func (w *Watch) receipts(ctx context.Context, late []int64, now time.Time) ([]int64, error) {
+	list, err := w.Book.Find(ctx, journal.Filter{
+		Kinds: []string{receipt}, DueBy: now,
+		States: []journal.State{journal.Accepted, journal.Sealed, journal.Sending, journal.Ambiguous},
+	})
+	for _, x := range list {
+		late = append(late, x.ID)
+	}
+	return late, err
+}
+
+const receipt = "receipt" // kind of a document
+
 // overdue writes one alarm, and the state that comes with it.
 func (w *Watch) overdue(ctx context.Context, id int64, now time.Time) error {
 	x, err := w.Book.Exchange(ctx, id)
@@ -197,10 +232,15 @@ func (w *Watch) overdue(ctx context.Context, id int64, now time.Time) error {
 	if !raise || x.DueAt == nil || x.DueAt.After(now) { // it has come further since it was listed
 		return nil
 	}
-	reason := missing(x.State) + x.DueAt.UTC().Format(time.RFC3339)
+	reason := missing(x) + x.DueAt.UTC().Format(time.RFC3339)
 	if to == x.State {
 		return w.once(ctx, x, "alarm.overdue", reason, *x.DueAt)
 	}
+	events, err := w.Book.Events(ctx, x.ID)
+	if err != nil {
+		return &fate.Failure{Op: "find pages", Bank: banks.ID(x.Bank), Kind: fate.Broken, Err: err}
+	}
+	reason += absent(x, events)
 	err = fate.Write(ctx, w.Book, banks.ID(x.Bank), "overdue", func(tx *journal.Tx) error {
 		if err := tx.Advance(x.ID, x.State, to, journal.Change{Reason: reason}); err != nil {
 			return err
@@ -236,14 +276,30 @@ func (w *Watch) once(ctx context.Context, x journal.Exchange, kind, reason strin
 			return nil
 		}
 	}
+	said := reason
+	if !since.IsZero() { // a deadline
+		said += absent(x, events)
+	}
 	err = fate.Write(ctx, w.Book, banks.ID(x.Bank), "alarm", func(tx *journal.Tx) error {
-		return tx.Note(kind, x.Bank, x.ID, Alarm{Reason: reason})
+		return tx.Note(kind, x.Bank, x.ID, Alarm{Reason: said})
 	})
 	if err == nil {
 		w.Memory.told.keep(x.ID, kind+reason)
-		w.cry(ctx, x, x.State, reason)
+		w.cry(ctx, x, x.State, said)
 	}
 	return err
+}
+
+// absent says which pages are missing of a query's answer that has come in part.
+func absent(x journal.Exchange, events []journal.Event) string {
+	if x.Kind != "query" {
+		return ""
+	}
+	come, err := pages.Come(events)
+	if text := pages.Missing(come); err == nil && text != "" {
+		return "; " + text
+	}
+	return ""
 }
 
 func says(e journal.Event, reason string) bool {
@@ -283,9 +339,12 @@ func stuck(base journal.State) bool {
 	return base == journal.Rejected || base == journal.Refused || base == journal.Cancelled
 }
 
-// missing says what did not happen to a document in this state by its deadline.
-func missing(s journal.State) string {
-	switch s {
+// missing says what did not happen to a document in its state by its deadline.
+func missing(x journal.Exchange) string {
+	if x.Kind == receipt {
+		return "our receipt for the bank's file did not reach the bank by "
+	}
+	switch x.State {
 	case journal.Accepted, journal.Sealed:
 		return "not sent by "
 	case journal.Held:

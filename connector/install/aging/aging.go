@@ -32,8 +32,11 @@ func (j Journal) before(now time.Time) (time.Time, bool) {
 	return time.Date(y, m-time.Month(j.ArchiveAfter), 1, 0, 0, 0, 0, time.UTC), j.ArchiveAfter > 0
 }
 
-// Month reads "2026-01".
-func Month(text string) (time.Time, error) {
+// Month reads "2026-01"; "" is the other time.
+func Month(text string, other time.Time) (time.Time, error) {
+	if text == "" {
+		return other, nil
+	}
 	at, err := time.Parse("2006-01", text)
 	if err != nil {
 		return at, fmt.Errorf("%q is no month; write it as 2026-01", text)

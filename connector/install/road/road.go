@@ -1,5 +1,5 @@
-// Package road joins flow's mailbox to the SFTP session of the room mailbox. It decides
-// nothing but how many handshakes go on at once. It may call mailbox and flow.
+// Package road joins flow's Mailbox to the SFTP session of the room mailbox: the same calls, each room's own nouns, and
+// the fate of each error. It decides nothing, and may call flow, fate and mailbox.
 package road
 
 import (
@@ -14,8 +14,7 @@ import (
 	"bankconnector/connector/flow/fate"
 )
 
-// road joins flow's Mailbox to the SFTP session of the room mailbox: the same calls,
-// each room's own nouns.
+// road is one session.
 type road struct {
 	*mailbox.Session
 	bank banks.ID
@@ -72,6 +71,11 @@ func (r road) Sweep(ctx context.Context, temp string) error {
 func (r road) Leftovers(ctx context.Context) ([]flow.File, error) {
 	list, _, err := r.Session.Leftovers(ctx)
 	return files(list), failure(r.bank, "list temp files", "", err)
+}
+
+func (r road) RealPaths(ctx context.Context) (toBank, fromBank string, err error) {
+	toBank, fromBank, err = r.Session.RealPaths(ctx)
+	return toBank, fromBank, failure(r.bank, "ask where the folders are", "", err)
 }
 
 func (r road) List(ctx context.Context) (flow.Listing, error) {

@@ -61,6 +61,14 @@ func (c *Config) Check() banks.Problems {
 	return c.self().Check()
 }
 
+// Certificates are the files of the certificates that sign, now and next.
+func (c *Config) Certificates() []string {
+	if c.Next == nil {
+		return []string{c.CertificateFile}
+	}
+	return []string{c.CertificateFile, c.Next.CertificateFile}
+}
+
 func (c *Config) self() Next {
 	return Next{CertificateFile: c.CertificateFile, KeyFile: c.KeyFile, PasswordFile: c.PasswordFile, PKCS11: c.PKCS11, Command: c.Command}
 }

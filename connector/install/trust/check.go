@@ -57,6 +57,33 @@ func Check(b *banks.Bank) banks.Problems {
 	return problems
 }
 
+// NotOurs makes a check that refuses a profile which takes one of our own signatures for the bank's: what we sent would
+// come back as the bank's word. The key decides, for a certificate is renewed and the key may stay. A file of ours that
+// cannot be read is told where it is opened.
+func NotOurs(files []string) func(*banks.Bank) banks.Problems {
+	own := make(map[string]string) // by public key
+	for _, f := range files {
+		if cert, err := ReadCertificate(f); err == nil {
+			own[string(cert.X509.RawSubjectPublicKeyInfo)] = f
+		}
+	}
+	return func(b *banks.Bank) (problems banks.Problems) {
+		for i, s := range b.Signers {
+			cert, err := ReadCertificate(s.CertificateFile)
+			if err != nil {
+				continue // Check tells it
+			}
+			if f, ours := own[string(cert.X509.RawSubjectPublicKeyInfo)]; ours {
+				problems = append(problems, banks.Problem{
+					Path: fmt.Sprintf("signers[%d].certificate_file", i),
+					Text: fmt.Sprintf("has the key of our own certificate (%s): name the bank's; what we sent could else come back as the bank's word", f),
+				})
+			}
+		}
+		return problems
+	}
+}
+
 // onlyRoots refuses an authority that another one stands above: no chain may end there.
 func onlyRoots(list []*pki.Certificate) error {
 	for _, c := range list {

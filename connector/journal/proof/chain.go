@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"bankconnector/connector/journal/rebuild"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/volume"
@@ -70,9 +71,9 @@ func (v *verification) chain(ctx context.Context) error {
 	for _, s := range spans {
 		group.Go(func() error {
 			err := v.use(s.piece, func(c *sqlite.Conn) error { return s.check(groupCtx, c) })
-			var unread *failed
+			var unread *rebuild.Failed
 			if errors.As(err, &unread) {
-				s.bad(unread.seq, "%v", unread.cause)
+				s.bad(unread.Seq, "%v", unread.Cause)
 				err = nil
 			}
 			return err
@@ -196,7 +197,7 @@ func (s *span) event(f sqlite.Fields) {
 // Tail checks the last n events, that the projection stands at the same place
 // and that nobody changed the schema: what a start can afford.
 func Tail(c *sqlite.Conn, n int64) error {
-	changed, err := sqlite.Differences(c, record.Migrations())
+	changed, err := sqlite.Differences(c, known)
 	if err != nil {
 		return err
 	}

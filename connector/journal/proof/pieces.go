@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"bankconnector/connector/journal/rebuild"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/volume"
@@ -98,11 +99,11 @@ func (v *verification) base(ctx context.Context) error {
 	if v.retired == nil {
 		return nil
 	}
-	if err := load(ctx, v.o.Temp, v.dir, *v.retired, v.rebuilt.of); err != nil {
+	if err := v.rebuilt.Load(ctx, v.o.Temp, v.dir, *v.retired); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return &failed{v.retired.Last + 1, fmt.Errorf("the tables of before are not known: %w", err)}
+		return &rebuild.Failed{Seq: v.retired.Last + 1, Cause: fmt.Errorf("the tables of before are not known: %w", err)}
 	}
 	return nil
 }
@@ -183,7 +184,7 @@ func (v *verification) use(p *piece, fn func(*sqlite.Conn) error) (err error) {
 	}
 	c, err := sqlite.Read(p.path)
 	if err != nil {
-		return &failed{p.from, fmt.Errorf("%s: %w", p.name(), err)}
+		return &rebuild.Failed{Seq: p.from, Cause: fmt.Errorf("%s: %w", p.name(), err)}
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	return fn(c)
@@ -244,7 +245,7 @@ func (v *verification) events(fn func(sqlite.Fields) error) error {
 			continue
 		}
 		if p.gone {
-			return &failed{p.from, errors.New(p.name() + " is missing")}
+			return &rebuild.Failed{Seq: p.from, Cause: errors.New(p.name() + " is missing")}
 		}
 		if err := v.use(p, func(c *sqlite.Conn) error { return p.each(c, fn) }); err != nil {
 			return err
@@ -261,7 +262,7 @@ func (p *piece) each(c *sqlite.Conn, fn func(sqlite.Fields) error) (err error) {
 		return mine
 	}, p.from, p.to)
 	if err != nil && mine == nil {
-		return &failed{seq + 1, err}
+		return &rebuild.Failed{Seq: seq + 1, Cause: err}
 	}
 	return err
 }

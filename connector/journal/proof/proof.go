@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"bankconnector/connector/journal/rebuild"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/volume"
@@ -87,8 +88,8 @@ type verification struct {
 	held    chan *sqlite.Conn // the same moment of it, for others
 	end     int64             // number of the last event
 	adopted []adoption
-	named   []map[string]bool // files of the store that only events name
-	rebuilt *rebuilding       // nil when ChainOnly, or once a replay has failed
+	named   []map[string]bool   // files of the store that only events name
+	rebuilt *rebuild.Rebuilding // nil when ChainOnly, or once a replay has failed
 
 	dir     string           // folder of the archives
 	pieces  []*piece         // of the chain, in order
@@ -140,10 +141,10 @@ func (v *verification) all(ctx context.Context) (err error) {
 	v.r.Last = v.end
 	v.list()
 	if !v.o.ChainOnly {
-		if v.rebuilt, err = rebuild(v.o.Temp); err != nil {
+		if v.rebuilt, err = rebuild.New(v.o.Temp); err != nil {
 			return err
 		}
-		defer func(r *rebuilding) { err = errors.Join(err, r.close()) }(v.rebuilt)
+		defer func(r *rebuild.Rebuilding) { err = errors.Join(err, r.Close()) }(v.rebuilt)
 	}
 	if err := v.read(ctx); err != nil {
 		return err
@@ -181,7 +182,7 @@ func (v *verification) shape() error {
 		v.r.problem("not a journal: application_id is %d", id)
 		return nil
 	}
-	changed, err := sqlite.Differences(v.c, record.Migrations())
+	changed, err := sqlite.Differences(v.c, known)
 	if err != nil {
 		v.r.problem("%v", err)
 	}
@@ -229,12 +230,12 @@ func (v *verification) read(ctx context.Context) error {
 		swapped, err = v.archives(groupCtx)
 		return errors.Join(err, v.chain(groupCtx))
 	})
-	var unread *failed
+	var unread *rebuild.Failed
 	if v.rebuilt != nil {
 		group.Go(func() error {
 			err := v.base(groupCtx)
 			if err == nil {
-				err = v.rebuilt.replay(groupCtx, v.events)
+				err = v.rebuilt.Replay(groupCtx, v.events)
 			}
 			if errors.As(err, &unread) {
 				return nil
@@ -252,7 +253,7 @@ func (v *verification) read(ctx context.Context) error {
 		v.r.bad(f.seq, "%s", f.text)
 	}
 	if unread != nil {
-		v.r.bad(unread.seq, "cannot be replayed: %v", unread.cause)
+		v.r.bad(unread.Seq, "cannot be replayed: %v", unread.Cause)
 		v.rebuilt = nil
 	}
 	return nil
@@ -274,7 +275,7 @@ func (v *verification) compare(ctx context.Context) error {
 	if v.rebuilt == nil {
 		return nil
 	}
-	tables, err := tables(v.rebuilt.parts[0])
+	tables, err := v.rebuilt.Tables()
 	if err != nil {
 		return err
 	}
@@ -287,14 +288,14 @@ func (v *verification) compare(ctx context.Context) error {
 }
 
 func (v *verification) compareTable(ctx context.Context, table, key string) error {
-	want, err := v.rebuilt.table(table, key)
+	want, err := v.rebuilt.Table(table, key)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = want.close() }() // what was read is judged already
+	defer func() { _ = want.Close() }() // what was read is judged already
 	n, err := v.c.Number(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?`, table)
 	if err == nil && n == 0 { // of a newer schema than the journal's, which was found to be whole: nothing can be in it
-		w, err := want.next()
+		w, err := want.Next()
 		if w != nil {
 			v.r.problem("table %s is missing, the events say %v", table, w[:1])
 		}
@@ -310,7 +311,7 @@ func (v *verification) compareTable(ctx context.Context, table, key string) erro
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w, err := want.next()
+		w, err := want.Next()
 		if err != nil {
 			return err
 		}

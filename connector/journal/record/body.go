@@ -111,6 +111,9 @@ type Settlement struct {
 	Reason     string `json:"reason,omitempty"`
 	ExchangeID int64  `json:"exchange_id,omitempty"`
 	StateID    int    `json:"state_id,omitempty"` // of a receipt
+	// Page and Pages are of an answer that comes in several: which one it is, of how many.
+	Page  int `json:"page,omitempty"`
+	Pages int `json:"pages,omitempty"`
 }
 
 // Received is the body of "incoming.received" and "incoming.repeated".

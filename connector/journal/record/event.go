@@ -14,7 +14,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"bankconnector/connector/journal/sqlite"
@@ -95,5 +94,10 @@ func Read(f sqlite.Fields) (Event, error) {
 
 // IsDigest tells a SHA-256 in lower-case hex.
 func IsDigest(s string) bool {
-	return len(s) == 2*sha256.Size && strings.Trim(s, "0123456789abcdef") == ""
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return len(s) == 2*sha256.Size
 }

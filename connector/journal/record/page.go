@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/state"
@@ -24,6 +25,24 @@ type Page struct {
 
 // Len is how many events stand on the page.
 func (p *Page) Len() int { return len(p.events) }
+
+// About lists the events of one kind that tell of an exchange: those in the file, and those on the page.
+func (p *Page) About(c *sqlite.Conn, exchange int64, kind string) (list []Event, err error) {
+	err = c.Each(`SELECT `+Columns+` FROM event WHERE exchange = ? AND exchange <> 0 AND kind = ? ORDER BY seq`, func(f sqlite.Fields) error {
+		e, err := Read(f)
+		list = append(list, e)
+		return err
+	}, exchange, kind)
+	if err != nil {
+		return nil, fmt.Errorf("read events of exchange %d: %w", exchange, err)
+	}
+	for _, e := range p.events {
+		if e.Exchange == exchange && e.Kind == kind {
+			list = append(list, e)
+		}
+	}
+	return list, nil
+}
 
 // Append gives a new event its body and hash and projects it. Body is one line of JSON,
 // keys in the order of the struct, letters as they are, so that an auditor can read it
@@ -160,25 +179,31 @@ func dayColumns() []string {
 	return append(out, "received", "quarantined")
 }
 
-func (t tally) write(c *sqlite.Conn) error {
-	if len(t) == 0 {
-		return nil
-	}
+// counter adds to a bank's day: the columns that count, and the statement for all of them.
+type counter struct {
+	columns []string
+	query   string
+}
+
+var dayCounter = sync.OnceValue(func() counter {
 	columns := dayColumns()
-	names := strings.Join(columns, ", ")
 	sums := make([]string, len(columns))
 	for i, name := range columns {
 		sums[i] = name + " = " + name + " + excluded." + name
 	}
-	query := `INSERT INTO day (bank, day, first_seq, last_seq, first_event, last_event, ` + names + `)
+	return counter{columns, `INSERT INTO day (bank, day, first_seq, last_seq, first_event, last_event, ` + strings.Join(columns, ", ") + `)
 		VALUES (?, ?, ?, ?, ?, ?` + strings.Repeat(", ?", len(columns)) + `)
-		ON CONFLICT (bank, day) DO UPDATE SET last_seq = excluded.last_seq, last_event = excluded.last_event, ` + strings.Join(sums, ", ")
+		ON CONFLICT (bank, day) DO UPDATE SET last_seq = excluded.last_seq, last_event = excluded.last_event, ` + strings.Join(sums, ", ")}
+})
+
+func (t tally) write(c *sqlite.Conn) error {
+	day := dayCounter()
 	for key, d := range t {
-		args := []driver.Value{key[0], key[1], d.first, d.last, d.firstEvent, d.lastEvt}
-		for _, name := range columns {
+		args := append(make([]driver.Value, 0, 32), key[0], key[1], d.first, d.last, d.firstEvent, d.lastEvt)
+		for _, name := range day.columns {
 			args = append(args, d.counts[name])
 		}
-		if err := c.Put(query, args...); err != nil {
+		if err := c.Put(day.query, args...); err != nil {
 			return fmt.Errorf("count the day of bank %s: %w", key[0], err)
 		}
 	}

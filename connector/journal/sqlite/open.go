@@ -50,7 +50,8 @@ const (
 	writeQuery = "mode=rw&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000" +
 		"&_foreign_keys=1&_recursive_triggers=1&_locking_mode=NORMAL&_mutex=no"
 	// The program asks the same few dozen questions again and again: their statements are kept.
-	readQuery = "mode=ro&_query_only=1&_busy_timeout=5000&_synchronous=FULL&_stmt_cache_size=64"
+	// One goroutine at a time uses a connection, so that SQLite need not lock it once more.
+	readQuery = "mode=ro&_query_only=1&_busy_timeout=5000&_synchronous=FULL&_stmt_cache_size=64&_mutex=no"
 )
 
 // writerPace: the log is written back every 4,096 pages (16 MiB) instead of 1,000, for the

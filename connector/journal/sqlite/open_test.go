@@ -164,7 +164,7 @@ func TestDifferences(t *testing.T) {
 			if err := b.Script(c.change); err != nil {
 				t.Fatal(err)
 			}
-			got, err := Differences(b, known)
+			got, err := Differences(b, func(version int64) (map[string]string, error) { return Known(known, version) })
 			if err != nil || strings.Join(got, ", ") != c.want {
 				t.Errorf("got %q, %v, want %q", got, err, c.want)
 			}

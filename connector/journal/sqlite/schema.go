@@ -49,28 +49,16 @@ func climb(c *Conn, files fs.FS, from int64, names []string) error {
 }
 
 // Differences names every table, index, trigger and view that is missing,
-// altered or extra beside what the migrations up to the file's own version make;
-// none means that nobody touched the schema.
-func Differences(c *Conn, files fs.FS) (out []string, err error) {
-	fresh, err := Memory()
-	if err != nil {
-		return nil, fmt.Errorf("make the known schema: %w", err)
-	}
-	defer func() { err = errors.Join(err, fresh.Close()) }()
-	if err := follow(c, fresh, files); err != nil {
-		return nil, fmt.Errorf("make the known schema: %w", err)
-	}
-	return Unlike(c, fresh)
-}
-
-// Memory is an empty database of no file.
-func Memory() (*Conn, error) { return dial("file::memory:") }
-
-// Unlike is Differences beside a database that has the known schema.
-func Unlike(c, known *Conn) (out []string, err error) {
-	want, err := schema(known)
+// altered or extra beside the schema that is known of the file's own version;
+// none means that nobody touched it.
+func Differences(c *Conn, known func(version int64) (map[string]string, error)) (out []string, err error) {
+	version, err := c.Number("PRAGMA user_version")
 	if err != nil {
 		return nil, err
+	}
+	want, err := known(version)
+	if err != nil {
+		return nil, fmt.Errorf("make the known schema: %w", err)
 	}
 	got, err := schema(c)
 	if err != nil {
@@ -92,20 +80,37 @@ func Unlike(c, known *Conn) (out []string, err error) {
 	return out, nil
 }
 
-// follow brings fresh to the version of c.
-func follow(c, fresh *Conn, files fs.FS) error {
+// Made is the schema that a script makes in an empty database.
+func Made(script string) (made map[string]string, err error) {
+	fresh, err := dial("file::memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, fresh.Close()) }()
+	if err := fresh.Script(script); err != nil {
+		return nil, err
+	}
+	return schema(fresh)
+}
+
+// Known is the schema that migrations up to a version make.
+func Known(files fs.FS, version int64) (made map[string]string, err error) {
 	names, err := fs.Glob(files, "*/*.sql")
 	if err != nil {
-		return err
-	}
-	version, err := c.Number("PRAGMA user_version")
-	if err != nil {
-		return err
+		return nil, err
 	}
 	if version < 1 || version > int64(len(names)) {
-		return newer(version, int64(len(names)))
+		return nil, newer(version, int64(len(names)))
 	}
-	return climb(fresh, files, 0, names[:version])
+	fresh, err := dial("file::memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, fresh.Close()) }()
+	if err := climb(fresh, files, 0, names[:version]); err != nil {
+		return nil, err
+	}
+	return schema(fresh)
 }
 
 // schema reads the text of everything, by type and name. Statistics that

@@ -24,9 +24,9 @@ type Tables struct{ readers *sqlite.Readers }
 // NewTables reads by connections that somebody else opened and closes.
 func NewTables(r *sqlite.Readers) Tables { return Tables{r} }
 
-// LastOf is a stream's row; one that has none begins where an adoption, the row
-// without a bank, says that it may.
-const LastOf = `SELECT seq, sha256 FROM stream WHERE bank = ? AND stream = ? OR bank = '' ORDER BY bank DESC LIMIT 1`
+// LastOf is a stream's row; one that has none begins where an adoption, the row without a
+// bank and a stream, says that it may. Both in one question cost six times as much.
+const LastOf = `SELECT seq, sha256 FROM stream WHERE bank = ? AND stream = ?`
 
 // first reads one row; none gives ErrNotFound.
 func first[T any](ctx context.Context, t *Tables, from func(sqlite.Fields) (T, error), query string, args ...any) (T, error) {
@@ -49,7 +49,7 @@ func (t *Tables) Exchange(ctx context.Context, id int64) (Exchange, error) {
 // its arguments change, which costs ten times the reading.
 func (t *Tables) ByKey(ctx context.Context, kindClass, internalKey string) (Exchange, error) {
 	all, err := Rows(ctx, t.readers, ReadExchange,
-		`SELECT `+ExchangeColumns+` FROM exchange WHERE class = ? AND internal_key = ?`, kindClass, internalKey)
+		`SELECT `+ExchangeColumns+` FROM exchange WHERE class = +? AND internal_key = +?`, kindClass, internalKey)
 	if err != nil {
 		return Exchange{}, err
 	}
@@ -110,14 +110,14 @@ func (t *Tables) Incoming(ctx context.Context, id int64) (Incoming, error) {
 // but not settled, matched but not handed over, settled but not cleaned.
 // Incomplete ones are not listed: their file is fetched again.
 func (t *Tables) IncomingOpen(ctx context.Context, bank string) ([]Incoming, error) {
-	return Rows(ctx, t.readers, ReadIncoming, `SELECT `+IncomingColumns+` FROM arrival WHERE bank = ?
+	return Rows(ctx, t.readers, ReadIncoming, `SELECT `+IncomingColumns+` FROM arrival WHERE bank = +?
 		AND `+IncomingLeft+` ORDER BY id`, bank)
 }
 
 // IncomingHeld lists the files of a bank that wait for something to be settled: see
 // Hold of a commit.
 func (t *Tables) IncomingHeld(ctx context.Context, bank string) ([]Incoming, error) {
-	return Rows(ctx, t.readers, ReadIncoming, `SELECT `+IncomingColumns+` FROM arrival WHERE bank = ?
+	return Rows(ctx, t.readers, ReadIncoming, `SELECT `+IncomingColumns+` FROM arrival WHERE bank = +?
 		AND outcome = '' AND verdict <> '' ORDER BY id`, bank)
 }
 
@@ -128,20 +128,20 @@ func (t *Tables) IncomingBy(ctx context.Context, bank, externalKey string, kinds
 		kinds = []string{"report", "answer", "receipt"}
 	}
 	args := append([]any{bank, externalKey}, Texts(kinds)...)
-	return first(ctx, t, ReadIncoming, `SELECT `+IncomingColumns+` FROM arrival WHERE bank = ? AND external_key = ?
+	return first(ctx, t, ReadIncoming, `SELECT `+IncomingColumns+` FROM arrival WHERE bank = +? AND external_key = +?
 		AND `+In("kind", len(kinds))+` AND outcome = 'matched' AND external_key <> '' ORDER BY id LIMIT 1`, args...)
 }
 
 // ReceiptFor reads our newest receipt for an incoming file, or [ErrNotFound].
 func (t *Tables) ReceiptFor(ctx context.Context, incomingID int64) (Exchange, error) {
 	return first(ctx, t, ReadExchange, `SELECT `+ExchangeColumns+` FROM exchange
-		WHERE incoming = ? AND incoming <> 0 AND class = 'receipt' ORDER BY id DESC LIMIT 1`, incomingID)
+		WHERE incoming = +? AND incoming <> 0 AND class = 'receipt' ORDER BY id DESC LIMIT 1`, incomingID)
 }
 
 // LastSlot is the latest slot of a bank in the run ledger.
 func (t *Tables) LastSlot(ctx context.Context, bank string) (name string, at time.Time, ok bool, err error) {
 	all, err := Rows(ctx, t.readers, func(f sqlite.Fields) (sqlite.Fields, error) { return append(sqlite.Fields(nil), f...), nil },
-		`SELECT slot, at FROM slot WHERE bank = ? ORDER BY at DESC, slot DESC LIMIT 1`, bank)
+		`SELECT slot, at FROM slot WHERE bank = +? ORDER BY at DESC, slot DESC LIMIT 1`, bank)
 	if err != nil || len(all) == 0 {
 		return "", time.Time{}, false, err
 	}
@@ -169,26 +169,28 @@ func (t *Tables) Unfinished(ctx context.Context, bank string) (bool, error) {
 // now, by their ids, the oldest deadline first: there may be a million of them.
 func (t *Tables) Overdue(ctx context.Context, since, now time.Time) ([]int64, error) {
 	return Rows(ctx, t.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT id FROM exchange
-		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= ?2 AND due_at <= ?2 AND due_at > ?1 ORDER BY due_at, id`,
+		WHERE open = 1 AND warn_at IS NOT NULL AND warn_at <= +?2 AND due_at <= +?2 AND due_at > +?1 ORDER BY due_at, id`,
 		sqlite.Stamp(since), sqlite.Stamp(now))
 }
 
 // IncomingClaimed lists the files of a bank that were taken under one name of
 // ours, oldest first: a file that was cut short is read under it several times.
 func (t *Tables) IncomingClaimed(ctx context.Context, bank, claimed string) ([]Incoming, error) {
-	return Rows(ctx, t.readers, ReadIncoming, `SELECT `+IncomingColumns+` FROM arrival WHERE bank = ? AND claimed = ? AND claimed <> '' ORDER BY id`,
+	return Rows(ctx, t.readers, ReadIncoming, `SELECT `+IncomingColumns+` FROM arrival WHERE bank = +? AND claimed = +? AND claimed <> '' ORDER BY id`,
 		bank, claimed)
 }
 
 // Last is what Last of a commit is, read outside a commit: a caller that seals checks
 // it again by the numbers it writes.
 func (t *Tables) Last(ctx context.Context, bank, stream string) (seq int64, previous string, err error) {
-	last, err := first(ctx, t, func(f sqlite.Fields) (record.Source, error) {
-		seq = f.Num(0)
-		return record.Source{SHA256: f.Str(1)}, nil
-	}, LastOf, bank, stream)
-	if errors.Is(err, ErrNotFound) {
-		return 0, "", nil
+	for _, key := range [][2]string{{bank, stream}, {}} {
+		last, err := first(ctx, t, func(f sqlite.Fields) (record.Source, error) {
+			seq = f.Num(0)
+			return record.Source{SHA256: f.Str(1)}, nil
+		}, LastOf, key[0], key[1])
+		if !errors.Is(err, ErrNotFound) {
+			return seq, last.SHA256, err
+		}
 	}
-	return seq, last.SHA256, err
+	return 0, "", nil
 }

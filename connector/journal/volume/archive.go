@@ -253,16 +253,8 @@ func inspect(ctx context.Context, c *sqlite.Conn, a *record.Archived) error {
 
 // Form is an error unless a file has the very schema of an archive and says what it is once.
 func Form(c *sqlite.Conn) error {
-	known, err := sqlite.Memory()
+	wrong, err := sqlite.Differences(c, func(int64) (map[string]string, error) { return sqlite.Made(archiveTable + closing) })
 	if err != nil {
-		return err
-	}
-	err = known.Script(archiveTable + closing)
-	if err != nil {
-		return errors.Join(err, known.Close())
-	}
-	wrong, err := sqlite.Unlike(c, known)
-	if err := errors.Join(err, known.Close()); err != nil {
 		return err
 	}
 	for _, p := range []struct {

@@ -133,12 +133,12 @@ func (s *Shelf) About(ctx context.Context, exchange int64) ([]record.Event, erro
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)
 	}
-	return s.Find(ctx, Within{From: from}, `exchange = ? AND exchange <> 0`, exchange)
+	return s.Find(ctx, Within{From: from}, `exchange = +? AND exchange <> 0`, exchange)
 }
 
 // Between reads the events with the numbers first to last.
 func (s *Shelf) Between(ctx context.Context, first, last int64) ([]record.Event, error) {
-	return s.Find(ctx, Within{First: first, Last: last}, `seq BETWEEN ? AND ?`, first, last)
+	return s.Find(ctx, Within{First: first, Last: last}, `seq BETWEEN +? AND +?`, first, last)
 }
 
 var errEnough = errors.New("nobody asks for more")

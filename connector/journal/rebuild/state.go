@@ -1,4 +1,4 @@
-package proof
+package rebuild
 
 import (
 	"context"
@@ -75,7 +75,6 @@ func state(ctx context.Context, path, dir string, earlier *volume.Volume, list [
 			return err
 		}
 		n := 0
-		p := &piece{path: filepath.Join(dir, v.File), from: v.First, to: v.Last, volume: &v}
 		replay := func(f sqlite.Fields) error {
 			e, err := record.Read(f)
 			if err == nil {
@@ -86,12 +85,22 @@ func state(ctx context.Context, path, dir string, earlier *volume.Volume, list [
 			}
 			return err
 		}
-		err := new(verification).use(p, func(c *sqlite.Conn) error { return p.each(c, replay) })
+		err := each(filepath.Join(dir, v.File), replay)
 		if err = errors.Join(err, page.Tally(c)); err != nil {
 			return fmt.Errorf("replay %s: %w", v.File, err)
 		}
 	}
 	return c.Script("COMMIT")
+}
+
+// each gives every event of an archive.
+func each(path string, fn func(sqlite.Fields) error) (err error) {
+	c, err := sqlite.Read(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	return c.Each(`SELECT `+record.Columns+` FROM event ORDER BY seq`, fn)
 }
 
 func same256(ctx context.Context, path, want string) error {
@@ -100,6 +109,11 @@ func same256(ctx context.Context, path, want string) error {
 		err = fmt.Errorf("%s is not the file that the journal names: its SHA-256 is %s, not %s", filepath.Base(path), digest, want)
 	}
 	return err
+}
+
+// Load begins with what the tables were after the last event of an archive that was removed.
+func (r *Rebuilding) Load(ctx context.Context, temp, dir string, v volume.Volume) error {
+	return load(ctx, temp, dir, v, r.of)
 }
 
 // load puts the rows of a file of state into databases that have the schema of this program;
