@@ -13,8 +13,7 @@ import (
 	"bankconnector/connector/spool"
 )
 
-// Age does what time asks for, by the configuration in force; a journal that a checkpoint
-// contradicts is left as it is.
+// Age does what time asks for; a journal that a checkpoint contradicts is left as it is.
 func (in *Installation) Age(ctx context.Context) error {
 	if in.behind != nil {
 		return nil
@@ -42,8 +41,7 @@ func (p *Plan) ArchiveJournal(ctx context.Context, now func() time.Time, before,
 // ErrNoRule reports that the configuration has no rule of retention.
 var ErrNoRule = errors.New("retention.archives_years is not set: nothing is removed")
 
-// RetireArchives removes the archives of months before one, or what the rule gives up, "", because
-// a person says so. The errors are those of ArchiveJournal, and ErrNoRule.
+// RetireArchives removes the archives of months before one, or what the rule gives up, "". The errors are as above, and ErrNoRule.
 func (p *Plan) RetireArchives(ctx context.Context, now func() time.Time, before, reason string) ([]record.Archived, error) {
 	first, ruled := p.Config.Retention.Archives(now())
 	if before == "" && !ruled {
@@ -60,6 +58,9 @@ func (p *Plan) RetireArchives(ctx context.Context, now func() time.Time, before,
 
 // aged works on a journal that nobody else writes, and writes a checkpoint of what was done.
 func (p *Plan) aged(ctx context.Context, now func() time.Time, work func(*journal.Book) ([]record.Archived, error)) (list []record.Archived, err error) {
+	if err := p.MayWrite(); err != nil {
+		return nil, err
+	}
 	lock, err := spool.Acquire(p.Config.StateDir)
 	if err != nil {
 		return nil, err
