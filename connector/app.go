@@ -21,6 +21,7 @@ import (
 	"bankconnector/connector/journal"
 	"bankconnector/connector/screen"
 	"bankconnector/connector/spool"
+	"bankconnector/connector/story"
 )
 
 // Exit codes, after sysexits.h; they are part of the contract with scripts.
@@ -43,6 +44,8 @@ type app struct {
 	in        io.Reader
 	out, errs io.Writer
 	now       func() time.Time
+
+	zone *time.Location // in which times are shown, once a configuration was read
 
 	config string
 	lang   string
@@ -212,6 +215,8 @@ func codeOf(err error) int {
 		return c.code
 	case errors.As(err, &problems):
 		return exitConfig
+	case errors.Is(err, story.ErrNoDocument):
+		return exitData
 	case errors.Is(err, spool.ErrLocked):
 		return exitInstance
 	case errors.Is(err, journal.ErrBroken):

@@ -64,6 +64,7 @@ func (a *app) bankList(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.zone = plan.Calendar.Zone()
 	book, err := journal.View(ctx, plan.JournalPath())
 	if err == nil {
 		defer book.Close()
@@ -78,7 +79,7 @@ func (a *app) bankList(ctx context.Context) error {
 	for _, b := range plan.Registry.All() {
 		l := bankLine{BIC: string(b.BIC), Name: b.Name, State: string(b.State), Host: fmt.Sprintf("%s:%d", b.SFTP.Host, b.SFTP.Port), Open: -1, Only: only}
 		if next, ok := plan.Timetable(b.BIC).Next(a.now()); ok && b.State != banks.StateSuspended {
-			l.Next = next.At.Format("2006-01-02 15:04")
+			l.Next = next.At.In(a.zone).Format("2006-01-02 15:04")
 		}
 		if book != nil {
 			if l.Open, err = book.OpenDocuments(ctx, []string{l.BIC}); err != nil {
@@ -97,7 +98,7 @@ func (a *app) bankList(ctx context.Context) error {
 	t := a.table()
 	t.AppendHeader(table.Row{
 		"BIC", a.say("Name", "Название"), a.say("State", "Состояние"), a.say("Server", "Сервер"),
-		a.say("Next visit", "Следующий визит"), a.say("Open documents", "Открыто документов"), a.say("Held replies", "Задержано ответов"),
+		a.clock("Next visit", "Следующий визит"), a.say("Open documents", "Открыто документов"), a.say("Held replies", "Задержано ответов"),
 	})
 	for _, l := range lines {
 		open := ""
@@ -112,7 +113,7 @@ func (a *app) bankList(ctx context.Context) error {
 	}
 	for _, l := range lines {
 		for _, h := range l.Held {
-			a.printf(a.say("%s: reply %s waits since %s: %s\n", "%s: ответ %s ждёт с %s: %s\n"), l.BIC, h.File, h.Since.Local().Format("2006-01-02 15:04"), h.Reason)
+			a.printf(a.say("%s: reply %s waits since %s: %s\n", "%s: ответ %s ждёт с %s: %s\n"), l.BIC, h.File, a.when(&h.Since), story.Reason(h.Reason, a.lang))
 		}
 	}
 	return nil

@@ -173,6 +173,12 @@ func TestExitCodes(t *testing.T) {
 		{"MalformedDocument", []string{"document", "check", bad}, exitData},
 		{"MalformedSubmission", []string{"submit", bad, "-c", config}, exitData},
 		{"UnknownDocument", []string{"documents", "show", "'; DROP TABLE event", "-c", config}, exitData},
+		{"RehearseNoBanks", []string{"rehearse", "--dir", t.TempDir(), "--banks", "0"}, exitUsage},
+		{"RehearseTooMany", []string{"rehearse", "--dir", t.TempDir(), "--banks", "1001"}, exitUsage},
+		{"RehearseQuirk", []string{"rehearse", "--dir", t.TempDir(), "--quirk", "nonsense"}, exitUsage},
+		{"RehearseDelay", []string{"rehearse", "--dir", t.TempDir(), "--delay", "-1s"}, exitUsage},
+		{"RehearseSeed", []string{"rehearse", "--dir", t.TempDir(), "--seed", "x"}, exitUsage},
+		{"DemoTooMany", []string{"demo", "--dir", t.TempDir(), "--banks", "1001"}, exitUsage},
 		{"BadLanguage", []string{"version", "--lang", "xx"}, exitUsage},
 		{"Done", []string{"version"}, exitDone},
 	} {

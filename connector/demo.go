@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,8 +41,8 @@ func (a *app) demoCommand() *cobra.Command {
 }
 
 func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
-	if o.banks < 1 || o.documents < 1 {
-		return usage("demo needs at least one bank and one document")
+	if o.banks < 1 || o.banks > practice.MostBanks || o.documents < 1 {
+		return usage("demo needs 1 to %d banks and at least one document", practice.MostBanks)
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "bankconnector-demo-"); err != nil {
@@ -90,36 +89,10 @@ func (a *app) demoReport(r practice.Result) error {
 			return err
 		}
 	} else {
-		a.printf(strings.TrimLeft(a.say(demoEN, demoRU), "\n"), r.Banks, r.Documents, r.Delivered, r.Confirmed, r.Answered, r.Lost, r.Duplicated, r.Misdirected, r.Seconds, r.Journal)
+		a.printf("%s", r.Text(a.lang))
 	}
 	if r.Answered != r.Documents || r.Lost+r.Duplicated+r.Misdirected > 0 {
 		return withCode(exitPartly, errors.New("not every document was answered, or the ledgers disagree"))
 	}
 	return nil
 }
-
-const demoEN = `
-banks        %d
-documents    %d
-delivered    %d
-confirmed    %d
-answered     %d
-lost         %d   (by the banks' own ledgers)
-duplicated   %d
-misdirected  %d
-seconds      %.1f
-journal      %s
-`
-
-const demoRU = `
-банков             %d
-документов         %d
-доставлено         %d
-подтверждено       %d
-получено ответов   %d
-потеряно           %d   (по журналам самих банков)
-удвоено            %d
-не тому банку      %d
-секунд             %.1f
-журнал             %s
-`

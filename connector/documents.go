@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +23,7 @@ func (a *app) view(ctx context.Context) (*journal.Book, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.zone = plan.Calendar.Zone()
 	book, err := journal.View(ctx, plan.JournalPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, withCode(exitData, errors.New(a.say("there is no journal yet: start bankconnector exchange or run first", "журнала ещё нет: сначала запустите bankconnector exchange или run")))
@@ -54,15 +54,15 @@ func (a *app) documentsCommand() *cobra.Command {
 }
 
 func (a *app) documentsList(ctx context.Context, f story.Choice) error {
-	filter, err := f.Filter()
-	if err != nil {
-		return usage("%w", err)
-	}
 	book, err := a.view(ctx)
 	if err != nil {
 		return err
 	}
 	defer book.Close()
+	filter, err := f.Filter(a.zone)
+	if err != nil {
+		return usage("%w", err)
+	}
 	list, err := book.Find(ctx, filter)
 	if err != nil {
 		return err
@@ -74,10 +74,10 @@ func (a *app) documentsList(ctx context.Context, f story.Choice) error {
 	t := a.table()
 	t.AppendHeader(table.Row{
 		"ID", a.say("Bank", "Банк"), a.say("Kind", "Вид"), a.say("Key", "Ключ"), a.say("Number", "Номер"),
-		a.say("State", "Состояние"), a.say("Since", "С"), a.say("Due", "Срок"), a.say("Reason", "Причина"),
+		a.say("State", "Состояние"), a.clock("Since", "С"), a.clock("Due", "Срок"), a.say("Reason", "Причина"),
 	})
 	for _, x := range list {
-		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimPrefix(x.Kind+" "+x.Code, " "), x.InternalKey, x.DocNum, x.State, when(story.Since(x)), when(x.DueAt), x.Reason})
+		t.AppendRow(table.Row{x.ID, x.Bank, strings.TrimSpace(story.Word(x.Kind, a.lang) + " " + x.Code), x.InternalKey, x.DocNum, x.State, a.when(story.Since(x)), a.when(x.DueAt), story.Reason(x.Reason, a.lang)})
 	}
 	t.Render()
 	return nil
@@ -100,27 +100,18 @@ func (a *app) warnOfStrays() {
 	}
 }
 
-func when(at *time.Time) string { return screen.When(at) }
+// when shows a time in the installation's zone, which clock names in the heading of a table.
+func (a *app) when(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.In(a.zone).Format("2006-01-02 15:04:05")
+}
+
+func (a *app) clock(en, ru string) string { return fmt.Sprintf("%s (%s)", a.say(en, ru), a.zone) }
 
 // table prints to the output, framed on a terminal, plain otherwise.
 func (a *app) table() table.Writer { return screen.Table(a.out) }
-
-// find reads a document by its id in the journal or by its internal key.
-func find(ctx context.Context, book *journal.Book, ref string) (journal.Exchange, error) {
-	x, err := book.ByKey(ctx, "office", ref)
-	if !errors.Is(err, journal.ErrNotFound) {
-		return x, err
-	}
-	id, bad := strconv.ParseInt(ref, 10, 64)
-	if bad != nil {
-		return x, withCode(exitData, fmt.Errorf("no document with the key %q", ref))
-	}
-	x, err = book.Exchange(ctx, id)
-	if errors.Is(err, journal.ErrNotFound) {
-		err = withCode(exitData, fmt.Errorf("no document with the key or id %q", ref))
-	}
-	return x, err
-}
 
 func (a *app) documentsShow(ctx context.Context, ref string) error {
 	book, err := a.view(ctx)
@@ -128,7 +119,7 @@ func (a *app) documentsShow(ctx context.Context, ref string) error {
 		return err
 	}
 	defer book.Close()
-	x, err := find(ctx, book, ref)
+	x, err := story.Find(ctx, book, ref)
 	if err != nil {
 		return err
 	}
@@ -142,19 +133,20 @@ func (a *app) documentsShow(ctx context.Context, ref string) error {
 			Events []journal.Event `json:"events"`
 		}{x, events})
 	}
-	a.printf(a.say("%s %s %s for bank %s: %s\n", "%s %s %s в банк %s: %s\n"), story.Word(x.Kind, a.lang), x.Code, x.InternalKey, x.Bank, story.Word(string(x.State), a.lang))
+	what := strings.Fields(story.Word(x.Kind, a.lang) + " " + x.Code + " " + x.InternalKey) // of one that could not be read nothing is known
+	a.printf(a.say("%s for bank %s: %s\n", "%s в банк %s: %s\n"), strings.Join(what, " "), x.Bank, story.Word(string(x.State), a.lang))
 	if x.Reason != "" {
-		a.printf("  %s\n", story.Word(x.Reason, a.lang))
+		a.printf("  %s\n", story.Reason(x.Reason, a.lang))
 	}
 	if x.DueAt != nil {
-		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), when(x.DueAt), story.Word(x.Rule, a.lang))
+		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), a.when(x.DueAt), story.Reason(x.Rule, a.lang))
 	}
-	a.printf("\n")
+	a.printf("\n%s\n", a.clock("time", "время"))
 	if len(events) == 0 || events[0].Kind != "exchange.opened" {
 		a.printf("%s\n", a.say("earlier events were in an archive that was removed by the rule of retention (journal query archives)", "прежние события были в архиве, удалённом по сроку хранения (journal query archives)"))
 	}
 	for _, e := range events {
-		a.printf("%s  %-14s %s\n", when(&e.At), e.Actor, story.Tell(e, a.lang))
+		a.printf("%s  %-14s %s\n", a.when(&e.At), e.Actor, story.Tell(e, a.lang))
 	}
 	return nil
 }

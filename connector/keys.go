@@ -11,6 +11,7 @@ import (
 	"bankconnector/connector/install"
 	"bankconnector/connector/keys"
 	"bankconnector/crypto/pki"
+	"bankconnector/formats/check"
 )
 
 // keysOptions are the flags of keys new, request and import.
@@ -69,6 +70,10 @@ func (a *app) keysNew(kind string, o keysOptions) error {
 	switch {
 	case o.out == "":
 		return usage("keys new needs --out FILE")
+	case kind == "ssh" && (o.algorithm != string(pki.GOST256) || o.subject.Organization+o.subject.INNLE+o.subject.OGRN != ""):
+		return usage("keys new ssh makes an Ed25519 key and takes --out and --name, nothing of a certificate")
+	case o.subject.INNLE != "" && check.INN(o.subject.INNLE) != check.Why{}, o.subject.OGRN != "" && check.OGRN(o.subject.OGRN) != check.Why{}:
+		return usage("--inn %q, --ogrn %q: a check digit is wrong, or the number is none", o.subject.INNLE, o.subject.OGRN)
 	case o.days < 1 || o.days > 15*366:
 		return usage("--days %d: a certificate holds 1 day to 15 years", o.days)
 	case kind == "ssh":
@@ -127,6 +132,7 @@ func (a *app) keysList() error {
 	if err != nil {
 		return err
 	}
+	a.zone = plan.Calendar.Zone()
 	list, err := plan.Keys()
 	if err != nil {
 		return withCode(exitConfig, err)
@@ -135,9 +141,9 @@ func (a *app) keysList() error {
 		return a.report(list)
 	}
 	t := a.table()
-	t.AppendHeader(table.Row{a.say("Bank", "Банк"), a.say("What", "Что"), a.say("Subject", "Владелец"), a.say("Until", "До"), a.say("Days left", "Осталось дней")})
+	t.AppendHeader(table.Row{a.say("Bank", "Банк"), a.say("What", "Что"), a.say("Subject", "Владелец"), a.clock("Until", "До"), a.say("Days left", "Осталось дней")})
 	for _, k := range list {
-		t.AppendRow(table.Row{k.Bank, k.What, k.Subject, k.NotAfter.Local().Format(time.DateOnly), int(k.NotAfter.Sub(a.now()).Hours() / 24)})
+		t.AppendRow(table.Row{k.Bank, k.What, k.Subject, k.NotAfter.In(a.zone).Format(time.DateOnly), int(k.NotAfter.Sub(a.now()).Hours() / 24)})
 	}
 	t.Render()
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,12 +47,14 @@ func (a *app) quirkList() string {
 }
 
 func (a *app) rehearse(ctx context.Context, o rehearseOptions) error {
-	if o.dir == "" || o.banks < 1 {
-		return usage("rehearse needs --dir DIR and --banks of at least 1")
+	if o.dir == "" || o.banks < 1 || o.banks > practice.MostBanks || o.delay < 0 {
+		return usage("rehearse needs --dir DIR, --banks of 1 to %d, and a --delay that is not negative", practice.MostBanks)
 	}
 	p := &practice.Stage{Dir: o.dir, Now: a.now}
 	for _, q := range o.quirks {
-		p.Quirks = append(p.Quirks, rehearsal.Quirk(q))
+		if p.Quirks = append(p.Quirks, rehearsal.Quirk(q)); !slices.ContainsFunc(rehearsal.Quirks(), func(k rehearsal.QuirkInfo) bool { return string(k.Name) == q }) {
+			return usage("--quirk %q: no bank misbehaves so; rehearse --help lists how they do", q)
+		}
 	}
 	if err := p.Setup(o.banks); err != nil {
 		return err

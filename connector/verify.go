@@ -23,6 +23,8 @@ func (a *app) verifyCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&o.Checkpoints, "checkpoints", nil, "file of signed checkpoints, best one kept elsewhere (may be repeated)")
 	c.Flags().StringSliceVar(&o.Keys, "checkpoint-key", nil, "public key of the checkpoints, checkpoint.pub (may be repeated)")
 	c.Flags().StringSliceVar(&o.Signers, "signer", nil, "certificates of those who sign (may be repeated)")
+	c.Flags().StringVar(&o.Stamps, "timestamps", "", "folder of checkpoints with time stamps, timestamps of the state folder")
+	c.Flags().StringSliceVar(&o.Authorities, "authority", nil, "certificates of the authority that made them (may be repeated)")
 	c.Flags().StringSliceVar(&o.Adopted, "adopted", nil, "hash of an adoption after a restore that you know of, as journal adopt printed it (may be repeated)")
 	c.Flags().BoolVar(&o.Quick, "quick", false, "only the chain and the checkpoints: not the tables, the numbers, the stored documents or their signatures")
 	return a.configFlag(c)
@@ -35,6 +37,8 @@ func (a *app) journalVerify(ctx context.Context, o install.Given) error {
 	}
 	if err := o.Add(&q); errors.Is(err, install.ErrNoKey) {
 		return usage("--checkpoints needs --checkpoint-key: nothing in the file is worth anything without it")
+	} else if errors.Is(err, install.ErrNoAuthority) {
+		return usage("--timestamps needs --authority: a time stamp is worth as much as who made it")
 	} else if err != nil {
 		return unread(err)
 	}

@@ -69,6 +69,9 @@ func NewCalendar(loc *time.Location, daysOff, workDays []string) (*Calendar, err
 	return c, nil
 }
 
+// Zone is the time zone whose days are counted.
+func (c *Calendar) Zone() *time.Location { return c.loc }
+
 // Working reports whether the date of an instant, on this calendar's clock, is a working day.
 func (c *Calendar) Working(at time.Time) bool { return c.works(c.date(at)) }
 

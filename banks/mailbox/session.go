@@ -22,8 +22,6 @@ const (
 	// oldest question looks unanswered. Twice the SSH window of most servers keeps any line busy.
 	inFlight       = 4 << 20
 	fileInFlight   = chunk * chunksInFlight
-	watchTicks     = 8 // looks of the watch in one timeout
-	stuckTimeouts  = 4 // timeouts after which one unanswered request ends the session, whatever else is answered
 	lostKeepalives = 3 // unanswered keepalives in a row that end it
 )
 
@@ -186,31 +184,10 @@ func (s *Session) lost(err error) bool {
 	return err != nil && s.judge("", "", err).Kind == Unknown
 }
 
-// watch ends a session whose bank owes answers and gives none for its timeout. It counts ticks
-// instead of reading a clock, so that a step of the clock cannot end a session.
+// watch ends a session whose bank owes answers and gives none for its timeout.
 func (s *Session) watch() {
-	ticker := time.NewTicker(max(s.route.timeout/watchTicks, time.Millisecond))
-	defer ticker.Stop()
-	var before uint64
-	silent := 0
-	for {
-		select {
-		case <-s.done:
-			return
-		case <-ticker.C:
-		}
-		owed, age, answers := s.wire.Tick()
-		if owed == 0 || answers != before {
-			before, silent = answers, 0
-		} else {
-			silent++
-		}
-		switch {
-		case silent > watchTicks:
-			s.kill(fmt.Errorf("the bank owes %d answers and was silent for %v", owed, s.route.timeout))
-		case age > stuckTimeouts*watchTicks:
-			s.kill(fmt.Errorf("the bank left one question unanswered for %v and answered later ones", stuckTimeouts*s.route.timeout))
-		}
+	if err := s.wire.Watch(s.done, s.route.timeout); err != nil {
+		s.kill(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,9 +73,9 @@ func (h *house) back(into string, at time.Time) string {
 	copied, err := backup.Make(h.t.Context(), backup.Source{
 		Journal: filepath.Join(h.dir, "journal.db"), Store: filepath.Join(h.dir, "store"),
 		Checkpoints: h.seal.Files[0], Public: filepath.Join(h.dir, "checkpoint.pub"),
-	}, into, at)
+	}, backup.Folder(into), into, at)
 	must(h.t, err)
-	return copied
+	return filepath.Join(into, copied)
 }
 
 func (h *house) drill(into string) backup.Result {
@@ -152,4 +153,74 @@ func TestBackupBesideAWriter(t *testing.T) {
 	}
 	stop()
 	<-done
+}
+
+// frail is a place that fails at its n-th Put.
+type frail struct {
+	backup.Folder
+	left int
+}
+
+var errFrail = errors.New("the place is full")
+
+func (f *frail) Put(ctx context.Context, name string, r io.Reader, size int64) error {
+	if f.left--; f.left < 0 {
+		_, _ = io.CopyN(io.Discard, r, size/2)
+		return errFrail
+	}
+	return f.Folder.Put(ctx, name, r, size)
+}
+
+// TestNothingLooksFinished: a transfer that fails anywhere leaves no journal's copy, the next one is whole, and it comes
+// back whole, also in two steps.
+func TestNothingLooksFinished(t *testing.T) {
+	h, there := newHouse(t), t.TempDir()
+	for range 3 {
+		h.accept(t.Context())
+	}
+	source := backup.Source{
+		Journal: filepath.Join(h.dir, "journal.db"), Store: filepath.Join(h.dir, "store"),
+		Checkpoints: h.seal.Files[0], Public: filepath.Join(h.dir, "checkpoint.pub"),
+	}
+	tries := 0
+	for failing := true; failing; tries++ {
+		_, err := backup.Make(t.Context(), source, &frail{backup.Folder(there), tries}, t.TempDir(), time.Date(2026, 11, 22, 12, tries, 0, 0, time.UTC))
+		failing = errors.Is(err, errFrail)
+		copies, _ := filepath.Glob(filepath.Join(there, "journal-*"))
+		if failing == (len(copies) == 1) || !failing && err != nil {
+			t.Errorf("%d files went: %v, %v", tries, copies, err)
+		}
+	}
+	if tries < 4 {
+		t.Errorf("only %d tries", tries)
+	}
+	into := backup.Folder(filepath.Join(t.TempDir(), "fetched"))
+	ctx, stop := context.WithCancel(t.Context())
+	if err := backup.Fetch(ctx, &halting{backup.Folder(there), stop}, into); !errors.Is(err, context.Canceled) {
+		t.Errorf("cut off: %v", err)
+	}
+	if _, err := backup.Drill(t.Context(), evidence.Inquiry{}, string(into), ""); err == nil {
+		t.Error("half of a copy was proven")
+	}
+	must(t, backup.Fetch(t.Context(), backup.Folder(there), into))
+	if r := h.drill(string(into)); !r.OK || r.Digests != 3 || r.Behind != 0 {
+		t.Errorf("fetched: %+v", r)
+	}
+	if err := backup.Fetch(t.Context(), backup.Folder(t.TempDir()), into); !errors.Is(err, backup.ErrNoCopy) {
+		t.Errorf("fetched nothing: %v", err)
+	}
+}
+
+// halting is a place whose reader gives up after the first file.
+type halting struct {
+	backup.Folder
+	stop context.CancelFunc
+}
+
+func (f *halting) Get(ctx context.Context, name string, w io.Writer, size int64) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	f.stop()
+	return f.Folder.Get(ctx, name, w, size)
 }

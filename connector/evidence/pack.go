@@ -42,6 +42,7 @@ type Case struct {
 	Checkpoints  []string // files, the same notes in each
 	Key          ed25519.PublicKey
 	Certificates []*pki.Certificate
+	Stamps       Stamps // of checkpoints
 	Temp         string // folder for what is being made; "" = the system's
 
 	// Sign makes the container's signature, detached CAdES in DER; nil: a plain ZIP is made, nothing is signed.
@@ -311,6 +312,10 @@ func (p *pack) proof(ctx context.Context, id int64) (err error) {
 	if err != nil {
 		return err
 	}
+	stretches, notes, stamped, err := p.date(seqs[len(seqs)-1], stretches, notes)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp(p.Temp, "evidence-")
 	if err != nil {
 		return err
@@ -339,7 +344,7 @@ func (p *pack) proof(ctx context.Context, id int64) (err error) {
 			return err
 		}
 	}
-	return nil
+	return p.stamped(stamped)
 }
 
 func (p *pack) checkpoint(ctx context.Context, n note.Signed) error {

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"bankconnector/connector/evidence/note"
+	"bankconnector/connector/evidence/removed"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/crypto/pki"
@@ -24,6 +26,7 @@ type Inquiry struct {
 	Checkpoints  []string            // files of signed heads, best from outside
 	Keys         []ed25519.PublicKey // that sign them
 	Certificates []*pki.Certificate  // that the auditor knows by himself
+	Stamps       Stamps              // of checkpoints
 	Adopted      []string            // hashes of events book.adopted that the auditor knows of
 	Quick        bool                // only the chain and the checkpoints
 	Temp         string              // for the tables that are rebuilt; "" = the system's
@@ -37,6 +40,9 @@ type Findings struct {
 	Signatures  int64    `json:"signatures"`          // verified anew, as of the time of receipt
 	Unvouched   []string `json:"unvouched,omitempty"` // certificates, by fingerprint, that nobody gave: they are those that the journal names
 	Numbers     int64    `json:"numbers"`             // of envelopes, without a gap in any stream
+
+	Stamps  int64     `json:"stamps,omitempty"` // time stamps of checkpoints on the chain, verified anew
+	Stamped time.Time `json:"stamped,omitzero"` // the newest of them
 }
 
 const maxProblems = 50
@@ -57,17 +63,17 @@ func (f *Findings) problem(format string, args ...any) {
 func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 	var f Findings
 	o := journal.VerifyOptions{Temp: q.Temp, Archives: q.Archives, ChainOnly: q.Quick, Adopted: q.Adopted}
-	gone := &removed{}
-	defer gone.close()
+	gone := &removed.List{}
+	defer gone.Close()
 	if q.Store != nil && !q.Quick {
-		o.Store = func(digest string) error { return gone.told(digest, q.Store.Check(ctx, digest)) }
+		o.Store = func(digest string) error { return gone.Told(digest, q.Store.Check(ctx, digest)) }
 		o.Removed = func(indexes map[string]string) (err error) {
-			gone.of, err = q.Store.Removed(ctx, indexes)
+			gone.Of, err = q.Store.Removed(ctx, indexes)
 			return err
 		}
 	}
 	w := &witnesses{q: q}
-	if len(q.Checkpoints) > 0 {
+	if len(q.Checkpoints) > 0 || q.Stamps.Authority != nil {
 		o.Checkpoints = w.all
 	}
 	asked := Findings{VerifyReport: journal.VerifyReport{OK: true}}
@@ -93,6 +99,10 @@ func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 		f.problem("%s", p)
 	}
 	f.Further += asked.Further
+	f.Stamps, f.Stamped = w.stamped, w.newest
+	for _, p := range w.problems {
+		f.problem("%s", p)
+	}
 	if len(q.Checkpoints) > 0 && w.signed == 0 {
 		f.problem("no checkpoint is signed by a given key")
 	}
@@ -103,18 +113,22 @@ func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 type witnesses struct {
 	q                Inquiry
 	signed, unsigned int64
+	stamped          int64
+	newest           time.Time // of time stamps
+	problems         []string
 	err              error
 }
 
 var errEnough = errors.New("nobody asks any more")
 
-// all yields every checkpoint that a key signed.
+// all yields every checkpoint that a key signed, and those with time stamps.
 func (w *witnesses) all(yield func(int64, string) bool) {
 	for _, path := range w.q.Checkpoints {
 		if w.err = w.file(path, yield); w.err != nil {
 			return
 		}
 	}
+	w.err = w.stamps(yield)
 }
 
 func (w *witnesses) file(path string, yield func(int64, string) bool) error {
@@ -147,11 +161,7 @@ func (f Findings) Text(lang string) string {
 	sound, broken, counts, unvouched := "%s is sound: %d events, head %s\n", "%s is NOT sound; first bad event %d\n",
 		"checkpoints %d, the newest at event %d; rows rebuilt %d; stored files %d; signatures %d; numbers of envelopes %d\n",
 		"  certificate named by the journal alone, not given: %s\n"
-	archives, retired := "events of earlier months in archives: %d\n", "  removed by the rule of retention: %s\n"
-	discarded := "stored files removed by the rule of retention: %d\n"
 	if lang == "ru" {
-		archives, retired = "архивов с событиями прежних месяцев: %d\n", "  удалено по сроку хранения: %s\n"
-		discarded = "хранимых файлов удалено по сроку хранения: %d\n"
 		adopted = "  человек продолжил восстановленный журнал (если вам это известно, укажите хэш в --adopted): %s\n"
 		sound, broken, counts, unvouched = "%s цел: событий %d, последний хэш %s\n", "%s НЕ цел; первое плохое событие %d\n",
 			"контрольных точек %d, последняя на событии %d; строк восстановлено %d; хранимых файлов %d; подписей %d; номеров конвертов %d\n",
@@ -164,15 +174,8 @@ func (f Findings) Text(lang string) string {
 		fmt.Fprintf(&b, broken, f.Path, f.FirstBad)
 	}
 	fmt.Fprintf(&b, counts, f.Checkpoints, f.Witnessed, f.Rows, f.Digests, f.Signatures, f.Numbers)
-	if f.Archives > 0 {
-		fmt.Fprintf(&b, archives, f.Archives)
-	}
-	if f.Discarded > 0 {
-		fmt.Fprintf(&b, discarded, f.Discarded)
-	}
-	for _, r := range f.Retired {
-		fmt.Fprintf(&b, retired, r)
-	}
+	b.WriteString(f.Aged(lang))
+	b.WriteString(f.stampText(lang))
 	for _, print := range f.Unvouched {
 		fmt.Fprintf(&b, unvouched, print)
 	}

@@ -23,7 +23,6 @@ import (
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/internal/durable"
-	"bankconnector/schedule"
 )
 
 // Inquiry is what the journal of this installation is held against: its own store,
@@ -34,6 +33,9 @@ func (p *Plan) Inquiry() (q evidence.Inquiry, err error) {
 		return q, err
 	}
 	q.Store = spool.ReadStore(p.StorePath())
+	if q.Stamps, err = p.stamps(); err != nil {
+		return q, err
+	}
 	key, err := p.checkpointPublic()
 	if errors.Is(err, fs.ErrNotExist) {
 		return q, nil
@@ -49,7 +51,7 @@ func (p *Plan) Case(ctx context.Context) (c evidence.Case, err error) {
 	if err != nil {
 		return c, err
 	}
-	c.Store, c.Checkpoints, c.Certificates = q.Store, q.Checkpoints, q.Certificates
+	c.Store, c.Checkpoints, c.Certificates, c.Stamps = q.Store, q.Checkpoints, q.Certificates, q.Stamps
 	if len(q.Keys) > 0 {
 		c.Key = q.Keys[0]
 	}
@@ -72,11 +74,7 @@ func (p *Plan) checkpointPublic() (ed25519.PublicKey, error) {
 
 // Day reads "2026-11-22" as a day of the installation's zone.
 func (p *Plan) Day(text string) (time.Time, error) {
-	zone, err := schedule.Zone(p.Config.TimeZone)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("time_zone: %w", err)
-	}
-	day, err := time.ParseInLocation(time.DateOnly, text, zone)
+	day, err := time.ParseInLocation(time.DateOnly, text, p.Calendar.Zone())
 	if err != nil {
 		return day, fmt.Errorf("%q is no day; write it as 2026-11-22", text)
 	}
@@ -191,21 +189,16 @@ func (p *Plan) WriteCheckpoint(ctx context.Context) (string, error) {
 	return text, errors.Join(err, book.Close())
 }
 
-// BackUp copies the journal, the checkpoints and the stored documents to a folder, beside the
-// daemon, and proves the copy; a drill only proves the newest one that is there.
-func (p *Plan) BackUp(ctx context.Context, folder string, at time.Time, drill bool) (r backup.Result, err error) {
-	own := p.CheckpointPaths()[0]
-	if !drill {
-		source := backup.Source{Journal: p.JournalPath(), Store: p.StorePath(), Checkpoints: own, Public: p.CheckpointPublicPath()}
-		if _, err := backup.Make(ctx, source, folder, at); err != nil {
-			return r, err
-		}
-	}
+// BackUp copies the journal, the checkpoints and the stored documents, or proves a copy.
+func (p *Plan) BackUp(ctx context.Context, c backup.Copies, at time.Time) (r backup.Result, err error) {
 	q, err := p.Inquiry()
 	if err != nil {
 		return r, err
 	}
-	return backup.Drill(ctx, q, folder, own)
+	c.Known = p.Config.Backup
+	return c.Run(ctx, backup.Source{
+		Journal: p.JournalPath(), Store: p.StorePath(), Checkpoints: p.CheckpointPaths()[0], Public: p.CheckpointPublicPath(), Stamps: p.stampsPath(),
+	}, q, at)
 }
 
 // AdoptJournal goes on with a journal that was restored from a copy, because a person says

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/banks/mailbox/vault"
+	"bankconnector/connector/evidence/dated"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install/aging"
@@ -35,8 +37,9 @@ type Config struct {
 	Visits    Visits         `yaml:"visits"`
 	Calendar  CalendarDays   `yaml:"calendar"`
 
-	Checkpoint Checkpoint `yaml:"checkpoint"`
-	Approvals  Approvals  `yaml:"approvals"`
+	Checkpoint Checkpoint    `yaml:"checkpoint"`
+	Backup     *vault.Config `yaml:"backup,omitempty"`
+	Approvals  Approvals     `yaml:"approvals"`
 
 	Journal   aging.Journal   `yaml:"journal"`
 	Retention aging.Retention `yaml:"retention"`
@@ -59,9 +62,10 @@ func (a Approvals) of(name string) int {
 // Checkpoint is where signed heads of the journal go besides STATE_DIR/checkpoints, and
 // the key that signs them and nothing else.
 type Checkpoint struct {
-	File    string `yaml:"file" resolve:"path"`
-	Syslog  string `yaml:"syslog"`
-	KeyFile string `yaml:"key_file" resolve:"path"`
+	File      string        `yaml:"file" resolve:"path"`
+	Syslog    string        `yaml:"syslog"`
+	KeyFile   string        `yaml:"key_file" resolve:"path"`
+	Timestamp *dated.Config `yaml:"timestamp,omitempty"`
 }
 
 // Check refuses a log whose address nobody understands.

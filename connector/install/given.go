@@ -8,6 +8,7 @@ import (
 	"bankconnector/connector/signature"
 	"bankconnector/connector/spool"
 	"bankconnector/crypto/pki"
+	"bankconnector/crypto/stamp"
 )
 
 // Given is what an auditor gives by hand to hold a journal against. With File nothing of a
@@ -19,12 +20,19 @@ type Given struct {
 	Checkpoints []string // files
 	Keys        []string // files of public keys of checkpoints
 	Signers     []string // files and folders of certificates
+	Stamps      string   // folder of checkpoints with time stamps
+	Authorities []string // files and folders of certificates of who made them
 	Adopted     []string // hashes of adoptions that he knows of
 	Quick       bool
 }
 
-// ErrNoKey reports checkpoints that no key is given for.
-var ErrNoKey = errors.New("checkpoints without the key that signs them")
+// What is worth nothing alone.
+var (
+	// ErrNoKey reports checkpoints that no key is given for.
+	ErrNoKey = errors.New("checkpoints without the key that signs them")
+	// ErrNoAuthority reports time stamps that no certificate is given for.
+	ErrNoAuthority = errors.New("time stamps without the certificate of who made them")
+)
 
 // Begin is what the configuration knows, or nothing but the File.
 func (g Given) Begin(config string) (evidence.Inquiry, error) {
@@ -38,8 +46,11 @@ func (g Given) Begin(config string) (evidence.Inquiry, error) {
 	return plan.Inquiry()
 }
 
-// Add puts to q what was given. The error is ErrNoKey, or of a file that cannot be read.
+// Add puts to q what was given. The error is ErrNoKey, ErrNoAuthority, or of a file that cannot be read.
 func (g Given) Add(q *evidence.Inquiry) error {
+	if err := g.addStamps(&q.Stamps); err != nil {
+		return err
+	}
 	if len(g.Checkpoints) > 0 && len(g.Keys)+len(q.Keys) == 0 {
 		return ErrNoKey
 	}
@@ -61,4 +72,23 @@ func (g Given) Add(q *evidence.Inquiry) error {
 		q.Certificates = append(q.Certificates, list...)
 		return err
 	}))
+}
+
+func (g Given) addStamps(s *evidence.Stamps) error {
+	if g.Stamps != "" {
+		s.Folder = g.Stamps
+	}
+	if len(g.Authorities) == 0 {
+		if g.Stamps != "" && s.Authority == nil {
+			return ErrNoAuthority
+		}
+		return nil
+	}
+	s.Authority = new(stamp.Authority)
+	err := signature.EachFile(g.Authorities, func(_ string, data []byte) error {
+		list, err := pki.ReadCertificates(data)
+		s.Authority.Certificates = append(s.Authority.Certificates, list...)
+		return err
+	})
+	return errors.Join(err, s.Authority.Check())
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"bankconnector/banks/mailbox"
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
+	"bankconnector/connector/evidence/dated"
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow"
@@ -31,7 +33,6 @@ import (
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
 	"bankconnector/internal/durable"
-	"bankconnector/schedule"
 )
 
 // Options are what an installation takes from outside.
@@ -54,7 +55,8 @@ type Installation struct {
 	signer *signing.Signer
 	tried  time.Time // when the turn to the next certificate was tried last
 	keeper *evidence.Keeper
-	behind error // why the journal may only receive; keeper is nil then
+	stamps *dated.Stamper // nil: no authority is asked
+	behind error          // why the journal may only receive; keeper is nil then
 	door   *control.Server
 	force  atomic.Pointer[Plan] // the configuration in force, for those who ask beside the daemon
 	lock   *spool.Lock
@@ -89,7 +91,10 @@ func (in *Installation) open(ctx context.Context) (err error) {
 	if err := ballast.Take(dir); err != nil {
 		return &fate.Failure{Op: "reserve disk space", Kind: fate.Broken, Err: err}
 	}
-	in.last = func() error { return in.lastWord(context.WithoutCancel(ctx)) } // when ctx may have ended
+	in.last = func() error { // when ctx may have ended
+		o := journal.Options{Now: in.opts.Now, Instance: instance()}
+		return ballast.LastWord(context.WithoutCancel(ctx), dir, in.JournalPath(), o, in.opts.Log)
+	}
 	if in.Book, err = openBook(ctx, in.Plan, in.opts.Now); err != nil {
 		return err
 	}
@@ -120,6 +125,9 @@ func (in *Installation) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := in.announce(ctx, in.Plan); err != nil {
+		return err
+	}
+	if err := in.date(ctx); err != nil {
 		return err
 	}
 	in.warn(ctx, in.Plan)
@@ -195,10 +203,7 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		return nil, err
 	}
 	roads := &mailbox.Dialer{Now: in.opts.Now}
-	zone, err := schedule.Zone(p.Config.TimeZone) // a document's date is a day of the installation's zone
-	if err != nil {
-		return nil, fmt.Errorf("time_zone: %w", err)
-	}
+	zone := p.Calendar.Zone() // a document's date is a day of the installation's zone
 	c := &flow.Courier{
 		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
 		Dial: road.Dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
@@ -310,7 +315,7 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	if p.Config.StateDir != in.Config.StateDir || p.Config.OfficeDir != in.Config.OfficeDir {
 		return errors.New("reload: state_dir and office_dir change only with a restart")
 	}
-	if p.Config.Checkpoint != in.Config.Checkpoint {
+	if !reflect.DeepEqual(p.Config.Checkpoint, in.Config.Checkpoint) {
 		return errors.New("reload: checkpoint changes only with a restart")
 	}
 	if err := in.keepsOpenBanks(ctx, p); err != nil {
@@ -367,6 +372,9 @@ func (in *Installation) Close() error {
 	}
 	if in.signer != nil {
 		errs = append(errs, in.signer.Close())
+	}
+	if in.stamps != nil {
+		errs = append(errs, in.stamps.Close())
 	}
 	if in.keeper != nil {
 		errs = append(errs, in.keeper.Close())

@@ -96,6 +96,9 @@ func (p *Plan) Rehearse(ctx context.Context, now time.Time) ([]trust.Warning, er
 	if err != nil {
 		return nil, err
 	}
+	if _, err := p.stamps(); err != nil {
+		return nil, err
+	}
 	t, err := p.trust()
 	if err != nil {
 		return nil, err
@@ -151,6 +154,13 @@ func (p *Plan) Keys() ([]journal.Key, error) {
 	for _, path := range p.Config.Office.Officials {
 		if err := add("", "official's certificate", path); err != nil {
 			return nil, err
+		}
+	}
+	if c := p.Config.Checkpoint.Timestamp; c != nil {
+		for _, path := range c.Certificates {
+			if err := add("", "time stamping authority's certificate", path); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, b := range p.Registry.All() {

@@ -60,6 +60,41 @@ type Result struct {
 	Journal     string  `json:"journal"` // path
 }
 
+// Text is the result for a person, in "ru" or "en".
+func (r Result) Text(lang string) string {
+	text := resultEN
+	if lang == "ru" {
+		text = resultRU
+	}
+	return fmt.Sprintf(text[1:], r.Banks, r.Documents, r.Delivered, r.Confirmed, r.Answered, r.Lost, r.Duplicated, r.Misdirected, r.Seconds, r.Journal)
+}
+
+const resultEN = `
+banks        %d
+documents    %d
+delivered    %d
+confirmed    %d
+answered     %d
+lost         %d   (by the banks' own ledgers)
+duplicated   %d
+misdirected  %d
+seconds      %.1f
+journal      %s
+`
+
+const resultRU = `
+банков             %d
+документов         %d
+доставлено         %d
+подтверждено       %d
+получено ответов   %d
+потеряно           %d   (по журналам самих банков)
+удвоено            %d
+не тому банку      %d
+секунд             %.1f
+журнал             %s
+`
+
 // Run plays the demo until every document is answered or ctx ends; what is under way then
 // is finished.
 func (d *Demo) Run(ctx context.Context) (Result, error) {

@@ -45,6 +45,9 @@ type Stage struct {
 	bank []rehearsal.Bank
 }
 
+// MostBanks is how many banks a stage can have: each serves on a port of its own.
+const MostBanks = 1000
+
 const (
 	practiceYears = 5
 	practiceZone  = "Europe/Moscow"

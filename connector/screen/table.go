@@ -2,7 +2,6 @@ package screen
 
 import (
 	"io"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 )
@@ -27,12 +26,4 @@ func Row(values []any) table.Row {
 		}
 	}
 	return row
-}
-
-// When is a time on this machine's clock, nothing for none.
-func When(at *time.Time) string {
-	if at == nil {
-		return ""
-	}
-	return at.Local().Format("2006-01-02 15:04:05")
 }

@@ -2,20 +2,13 @@ package story
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"bankconnector/connector/journal"
 )
-
-// Since is when a document entered its state, as far as the row tells.
-func Since(x journal.Exchange) *time.Time {
-	for _, at := range []*time.Time{x.ClosedAt, x.AnsweredAt, x.ConfirmedAt, x.DeliveredAt, x.SendingAt, x.SealedAt, x.AcceptedAt} {
-		if at != nil {
-			return at
-		}
-	}
-	return nil
-}
 
 // Held is a reply whose signer cannot be checked now.
 type Held struct {
@@ -32,4 +25,24 @@ func HeldAt(ctx context.Context, book *journal.Book, bank string) (list []Held, 
 		list = append(list, Held{f.Name, f.ReceivedAt, f.Code, f.Reason})
 	}
 	return list, err
+}
+
+// ErrNoDocument reports a key or an id that no document has.
+var ErrNoDocument = errors.New("no document")
+
+// Find reads a document by its id in the journal or by its internal key.
+func Find(ctx context.Context, book *journal.Book, ref string) (journal.Exchange, error) {
+	x, err := book.ByKey(ctx, "office", ref)
+	if !errors.Is(err, journal.ErrNotFound) {
+		return x, err
+	}
+	id, bad := strconv.ParseInt(ref, 10, 64)
+	if bad != nil {
+		return x, fmt.Errorf("%w with the key %q", ErrNoDocument, ref)
+	}
+	x, err = book.Exchange(ctx, id)
+	if errors.Is(err, journal.ErrNotFound) {
+		err = fmt.Errorf("%w with the key or id %q", ErrNoDocument, ref)
+	}
+	return x, err
 }

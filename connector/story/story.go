@@ -1,5 +1,6 @@
 // Package story tells the journal's events in words, for a person who asks what became
-// of a document. It reads events and nothing else; it may call journal.
+// of a document. It reads events and nothing else; it may call journal, and codes for what a
+// bad signature means.
 package story
 
 import (
@@ -9,6 +10,9 @@ import (
 
 	"bankconnector/connector/journal"
 )
+
+// acted is the kind of the event that tells what a person decided.
+const acted = "operator.acted"
 
 // told is what the story of a document uses of an event's body.
 type told struct {
@@ -26,6 +30,7 @@ type told struct {
 	Cause      string `json:"cause"`
 	Act        string `json:"act"`
 	As         string `json:"as"`
+	State      string `json:"state"` // in which a document was opened
 }
 
 // Tell says one event in words, in Russian or English (lang "ru" or "en").
@@ -35,8 +40,10 @@ func Tell(e journal.Event, lang string) string {
 		return e.Kind + " " + string(e.Body)
 	}
 	text := t.event(e.Kind)
-	if t.Reason != "" {
-		text += ": " + Word(t.Reason, lang)
+	if t.Reason != "" && e.Kind == acted {
+		text += ": " + t.Reason // a person's own words
+	} else if t.Reason != "" {
+		text += ": " + Reason(t.Reason, lang)
 	}
 	if t.Cause != "" {
 		text += ": " + t.Cause
@@ -64,15 +71,21 @@ func (t *teller) event(kind string) string {
 	case "incoming":
 		return t.incoming(kind, verb)
 	}
-	if kind == "operator.acted" {
+	if kind == acted {
 		return t.acted()
 	}
-	return kind
+	return Reason(kind, t.lang) // alarms and notes
 }
 
 func (t *teller) exchange(kind, verb string) string {
 	switch verb {
 	case "opened":
+		switch t.State {
+		case string(journal.Refused):
+			return t.say("came from the office, is not sent", "пришёл от АИС, не отправлен")
+		case string(journal.Held):
+			return t.say("taken from the office, held", "принят от АИС, задержан")
+		}
 		return t.say("taken from the office", "принят от АИС")
 	case "accepted":
 		return t.say("released to be sent", "разрешён к отправке")
@@ -110,6 +123,12 @@ func (t *teller) incoming(kind, verb string) string {
 	switch verb {
 	case "settled":
 		return fmt.Sprintf(t.say("%s %s came: %s, signature %s by %s", "от банка %s %s: %s, подпись %s, подписал %s"), Word(t.Kind, t.lang), t.Key, Word(t.Outcome, t.lang), Word(t.Verdict, t.lang), t.Signer)
+	case "received":
+		return t.say("a file of the bank came", "пришёл файл банка")
+	case "repeated":
+		return t.say("the same file of the bank came again", "тот же файл банка пришёл снова")
+	case "reopened":
+		return t.say("the bank's file is judged anew", "файл банка рассматривается заново")
 	case "held":
 		return t.say("came, and waits", "пришёл и ждёт")
 	case "handed":
@@ -123,7 +142,7 @@ func (t *teller) incoming(kind, verb string) string {
 // acted tells what a person decided.
 func (t *teller) acted() string {
 	act, waits := strings.CutSuffix(t.Act, ".proposed")
-	text := strings.TrimSpace(fmt.Sprintf(t.say("a person decides: %s %s", "решение человека: %s %s"), Word(act, t.lang), Word(t.As, t.lang)))
+	text := strings.TrimSpace(fmt.Sprintf(t.say("a person decides: %s %s", "решение человека: %s %s"), Word(act, t.lang), Reason(t.As, t.lang)))
 	if waits {
 		text += t.say(", a second person must agree", ", нужен второй человек")
 	}

@@ -70,6 +70,8 @@ func decided(word string) string {
 		return "разрешить сомнение"
 	case "dispute":
 		return "расхождение с реестром банка"
+	case "folders":
+		return "папки банка"
 	case "look":
 		return "посмотреть папку банка"
 	case "delivered":
@@ -107,7 +109,7 @@ func proven(word string) string {
 	return settled(word)
 }
 
-// settled are the states of a document, and the reasons that the program writes most.
+// settled are the states of a document.
 func settled(word string) string {
 	switch word {
 	case "Accepted":
@@ -136,10 +138,6 @@ func settled(word string) string {
 		return "отклонён банком"
 	case "Cancelled":
 		return "отменён"
-	case "final reply acknowledged":
-		return "окончательный ответ подтверждён квитанцией"
-	case "receipt by agreement":
-		return "квитанция по соглашению с банком"
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
 
+	"bankconnector/crypto/cms/codes"
 	"bankconnector/crypto/cms/message"
 	"bankconnector/crypto/pki"
 )
@@ -45,7 +46,7 @@ func (c *check) binding(cert *pki.Certificate) *pki.Refusal {
 			return refusal
 		}
 		if !ids[0].matches(cert) {
-			return refuse("signing-certificate", "%s binds another certificate than %s", nameOf(attribute), cert)
+			return refuse("signing-certificate", "%s binds another certificate than %s", codes.Name(attribute), cert)
 		}
 		c.bound = append(c.bound, ids[1:]...)
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
 
+	"bankconnector/crypto/cms/codes"
 	"bankconnector/crypto/cms/message"
 	"bankconnector/crypto/pki"
 )
@@ -70,10 +71,10 @@ func Inspect(sig []byte) (*Info, error) {
 	}
 	info := &Info{
 		Kind: "signature", Form: m.Form, Size: m.Size, Attached: m.Attached, ContentSize: len(m.Content),
-		ContentType: nameOf(m.ContentType), CRLs: len(m.CRLs),
+		ContentType: codes.Name(m.ContentType), CRLs: len(m.CRLs),
 	}
 	for _, a := range m.Digests {
-		info.Digests = append(info.Digests, nameOf(a.OID))
+		info.Digests = append(info.Digests, codes.Name(a.OID))
 	}
 	for _, raw := range m.Certificates {
 		info.Certificates = append(info.Certificates, inspectCertificate(raw))
@@ -123,14 +124,14 @@ func inspectCertificate(raw []byte) CertificateInfo {
 
 func inspectSigner(m *message.Message, si *message.Signer) SignerInfo {
 	out := SignerInfo{
-		Signer: signerID(si), DigestAlgorithm: nameOf(si.Digest.OID), SignatureAlgorithm: nameOf(si.Signature.OID),
+		Signer: signerID(si), DigestAlgorithm: codes.Name(si.Digest.OID), SignatureAlgorithm: codes.Name(si.Signature.OID),
 		SignatureSize: len(si.Value), CAdES: si.One(oidSigningCert2) != nil,
 	}
 	for _, a := range si.Signed {
-		out.Signed = append(out.Signed, nameOf(a.OID))
+		out.Signed = append(out.Signed, codes.Name(a.OID))
 	}
 	for _, a := range si.Unsigned {
-		out.Unsigned = append(out.Unsigned, nameOf(a.OID))
+		out.Unsigned = append(out.Unsigned, codes.Name(a.OID))
 	}
 	out.SigningTime, _ = readTime(si.One(oidSigningTime))
 	s := cryptobyte.String(si.One(oidMessageDigest))
@@ -150,32 +151,6 @@ func inspectSigner(m *message.Message, si *message.Signer) SignerInfo {
 		}
 	}
 	return out
-}
-
-// nameOf gives the usual name of an object identifier, or the identifier itself.
-func nameOf(id string) string {
-	names := map[string]string{
-		oidData: "data", oidSignedData: "SignedData", "1.2.840.113549.1.9.16.1.4": "TSTInfo (time stamp)",
-		oidContentType: "contentType", oidMessageDigest: "messageDigest", oidSigningTime: "signingTime",
-		oidSigningCert1: "signingCertificate (v1, SHA-1)", oidSigningCert2: "signingCertificateV2",
-		"1.2.840.113549.1.9.15": "sMIMECapabilities", oidCountersign: "counterSignature", oidReceipt: "receiptRequest",
-		"1.2.840.113549.1.9.16.2.14": "signatureTimeStamp (CAdES-T)", "1.2.840.113549.1.9.16.2.15": "signaturePolicyIdentifier",
-		"1.2.840.113549.1.9.16.2.21": "certificateRefs", "1.2.840.113549.1.9.16.2.23": "certificateValues",
-		oidProtection: "CMSAlgorithmProtection",
-		oidGOST256:    "GOST R 34.10-2012 256", oidGOST512: "GOST R 34.10-2012 512",
-		"1.2.643.7.1.1.3.2": "GOST R 34.10-2012 256 with Streebog-256", "1.2.643.7.1.1.3.3": "GOST R 34.10-2012 512 with Streebog-512",
-		"1.2.643.7.1.1.2.2": "Streebog-256", "1.2.643.7.1.1.2.3": "Streebog-512",
-		"1.2.643.2.2.19": "GOST R 34.10-2001 (withdrawn)", "1.2.643.2.2.9": "GOST R 34.11-94 (withdrawn)",
-		"2.16.840.1.101.3.4.2.1": "SHA-256", "2.16.840.1.101.3.4.2.2": "SHA-384", "2.16.840.1.101.3.4.2.3": "SHA-512",
-		"1.3.14.3.2.26": "SHA-1 (broken)", "1.2.840.113549.2.5": "MD5 (broken)",
-		oidRSA: "RSA PKCS#1 v1.5", oidPSS: "RSASSA-PSS", "1.2.840.113549.1.1.11": "RSA with SHA-256",
-		"1.2.840.113549.1.1.12": "RSA with SHA-384", "1.2.840.113549.1.1.13": "RSA with SHA-512",
-		"1.2.840.10045.4.3.2": "ECDSA with SHA-256", "1.2.840.10045.4.3.3": "ECDSA with SHA-384", "1.2.840.10045.4.3.4": "ECDSA with SHA-512",
-	}
-	if name, ok := names[id]; ok {
-		return name
-	}
-	return id
 }
 
 // Text explains the message in words, several lines; lang is "ru" or "en", anything else is English.

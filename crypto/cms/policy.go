@@ -34,12 +34,13 @@ type Policy struct {
 	// Signatures is the exact number of SignerInfos in a message, each by another pinned certificate; 0 means 1.
 	Signatures int
 
-	BER                        bool // also take indefinite lengths (BouncyCastle-based bank software), rewritten as DER
-	DEROnly                    bool // refuse PEM and base64 wrapping
-	PSS                        bool // also take RSASSA-PSS
-	Attached                   bool // also take a message that holds the content, when it is octet for octet ours
-	SigningCertificateOptional bool // do not demand signingCertificateV2 (csptest, plain openssl); only with pinned signers
-	LooseBag                   bool // ignore certificates and CRLs in the message that cannot be read
+	BER                        bool   // also take indefinite lengths (BouncyCastle-based bank software), rewritten as DER
+	DEROnly                    bool   // refuse PEM and base64 wrapping
+	PSS                        bool   // also take RSASSA-PSS
+	ContentType                string // of what is signed, "" = data
+	Attached                   bool   // also take a message that holds the content, when it is octet for octet ours
+	SigningCertificateOptional bool   // do not demand signingCertificateV2 (csptest, plain openssl); only with pinned signers
+	LooseBag                   bool   // ignore certificates and CRLs in the message that cannot be read
 
 	// Roots and Intermediates prove the signer's certificate; CRLs its status. Without Roots and CRLs the pin alone is
 	// relied on.

@@ -2,6 +2,7 @@ package cms
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/subtle"
 	"crypto/x509"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
 
+	"bankconnector/crypto/cms/codes"
 	"bankconnector/crypto/cms/message"
 	"bankconnector/crypto/cms/trust"
 	"bankconnector/crypto/pki"
@@ -60,8 +62,8 @@ func (p *Policy) checkForm(m *message.Message, content []byte) *pki.Refusal {
 	switch n := len(m.Signers); {
 	case p.DEROnly && (m.Form == "pem" || m.Form == "base64"):
 		return refuse(m.Form, "the signature is wrapped as %s, the policy wants DER", m.Form)
-	case m.ContentType != oidData:
-		return refuse("content-type", "the signed content is of type %s, not data", m.ContentType)
+	case m.ContentType != cmp.Or(p.ContentType, oidData):
+		return refuse("content-type", "the signed content is of type %s, not %s", m.ContentType, codes.Name(cmp.Or(p.ContentType, oidData)))
 	case m.Attached && (!p.Attached || !bytes.Equal(m.Content, content)):
 		return refuse("attached", "the message holds %d octets of content of its own", len(m.Content))
 	case n == 0:
@@ -73,9 +75,12 @@ func (p *Policy) checkForm(m *message.Message, content []byte) *pki.Refusal {
 }
 
 // checkVersions applies RFC 5652 sections 5.1 and 5.3: a signer named by key identifier is version 3 and makes the
-// message version 3; otherwise both are 1.
+// message version 3, as does content that is not data; otherwise both are 1.
 func checkVersions(m *message.Message) *pki.Refusal {
 	whole := 1
+	if m.ContentType != oidData {
+		whole = 3
+	}
 	for _, si := range m.Signers {
 		want := 1
 		if si.KeyID != nil {
@@ -334,12 +339,12 @@ func (c *check) places() *pki.Refusal {
 	for _, a := range c.signer.Unsigned {
 		switch a.OID {
 		case oidContentType, oidMessageDigest, oidSigningTime, oidSigningCert1, oidSigningCert2, oidReceipt:
-			return refuse("attribute-place", "attribute %s stands among the unsigned ones", nameOf(a.OID))
+			return refuse("attribute-place", "attribute %s stands among the unsigned ones", codes.Name(a.OID))
 		}
 	}
 	for _, a := range c.signer.Signed {
 		if a.OID == oidCountersign {
-			return refuse("attribute-place", "attribute %s stands among the signed ones", nameOf(a.OID))
+			return refuse("attribute-place", "attribute %s stands among the signed ones", codes.Name(a.OID))
 		}
 	}
 	return nil

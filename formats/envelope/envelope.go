@@ -92,6 +92,11 @@ func Seal(entries []Entry) ([]byte, error) {
 		return nil, fmt.Errorf("seal envelope: %d entries, at most %d are allowed", len(entries), limits.Entries)
 	}
 	var body, central bytes.Buffer
+	size := endSize
+	for _, e := range entries {
+		size += localSize + centralSize + 2*len(e.Name) + len(e.Data)
+	}
+	body.Grow(size)
 	for _, e := range entries {
 		if int64(len(e.Data)) > limits.EntryBytes {
 			return nil, fmt.Errorf("seal envelope: entry %.80q is larger than %d octets", e.Name, limits.EntryBytes)

@@ -24,7 +24,7 @@ type header struct {
 
 // Open reads a whole envelope. Every octet of the file must belong to the archive: the first local header stands at 0, the
 // entries follow each other, the directory follows the entries, and the end record ends the file without a comment. The
-// error is a *Refusal.
+// error is a *Refusal. What lies there undeflated is not copied: it stands in data.
 func Open(data []byte, l Limits) ([]Entry, error) {
 	headers, start, refusal := directory(data, l)
 	if refusal != nil {
@@ -203,7 +203,7 @@ func (h header) read(data []byte, l Limits) (content []byte, next int64, refusal
 	if h.method == deflated {
 		content, refusal = h.inflate(data[from:to], l)
 	} else {
-		content = bytes.Clone(data[from:to])
+		content = data[from:to:to]
 	}
 	switch {
 	case refusal != nil:

@@ -83,7 +83,7 @@ func (p pins) check(address string) func(ssh.PublicKey) error {
 			}
 		}
 		return fmt.Errorf("%s shows the host key %s %s, pinned is %s; nothing was sent; "+
-			"ask the bank by telephone or on paper whether it changed its key, and only if it confirms this fingerprint add the key to host_keys",
+			"ask its owner by telephone or on paper whether the key was changed, and only if that is confirmed for this fingerprint add the key to host_keys",
 			address, shown.Type(), ssh.FingerprintSHA256(shown), p)
 	}
 }

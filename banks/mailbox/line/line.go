@@ -175,7 +175,7 @@ func (l *Line) Subsystem(name string) (ssh.Channel, error) {
 		return nil, fmt.Errorf("ask for %s: %w", name, err)
 	}
 	if !ok {
-		return nil, fmt.Errorf("the bank's server has no %s for this user", name)
+		return nil, fmt.Errorf("the server has no %s for this user", name)
 	}
 	return channel, nil
 }

@@ -39,7 +39,7 @@ func (m *meter) Read(p []byte) (int, error) {
 		if m.left.Add(-int64(n)) < 0 {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			m.spent = errors.New("the bank goes on sending without answering anything")
+			m.spent = errors.New("the server goes on sending without answering anything")
 			return 0, m.spent
 		}
 	}

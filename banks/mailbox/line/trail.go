@@ -82,14 +82,14 @@ func (t *Trail) fault(c Config, err, late error) *Fault {
 		return &Fault{Op: "check the host key of", Operator: true, Err: t.stranger}
 	case errors.As(err, &none):
 		return &Fault{Op: "agree on algorithms with", Operator: true, Err: fmt.Errorf(
-			"no common algorithm for %s: the bank has %s, this profile allows %s; ask the bank for a current algorithm, or for its key of that type",
+			"no common algorithm for %s: the server has %s, this profile allows %s; ask its owner for a current algorithm, or for its key of that type",
 			none.What, List(none.RequestedAlgorithms), List(none.SupportedAlgorithms))}
 	case late != nil:
 		return &Fault{Op: "greet", Err: fmt.Errorf("no session within the time for the handshake (greeting so far %s): %w", Quote(t.Banner), late)}
 	case t.Trusted && t.asked:
 		return &Fault{Op: "log in to", Operator: true, Err: fmt.Errorf(
-			"the bank did not let %q in; it offered %s, we have %s; "+
-				"ask the bank whether this key or password is registered for this user and from which addresses: %s",
+			"the server did not let %q in; it offered %s, we have %s; "+
+				"ask its owner whether this key or password is registered for this user and from which addresses: %s",
 			c.SFTP.User, List(t.Offered), List(t.Ours), Cut(err.Error()))}
 	}
 	return &Fault{Op: "greet", Err: fmt.Errorf("no SSH with a server that greets %s: %w", Quote(t.Banner), err)}

@@ -15,6 +15,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Types of packets of SFTP version 3 (draft-ietf-secsh-filexfer-02, section 3).
@@ -44,6 +45,9 @@ const (
 	packetLimit = 256 << 10 // longest packet taken, as OpenSSH and the library hold it
 	queueLimit  = 1 << 20   // octets that may wait for the channel before writers wait
 	ownID       = 1 << 31   // request ids from here on are this package's own
+
+	watchTicks    = 8 // looks of Watch in one timeout
+	stuckTimeouts = 4 // timeouts after which one unanswered request ends the wire, whatever else is answered
 )
 
 var errDenied = errors.New("this request is never sent to a bank")
@@ -163,7 +167,7 @@ func (w *Wire) Pump() {
 		w.wake.Broadcast()
 		w.mu.Unlock()
 		if _, err := w.channel.Write(batch); err != nil {
-			w.End(fmt.Errorf("send to the bank: %w", err))
+			w.End(fmt.Errorf("send to the server: %w", err))
 			return
 		}
 	}
@@ -186,11 +190,11 @@ func (w *Wire) Read(p []byte) (int, error) {
 func (w *Wire) next() error {
 	var head [4]byte
 	if _, err := io.ReadFull(w.in, head[:]); err != nil {
-		return fmt.Errorf("the bank closed the connection: %w", err)
+		return fmt.Errorf("the server closed the connection: %w", err)
 	}
 	length := binary.BigEndian.Uint32(head[:])
 	if length < 5 || length > packetLimit {
-		return fmt.Errorf("the bank sent a packet of %d octets, allowed are 5 to %d", length, packetLimit)
+		return fmt.Errorf("the server sent a packet of %d octets, allowed are 5 to %d", length, packetLimit)
 	}
 	if cap(w.packet) < 4+int(length) {
 		w.packet = make([]byte, 4+int(length))
@@ -198,7 +202,7 @@ func (w *Wire) next() error {
 	w.packet = w.packet[:4+int(length)]
 	copy(w.packet, head[:])
 	if _, err := io.ReadFull(w.in, w.packet[4:]); err != nil {
-		return fmt.Errorf("the bank closed the connection within an answer: %w", err)
+		return fmt.Errorf("the server closed the connection within an answer: %w", err)
 	}
 	if !w.greeted && w.packet[4] == fxVersion {
 		w.greeted, w.rest = true, w.packet
@@ -206,7 +210,7 @@ func (w *Wire) next() error {
 		return nil
 	}
 	if length < 9 {
-		return fmt.Errorf("the bank sent an answer of %d octets, which is too short for any", length)
+		return fmt.Errorf("the server sent an answer of %d octets, which is too short for any", length)
 	}
 	return w.deliver(w.packet[4], binary.BigEndian.Uint32(w.packet[5:]))
 }
@@ -218,7 +222,7 @@ func (w *Wire) deliver(kind byte, id uint32) error {
 	delete(w.flights, id)
 	w.mu.Unlock()
 	if !ok {
-		return fmt.Errorf("the bank answered request %d, which was not asked or was answered before", id)
+		return fmt.Errorf("the server answered request %d, which was not asked or was answered before", id)
 	}
 	w.answers.Add(1)
 	w.heard()
@@ -280,4 +284,33 @@ func (w *Wire) Tick() (owed int, age uint32, answers uint64) {
 		age = max(age, now-f.sent)
 	}
 	return len(w.flights), age, w.answers.Load()
+}
+
+// Watch returns why the other side is to be given up: it owes answers and gave none for the timeout. nil
+// means that done was closed. It counts ticks instead of reading a clock, so that a step of the clock cannot
+// end a session.
+func (w *Wire) Watch(done <-chan struct{}, timeout time.Duration) error {
+	ticker := time.NewTicker(max(timeout/watchTicks, time.Millisecond))
+	defer ticker.Stop()
+	var before uint64
+	silent := 0
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-ticker.C:
+		}
+		owed, age, answers := w.Tick()
+		if owed == 0 || answers != before {
+			before, silent = answers, 0
+		} else {
+			silent++
+		}
+		switch {
+		case silent > watchTicks:
+			return fmt.Errorf("the server owes %d answers and was silent for %v", owed, timeout)
+		case age > stuckTimeouts*watchTicks:
+			return fmt.Errorf("the server left one question unanswered for %v and answered later ones", stuckTimeouts*timeout)
+		}
+	}
 }

@@ -41,6 +41,16 @@ for text in checkpoints/*.text; do
   [ "$head" = "$(ask "SELECT hash FROM event WHERE seq = $seq")" ] || wrong "the chain does not lead to $note"
   echo "checkpoint at event $seq: signed, the chain leads to it"
 done
+printf '%s\n' openssl_conf=a [a] engines=b [b] gost=c [c] engine_id=gost default_algorithms=ALL >"$work/gost.cnf" # ts takes no -engine
+for token in checkpoints/*.tst; do
+  [ -e "$token" ] || continue
+  note=${token%.tst}
+  set -- $(openssl ts -reply -in "$token" -token_in -text 2>/dev/null | sed -n 's/^Time stamp: //p') # as Nov 22 09:00:00.5 2026 GMT
+  at=$(sqlite3 :memory: "SELECT strftime('%s', printf('%04d-%02d-%02d %.8s', ${4:-0}, (instr('JanFebMarAprMayJunJulAugSepOctNovDec', '${1:-}') + 2) / 3, ${2:-0}, '${3:-}'))")
+  OPENSSL_CONF=$work/gost.cnf openssl ts -verify -data "$note.note" -in "$token" -token_in -CAfile "$note.authority.pem" -partial_chain -attime "${at:-0}" \
+    >"$work/log" 2>&1 || { cat "$work/log" >&2; wrong "$token is no time stamp of $note"; }
+  echo "$note: stamped by an authority on $*"
+done
 #: 4
 for file in sent/*.zip; do
   id=$(basename "$file" .zip)

@@ -32,8 +32,8 @@ func (j Journal) before(now time.Time) (time.Time, bool) {
 	return time.Date(y, m-time.Month(j.ArchiveAfter), 1, 0, 0, 0, 0, time.UTC), j.ArchiveAfter > 0
 }
 
-// Month reads "2026-01"; "" is the other time.
-func Month(text string, other time.Time) (time.Time, error) {
+// month reads "2026-01"; "" is the other time.
+func month(text string, other time.Time) (time.Time, error) {
 	if text == "" {
 		return other, nil
 	}
@@ -71,14 +71,14 @@ type Retention struct {
 	QuarantineDays int `yaml:"quarantine_days" jsonschema:"default=0,minimum=0,maximum=36500"`
 }
 
-// Archives is the first month that is kept, as of now; false when all are.
-func (r Retention) Archives(now time.Time) (time.Time, bool) {
+// archives is the first month that is kept, as of now; false when all are.
+func (r Retention) archives(now time.Time) (time.Time, bool) {
 	y, m, _ := now.UTC().Date()
 	return time.Date(y-r.ArchivesYears, m, 1, 0, 0, 0, 0, time.UTC), r.ArchivesYears > 0
 }
 
-// Reason is what the journal says of a removal by the rule.
-func (r Retention) Reason() string {
+// reason is what the journal says of a removal by the rule.
+func (r Retention) reason() string {
 	return fmt.Sprintf("retention.archives_years: %d", r.ArchivesYears)
 }
 
@@ -101,9 +101,9 @@ type Rules struct {
 func (r Rules) Round(ctx context.Context, in Rooms, now time.Time, log *slog.Logger) error {
 	book := in.Book
 	err := r.archive(ctx, book, now, log)
-	if before, due := r.Archives(now); due && err == nil {
+	if before, due := r.archives(now); due && err == nil {
 		var list []record.Archived
-		list, err = book.Retire(ctx, actor, r.Reason(), before)
+		list, err = book.Retire(ctx, actor, r.reason(), before)
 		for _, a := range list {
 			log.WarnContext(ctx, "archive removed by the rule of retention", slog.String("file", a.File))
 		}

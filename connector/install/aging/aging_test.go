@@ -87,7 +87,7 @@ func TestRoundEnds(t *testing.T) {
 	if err := rules.Round(ended, aging.Rooms{Book: b}, *now, slog.New(slog.DiscardHandler)); err != nil {
 		t.Errorf("the program ends: %v", err)
 	}
-	if _, err := aging.Month("2026-13", *now); err == nil || errors.Is(err, journal.ErrNotFound) {
+	if _, err := (aging.Hand{Options: journal.Options{Now: time.Now}}).Archive(t.Context(), "2026-13", ""); err == nil || errors.Is(err, journal.ErrNotFound) {
 		t.Errorf("a month that is none: %v", err)
 	}
 }

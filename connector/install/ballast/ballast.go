@@ -1,5 +1,5 @@
 // Package ballast is room on the disk that nobody uses: it is given up when the disk is full,
-// so that the journal can still say so. It opens durable only.
+// so that the journal can still say so. It opens durable and journal.
 package ballast
 
 import (
@@ -27,8 +27,8 @@ func Take(dir string) error {
 	return nil
 }
 
-// Give gives the room up.
-func Give(dir string) error {
+// give gives the room up.
+func give(dir string) error {
 	if err := os.Remove(path(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("give up the ballast: %w", err)
 	}

@@ -61,7 +61,7 @@ type Pack struct {
 	mu       sync.RWMutex
 	segments []*segment // in order; the last one grows, or nothing is written
 	next     *group     // gathers what comes while another group is written
-	spare    []byte     // octets of a group that was written, for another one
+	spare    [][]byte   // octets of groups that were written, for others: one gathers while one is written
 	broken   error      // why nothing more is written
 
 	condemned map[int]time.Time // segments that are to be removed, since when
@@ -161,8 +161,10 @@ func (p *Pack) join(entries []Entry) (g *group, rest []Entry, leads bool, err er
 		return nil, nil, false, p.broken
 	}
 	if p.next == nil || len(p.next.octets) >= groupSize {
-		p.next, leads = &group{done: make(chan struct{}), octets: p.spare[:0]}, true
-		p.spare = nil
+		p.next, leads = &group{done: make(chan struct{})}, true
+		if n := len(p.spare); n > 0 {
+			p.next.octets, p.spare = p.spare[n-1][:0], p.spare[:n-1]
+		}
 	}
 	for len(entries) > 0 && len(p.next.octets) < groupSize {
 		p.next.add(entries[0].Key, entries[0].Data)
@@ -185,11 +187,11 @@ func (p *Pack) lead(g *group) {
 	if err == nil {
 		err = p.write(g)
 	}
-	if cap(g.octets) <= spareSize {
-		p.mu.Lock()
-		p.spare, g.octets = g.octets, nil
-		p.mu.Unlock()
+	p.mu.Lock()
+	if cap(g.octets) <= spareSize && len(p.spare) < 2 {
+		p.spare, g.octets = append(p.spare, g.octets), nil
 	}
+	p.mu.Unlock()
 	g.err = err
 	close(g.done)
 }

@@ -1,5 +1,5 @@
 // Package codes holds the refusal codes of signatures and, in Russian and English, what is wrong and what to say to the
-// bank. It is an inner room of crypto/cms and calls no other.
+// bank; and the usual names of object identifiers. It is an inner room of crypto/cms and calls no other.
 package codes
 
 import (
@@ -9,6 +9,19 @@ import (
 
 //go:embed codes.txt
 var text string
+
+//go:embed names.txt
+var names string
+
+// Name gives the usual name of an object identifier, or the identifier itself.
+func Name(id string) string {
+	_, rest, ok := strings.Cut("\n"+names, "\n"+id+" ")
+	if !ok {
+		return id
+	}
+	name, _, _ := strings.Cut(rest, "\n")
+	return name
+}
 
 // All lists every code, in the order of the checks.
 func All() []string {

@@ -53,3 +53,14 @@ func TestEveryRefusalTellsWhatToDo(t *testing.T) {
 func ours(code string) bool {
 	return code != "ocsp-unknown" && (code == "no-crl" || strings.HasPrefix(code, "crl-") || strings.HasPrefix(code, "ocsp-"))
 }
+
+func TestNames(t *testing.T) {
+	for id, want := range map[string]string{
+		"1.2.840.113549.1.7.1": "data", "1.2.840.113549.1.9.16.1.4": "TSTInfo (time stamp)", "1.2.840.10045.4.3.4": "ECDSA with SHA-512",
+		"1.2.3": "1.2.3", "1.2.840.113549.1.9": "1.2.840.113549.1.9", "": "",
+	} {
+		if got := Name(id); got != want {
+			t.Errorf("%q is %q, want %q", id, got, want)
+		}
+	}
+}
