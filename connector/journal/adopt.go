@@ -48,14 +48,7 @@ func (t *Tx) Adopt(reason string, kept int64, lost map[int64]string) error {
 
 // Adoptions lists the events book.adopted, oldest first.
 func (b *Book) Adoptions(ctx context.Context) (out []Event, err error) {
-	return b.Acts(ctx, "", 0, "adopt")
-}
-
-// Acts lists the events of one kind of act, on an exchange or, with 0, those on none, of a
-// bank or, with "", of none: one event for each row of operator_acts.
-func (b *Book) Acts(ctx context.Context, bank string, exchange int64, act string) (out []Event, err error) {
-	seqs, err := standing.Rows(ctx, b.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil },
-		`SELECT seq FROM act WHERE act = ? AND exchange = ? AND bank = ? ORDER BY seq`, act, exchange, bank)
+	seqs, err := standing.Rows(ctx, b.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT seq FROM act WHERE act = 'adopt' ORDER BY seq`)
 	for _, seq := range seqs {
 		if err != nil {
 			break

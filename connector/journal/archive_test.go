@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -779,7 +780,18 @@ func TestJournalOfBefore(t *testing.T) {
 	var page record.Page
 	must(t, page.Append(c, &e, struct{}{}))
 	must(t, page.Flush(c))
-	_, err = c.Exec(`INSERT INTO head (one, seq, hash, at) VALUES (1, 1, ?, ?)`, e.Hash, sqlite.Stamp(e.At))
+	acted := record.Event{
+		Seq: 2, At: e.At, Instance: "test", Actor: "test", Kind: "operator.acted", Prev: e.Hash,
+		Body: json.RawMessage(`{"act":"folders","reason":"r","as":"where they lie"}`),
+	}
+	acted.Hash, err = acted.Digest(new(bytes.Buffer))
+	must(t, err)
+	_, err = c.Exec(`INSERT INTO event (`+record.Columns+`) VALUES (?, ?, ?, ?, ?, '', 0, ?, ?, ?)`,
+		acted.Seq, sqlite.Stamp(acted.At), acted.Instance, acted.Actor, acted.Kind, string(acted.Body), acted.Prev, acted.Hash)
+	must(t, err)
+	_, err = c.Exec(`INSERT INTO act (seq, at, actor, act, exchange, bank, reason) VALUES (2, ?, 'test', 'folders', 0, '', 'r')`, sqlite.Stamp(acted.At))
+	must(t, err)
+	_, err = c.Exec(`INSERT INTO head (one, seq, hash, at) VALUES (1, 2, ?, ?)`, acted.Hash, sqlite.Stamp(e.At))
 	must(t, errors.Join(err, c.Script("PRAGMA journal_mode=DELETE"), c.Close(), os.Chmod(d.path, 0o640)))
 
 	d.proven(t)
@@ -792,13 +804,18 @@ func TestJournalOfBefore(t *testing.T) {
 	must(t, err)
 	var n int
 	must(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM event_all`).Scan(&n))
-	if must(t, errors.Join(db.Close(), view.Close())); n != 1 {
+	if must(t, errors.Join(db.Close(), view.Close())); n != 2 {
 		t.Errorf("event_all has %d events", n)
 	}
 	d.clock.add(31 * 24 * time.Hour)
 	d.reopen(t)
-	if a := d.archive(t); a.Last != 1 {
+	if a := d.archive(t); a.Last != 2 {
 		t.Errorf("archived is %+v", a)
 	}
 	d.proven(t)
+	d.retire(t, -1)
+	d.proven(t)
+	if said, err := d.Said(t.Context(), "folders", "", 0); err != nil || len(said) != 1 || said[0] != "where they lie" {
+		t.Errorf("an act whose event is gone says %v, %v", said, err)
+	}
 }

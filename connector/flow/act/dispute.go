@@ -65,6 +65,6 @@ func (d *Desk) disputed(ctx context.Context, r Request) (bool, error) {
 			return a.Act == Dispute && a.As == r.As
 		}), err
 	}
-	events, err := d.Book.Acts(ctx, r.Bank, 0, Dispute)
-	return slices.ContainsFunc(events, func(e journal.Event) bool { return acted(e).As == r.As }), err
+	said, err := d.Book.Said(ctx, Dispute, r.Bank, 0)
+	return slices.Contains(said, r.As), err
 }

@@ -206,11 +206,11 @@ func tables(c *sqlite.Conn) (out [][2]string, err error) {
 	return out, err
 }
 
-// Table reads one table.
-func (r *Rebuilding) Table(table, key string) (m *Merged, err error) {
+// Table reads some columns of one table.
+func (r *Rebuilding) Table(table, key string, columns []string) (m *Merged, err error) {
 	m = &Merged{rows: make([]sqlite.Fields, len(r.parts))}
 	for i, c := range r.parts {
-		cursor, err := c.Query(`SELECT * FROM ` + table + ` ORDER BY ` + key)
+		cursor, err := c.Query(`SELECT ` + strings.Join(columns, ", ") + ` FROM ` + table + ` ORDER BY ` + key)
 		if err != nil {
 			return nil, errors.Join(err, m.Close())
 		}

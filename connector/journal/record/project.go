@@ -371,8 +371,8 @@ func projectRetired(c *sqlite.Conn, e *Event) error {
 }
 
 func projectAct(c *sqlite.Conn, e *Event, a Act) error {
-	_, err := c.Exec(`INSERT INTO act (seq, at, actor, act, exchange, bank, reason) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		e.Seq, sqlite.Stamp(e.At), e.Actor, a.Act, a.Exchange, a.Bank, a.Reason)
+	_, err := c.Exec(`INSERT INTO act (seq, at, actor, act, exchange, bank, reason, said) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.Seq, sqlite.Stamp(e.At), e.Actor, a.Act, a.Exchange, a.Bank, a.Reason, a.As)
 	return err
 }
 

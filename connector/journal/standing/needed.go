@@ -61,3 +61,10 @@ func (t *Tables) Discarded(ctx context.Context) ([]record.Discarded, error) {
 		}, nil
 	}, `SELECT segment, sha256, size, index_sha256, documents, carried, before, reason FROM discard ORDER BY event`)
 }
+
+// Said lists what acts of one kind say (as), on an exchange or, with 0, on none, of a bank or,
+// with "", of none; the newest first.
+func (t *Tables) Said(ctx context.Context, act, bank string, exchange int64) ([]string, error) {
+	return Rows(ctx, t.readers, func(f sqlite.Fields) (string, error) { return f.Str(0), nil },
+		`SELECT said FROM act WHERE act = +? AND bank = +? AND exchange = +? ORDER BY seq DESC`, act, bank, exchange)
+}

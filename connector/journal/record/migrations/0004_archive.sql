@@ -38,6 +38,12 @@ CREATE TABLE discard (
   at           TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What an act says, such as where a bank's folders lie, is asked at every visit: it stands in the table, for its event may
+-- lie in an archive, or be gone.
+ALTER TABLE act ADD COLUMN said TEXT NOT NULL DEFAULT '';
+
+UPDATE act SET said = coalesce((SELECT json_extract(body, '$.as') FROM event WHERE event.seq = act.seq), '');
+
 -- An event may go only once the chain itself says that an archive holds it: the event book.archived must stand in the
 -- table, and name the stretch. Who adds a row to table archive gains nothing by it.
 DROP TRIGGER event_delete;
