@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"bankconnector/banks"
+	"bankconnector/connector/approval"
+	"bankconnector/connector/drain"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
@@ -43,11 +45,13 @@ const (
 type app struct {
 	in        io.Reader
 	out, errs io.Writer
+	log       io.Writer // what goes to errs without waiting for it
 	now       func() time.Time
 
 	zone *time.Location // in which times are shown, once a configuration was read
 
 	config string
+	months string // archives that event_all reads
 	lang   string
 	json   bool
 	level  string
@@ -175,7 +179,7 @@ func (a *app) report(v any) error {
 }
 
 // terminal tells whether the output is a person's screen.
-func (a *app) terminal() bool { return screen.Terminal(a.out) }
+func (a *app) terminal() bool { return screen.Is(a.out) }
 
 // bars shows visits to a person, and nothing with --json.
 func (a *app) bars(list []*banks.Bank) *screen.Bars {
@@ -185,8 +189,9 @@ func (a *app) bars(list []*banks.Bank) *screen.Bars {
 	return screen.NewBars(a.out, a.terminal(), list, a.say)
 }
 
-// logger writes to stderr, JSON for journald, text for a person.
-func (a *app) logger() *slog.Logger { return screen.Logger(a.errs, a.level) }
+// logger is the log on stderr, which nobody waits for.
+func (a *app) logger() *slog.Logger           { return a.logTo(a.log) }
+func (a *app) logTo(w io.Writer) *slog.Logger { return drain.Logger(w, a.level, screen.Is(a.errs)) }
 
 // exit prints an error and returns the code of the process.
 func (a *app) exit(err error) int {
@@ -197,7 +202,10 @@ func (a *app) exit(err error) int {
 	if a.json && errors.As(err, &problems) {
 		_ = a.report(map[string]any{"problems": problems}) // the exit code tells the rest
 	}
-	fmt.Fprintf(a.errs, "bankconnector: %v\n", err)
+	if r := new(approval.Refusal); errors.As(err, &r) {
+		err = withCode(exitConfig, errors.New(a.say(r.EN, r.RU)))
+	}
+	fmt.Fprintf(a.log, "bankconnector: %v\n", err)
 	return codeOf(err)
 }
 

@@ -171,7 +171,7 @@ func (a *app) bankCheck(ctx context.Context, bic string) error {
 		return err
 	}
 	if danger := b.Delivery.Danger(); danger != "" {
-		fmt.Fprintln(a.errs, a.say("warning: ", "предупреждение: ")+danger)
+		fmt.Fprintln(a.log, a.say("warning: ", "предупреждение: ")+danger)
 	}
 	steps := mailbox.Check(ctx, &mailbox.Dialer{Now: a.now}, b)
 	if a.json {

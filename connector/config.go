@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"bankconnector/banks"
+	"bankconnector/connector/approval"
+	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install"
 )
 
@@ -20,8 +22,33 @@ func (a *app) configCommand() *cobra.Command {
 		Args: cobra.MaximumNArgs(1), ValidArgs: []string{"bank", "config"},
 		RunE: func(_ *cobra.Command, args []string) error { return a.configSchema(args) },
 	}
-	c.AddCommand(check, schema)
+	var reason string
+	approve := a.configFlag(&cobra.Command{
+		Use: "approve --reason TEXT", Short: a.say("Let a configuration pass that turns a bank, or takes one with open documents away", "Одобрить конфигурацию, которая меняет ключ или адресата банка или убирает банк с документами"), Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.configApprove(c.Context(), reason) },
+	})
+	approve.Flags().StringVar(&reason, "reason", "", a.say("why; it stands in the journal for ever (required)", "почему; остаётся в журнале навсегда (обязательно)"))
+	c.AddCommand(check, schema, approve)
 	return c
+}
+
+// configApprove records a person's approval; the next reload or start heeds it.
+func (a *app) configApprove(ctx context.Context, reason string) error {
+	plan, err := install.Read(a.config)
+	if err != nil {
+		return err
+	}
+	out, err := install.Act(ctx, plan, install.Options{Now: a.now, Log: a.logger()}, act.Request{Act: approval.Act, Reason: reason})
+	if err != nil {
+		return a.unrefused(err)
+	}
+	if a.json {
+		return a.report(out)
+	}
+	for _, t := range approval.Told(out) {
+		a.printf("%s\n", a.say(t.EN, t.RU))
+	}
+	return nil
 }
 
 func (a *app) configCheck(ctx context.Context) error {

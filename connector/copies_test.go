@@ -40,6 +40,9 @@ func TestBackupToAServer(t *testing.T) {
 	t.Run("ByFlag", func(t *testing.T) {
 		drilled(t, 0, flags(s.Host, s.Port)...)
 		drilled(t, 0, append([]string{"--drill"}, flags(s.Host, s.Port)...)...)
+		if out := done(t, append([]string{"journal", "backup", "--drill", "--lang", "en"}, flags(s.Host, s.Port)...)...); !strings.HasPrefix(out, "sftp://"+s.User+"@") || !strings.Contains(out, there+"/journal-") {
+			t.Errorf("it names another place:\n%s", out)
+		}
 		if left, _ := filepath.Glob(filepath.Join(there, ".*")); len(left) > 0 {
 			t.Errorf("left from the transfers that were cut: %v", left)
 		}

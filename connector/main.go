@@ -12,25 +12,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
 	_ "time/tzdata" // a machine without a zone database must not move a deadline
 
+	"bankconnector/connector/drain"
 	"bankconnector/connector/entry"
 )
 
 func main() { os.Exit(process()) }
-
-// mostHeap is how much the Go side of the program may take before it collects its garbage
-// more often, in octets: what one bank's largest archive becomes, and what the program needs
-// besides. SQLite's pages stand beside it. GOMEMLIMIT overrides it.
-const mostHeap = 88 << 20
-
-// gcPercent lets garbage grow to several times what is in use before it is collected: what is in use is a few
-// megabytes, and mostHeap bounds the rest. GOGC overrides it.
-const gcPercent = 400
 
 // process is the whole program as a process of its own: what a test does not do to itself.
 func process() int {
@@ -38,12 +29,7 @@ func process() int {
 		fmt.Fprintf(os.Stderr, "bankconnector: %v\n", err)
 		return exitFailed
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(mostHeap)
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	entry.BoundMemory()
 	if err := entry.KeepMemory(); err != nil {
 		fmt.Fprintf(os.Stderr, "bankconnector: keys could end in a core dump: %v\n", err)
 	}
@@ -63,11 +49,14 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signals()
 	defer stop()
 	a := &app{in: in, out: out, errs: errs, now: time.Now}
+	log := drain.New(errs, a.logTo) // nobody who works may wait for who reads it
+	defer log.Close()
+	a.log = log
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
-	root.SetErr(errs)
+	root.SetErr(log)
 	return a.exit(root.ExecuteContext(ctx))
 }
 

@@ -20,6 +20,7 @@ func TestBanksWithQuirks(t *testing.T) {
 	}{
 		{"drop-box", "Answered", ``},
 		{"clobber", "Answered", ``},
+		{"skips-number", "Answered", `SELECT 1 FROM gaps WHERE first = 2 AND last = 2 AND told_at IS NULL`},
 		{"wrong-signer", "Delivered", `SELECT 1 FROM incoming WHERE outcome IN ('quarantined', 'misdirected')`},
 		{"foreign-reply", "Confirmed", `SELECT 1 FROM incoming WHERE outcome = 'misdirected'`},
 	} {

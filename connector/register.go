@@ -39,11 +39,11 @@ func (a *app) registerCommands() []*cobra.Command {
 		c.Flags().StringVar(&day, "day", "", "day of the installation's time zone, as 2026-11-22")
 		c.Flags().StringVar(&bank, "bank", "", "BIC")
 	}
-	var file, months string
+	var file string
 	export := &cobra.Command{
 		Use: "export VIEW|SQL", Args: cobra.ExactArgs(1), Short: a.say("Write a view or the rows of a SELECT as "+table.Formats, "Выгрузить представление или SELECT: "+table.Formats),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.reports(c.Context(), months, func(db *sql.DB) error {
+			return a.reports(c.Context(), func(db *sql.DB) error {
 				if file != "" {
 					return table.ExportFile(c.Context(), db, args[0], format, file)
 				}
@@ -51,10 +51,9 @@ func (a *app) registerCommands() []*cobra.Command {
 			})
 		},
 	}
-	a.monthsFlag(export, &months)
 	export.Flags().StringVar(&format, "format", "csv", table.Formats)
 	export.Flags().StringVar(&file, "out", "", a.say("new file to write; the output by default", "новый файл; по умолчанию вывод"))
-	return []*cobra.Command{a.configFlag(register), a.configFlag(reconcile), a.configFlag(export)}
+	return []*cobra.Command{a.configFlag(register), a.configFlag(reconcile), a.monthsFlag(export)}
 }
 
 func (a *app) register(ctx context.Context, day, bank, dir string) error {

@@ -60,6 +60,9 @@ func TestDaemonVisitsByItsTimetable(t *testing.T) {
 	if len(slots) != 0 {
 		t.Errorf("slots that were run twice: %v", slots)
 	}
+	if skipped := query(t, b, `SELECT slot FROM visits WHERE outcome = 'skipped'`); len(skipped) != 0 {
+		t.Errorf("slots that were skipped for nothing: %v", skipped)
+	}
 }
 
 // TestDaemonTellsSystemd runs the program with a notify socket: ready, reloading on
@@ -110,4 +113,46 @@ func TestDaemonTellsSystemd(t *testing.T) {
 	if !strings.Contains(errs.String(), "nonsense") || !strings.Contains(errs.String(), "old configuration stays") {
 		t.Errorf("the log does not say why the reload was refused:\n%s", errs.String())
 	}
+}
+
+// TestVisitLongerThanItsPeriod: a bank that says nothing keeps its visit waiting over the next
+// slot. That one is skipped, in the journal and once, and no second visit begins beside the first.
+func TestVisitLongerThanItsPeriod(t *testing.T) {
+	clock := &shifted{}
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config.yaml")
+	serveAt(t, dir, 1, clock.now, "mute")
+	edit(t, filepath.Join(dir, "banks.d", onlyBank(t, dir)+".yaml"), "sftp:\n", "sftp:\n  timeout: 10m\n")
+	plan, err := install.Read(config)
+	must(t, err)
+	log := slog.New(slog.DiscardHandler)
+	in, err := install.Open(t.Context(), plan, install.Options{Now: clock.now, Log: log})
+	must(t, err)
+	ctx, stop := stoppable(t)
+	work, end := stoppable(t)
+	ended := make(chan error, 1)
+	go func() { ended <- daemon.New(in, daemon.Options{Now: clock.now, Log: log}).Run(ctx, work, nil) }()
+	b := book(t, dir)
+	step := func(until string, n int) {
+		t.Helper()
+		waitFor(t, func() bool {
+			if len(query(t, b, until)) == n {
+				return true
+			}
+			clock.by.Add(int64(5 * time.Second))
+			return false
+		})
+	}
+	step(`SELECT id FROM visits`, 1)
+	step(`SELECT id FROM visits WHERE outcome = 'skipped' AND ended_at IS NOT NULL AND error <> ''`, 2)
+	if open := query(t, b, `SELECT id FROM visits WHERE ended_at IS NULL`); len(open) != 1 {
+		t.Errorf("%d visits are under way, want the first alone", len(open))
+	}
+	stop()
+	end()
+	must(t, <-ended)
+	if twice := query(t, b, `SELECT slot FROM visits GROUP BY slot HAVING count(*) > 1`); len(twice) > 0 {
+		t.Errorf("slots %v stand there twice", twice)
+	}
+	must(t, in.Close())
 }

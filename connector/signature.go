@@ -55,16 +55,8 @@ func (a *app) signatureCommand() *cobra.Command {
 	flags.StringSliceVar(&o.trust.Signers, "signer", nil, "certificate that may have signed (may be repeated)")
 	flags.StringVar(&o.at, "at", "", "moment to judge by, RFC 3339; now by default")
 	flags.StringVar(&o.bank, "bank", "", "judge as this bank's profile does (needs -c)")
-	flags.StringSliceVar(&o.trust.Roots, "trust", nil, "root certificate, file or folder: the signer must chain to it")
-	flags.StringSliceVar(&o.trust.Intermediates, "intermediate", nil, "certificate of an authority between, file or folder")
-	flags.StringSliceVar(&o.trust.Lists, "crl", nil, "CRL or OCSP answer, file or folder")
 	flags.IntVar(&o.count, "signatures", 1, "how many signers the message must have")
-	flags.BoolVar(&o.trust.BER, "ber", false, "accept BER with indefinite lengths, as Java providers write it")
-	flags.BoolVar(&o.trust.PSS, "pss", false, "accept RSASSA-PSS")
-	flags.BoolVar(&o.trust.Attached, "attached", false, "accept a message that also holds the content")
-	flags.BoolVar(&o.trust.NoSigningCertificate, "no-signing-certificate", false, "accept a message without signingCertificateV2")
-	flags.BoolVar(&o.trust.RevocationOptional, "revocation-optional", false, "accept a signer whose revocation cannot be told")
-	flags.BoolVar(&o.trust.KeyPeriodOptional, "key-period-optional", false, "ignore privateKeyUsagePeriod")
+	o.trust.Flags(flags.StringSliceVar, flags.BoolVar)
 	inspect := &cobra.Command{
 		Use: "inspect FILE", Short: a.say("Explain what a signature says, without trusting it", "Объяснить, что говорит подпись, не доверяя ей"), Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.signatureInspect(args[0]) },

@@ -2,9 +2,10 @@ package main
 
 import (
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"bankconnector/connector/entry"
 )
 
 // version is set at release by the linker: -ldflags "-X main.version=1.2.3".
@@ -18,17 +19,9 @@ func (a *app) versionCommand() *cobra.Command {
 }
 
 func (a *app) printVersion() error {
-	revision := ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				revision = s.Value
-			}
-		}
-	}
 	if a.json {
-		return a.report(map[string]string{"version": version, "revision": revision, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+		return a.report(map[string]string{"version": version, "revision": entry.Revision(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
 	}
-	a.printf("bankconnector %s %s %s %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	a.printf("bankconnector %s %s %s %s/%s\n", version, entry.Revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return nil
 }

@@ -85,13 +85,8 @@ func codeNames() []string {
 // That O_IP_ACT_ENDARR_NO_CHANGE lifts in part is read from what it requires, Amount and account; no public text says it.
 // The Amount of O_IP_ACT_ENDARR_GMONEY is the levy's.
 func (c OrderCode) Lifts() (lifts, part bool) {
-	switch c {
-	case endArrest, liftAndLevy, endLevy:
-		return true, false
-	case endArrestPart:
-		return true, true
-	}
-	return false, false
+	part = c == endArrestPart
+	return part || c == endArrest || c == liftAndLevy || c == endLevy, part
 }
 
 // Levies tells whether the Amount of a lifting is that of a levy which begins with it.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/banks/mailbox/advice"
 	"bankconnector/banks/mailbox/line"
 	"bankconnector/banks/mailbox/wire"
 )
@@ -18,10 +19,7 @@ import (
 const clockTolerance = 5 * time.Minute
 
 // Text is one sentence in the two languages of the program.
-type Text struct {
-	RU string `json:"ru"`
-	EN string `json:"en"`
-}
+type Text = advice.Text
 
 // Step is one thing that must work for an exchange with a bank: what should be, what was found, and
 // for a step that failed what to do. A step that was not reached is Skipped.
@@ -50,7 +48,7 @@ func Check(ctx context.Context, d *Dialer, b *banks.Bank) []Step {
 		return c.steps
 	}
 	c.route = r
-	name := ".bankconnector-check-" + strings.ToLower(rand.Text())
+	name := ".bankconnector-check-" + rand.Text() + "-" + strings.Repeat("long", 13) // as long as the temporary name of any document
 	c.canary, c.moved = path.Join(r.temp, name+".part"), path.Join(r.toBank, name+"-moved.part")
 	c.resolve(ctx)
 	c.connect(ctx)
@@ -130,7 +128,7 @@ func (c *checkup) folders(ctx context.Context) {
 		if c.route.mode == modeBlind && folder == c.route.toBank {
 			continue
 		}
-		c.run(pair[0], folder+" can be listed", c.rights(), func() (string, error) {
+		c.run(pair[0], folder+" can be listed", advice.Rights(c.route.toBank, c.route.fromBank), func() (string, error) {
 			var items []wire.Item
 			err := c.session.do(ctx, "list", folder, func() (err error) {
 				items, _, err = c.session.readdir(ctx, folder)
@@ -161,11 +159,14 @@ func (c *checkup) exchange(ctx context.Context) {
 		return
 	}
 	var put time.Time
-	c.run("canary put", path.Base(c.canary)+" is written and reads back the same", c.rights(), act("written and read back", func() error {
+	c.run("canary put", path.Base(c.canary)+" is written and reads back the same", advice.Rights(c.route.toBank, c.route.fromBank), act("written and read back", func() error {
 		put = c.dialer.Now()
 		return s.put("check", c.canary, body, false)
 	}))
-	c.run("canary rename", "the file gets its other name and the old one is gone", renameFix(), act("renamed", func() error {
+	c.run("canary name", "the folder shows the file under the name that it was given", advice.Names(), act("shown as it was sent", func() error {
+		return s.named(ctx, "check", c.canary)
+	}))
+	c.run("canary rename", "the file gets its other name and the old one is gone", advice.Rename(), act("renamed", func() error {
 		if !renames {
 			c.moved = c.canary
 			return nil
@@ -173,7 +174,7 @@ func (c *checkup) exchange(ctx context.Context) {
 		return c.rename()
 	}))
 	var seen *Entry
-	c.run("canary read", "it is there and reads back the same", c.rights(), act("read", func() (err error) {
+	c.run("canary read", "it is there and reads back the same", advice.Rights(c.route.toBank, c.route.fromBank), act("read", func() (err error) {
 		if seen, err = s.glance("check", c.moved); err != nil || seen == nil {
 			return errors.Join(err, ErrGone)
 		}
@@ -181,11 +182,11 @@ func (c *checkup) exchange(ctx context.Context) {
 	}))
 	failed := c.failed
 	c.failed = s == nil // a canary that a failed step left is removed all the same
-	c.run("canary delete", "the file can be removed", c.removeFix(), act("removed", func() error {
+	c.run("canary delete", "the file can be removed", advice.Remove(path.Base(c.moved)), act("removed", func() error {
 		return errors.Join(s.remove(c.canary), s.remove(c.moved))
 	}))
 	c.failed = failed || c.failed
-	c.run("clock", "the bank's clock is within "+clockTolerance.String()+" of ours", clockFix(), func() (string, error) {
+	c.run("clock", "the bank's clock is within "+clockTolerance.String()+" of ours", advice.Clock(), func() (string, error) {
 		skew := seen.ModTime.Sub(put).Round(time.Second)
 		if skew.Abs() > clockTolerance {
 			return "", fmt.Errorf("the bank's clock differs by %v", skew)

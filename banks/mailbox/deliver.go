@@ -39,8 +39,43 @@ func (s *Session) Upload(ctx context.Context, temp, final string, data []byte) e
 	}
 	name := s.route.sent(temp, final)
 	return s.work(ctx, op, name, int64(len(data)), func() error {
-		return s.put(op, name, data, s.route.mode == modeMarker)
+		err := s.put(op, name, data, s.route.mode == modeMarker)
+		if err == nil {
+			if err = s.asSent(ctx, op, name); err != nil && !s.lost(err) {
+				err = errors.Join(err, s.remove(name))
+			}
+		} else if errors.Is(err, fs.ErrNotExist) { // it was made, and is not to be found
+			err = errors.Join(s.named(ctx, op, name), err)
+		}
+		return err
 	})
+}
+
+// asSent asks once, until a new configuration is in force, whether a bank's server keeps names
+// as they are; uploads beside the first one wait for the answer.
+func (s *Session) asSent(ctx context.Context, op, name string) error {
+	if _, known := s.dialer.asSent.Load(s.route.bank.BIC); known {
+		return nil
+	}
+	s.asked.Do(func() {
+		if s.changed = s.named(ctx, op, name); s.changed == nil {
+			s.dialer.asSent.Store(s.route.bank.BIC, true)
+		}
+	})
+	return s.changed
+}
+
+// named holds what the folder shows against the name that a file was given. A server that
+// changes names (their case, length or signs) does so with every name, and a temporary one is
+// longer and more varied than the final one that it becomes; so it is found out before anything
+// is shown to the bank. What is not to be seen at all was taken, or is hidden.
+func (s *Session) named(ctx context.Context, op, name string) error {
+	items, _, err := s.readdir(ctx, path.Dir(name))
+	shown := sieve.Shown(items, path.Base(name))
+	if err != nil || shown == "" || shown == path.Base(name) {
+		return err
+	}
+	return &Error{Op: op, Path: name, Kind: Operator, Err: fmt.Errorf("the server shows it as %s: it changes names, and the bank would see another document", line.Quote(shown))}
 }
 
 // checkNames refuses names that the rest of this package could not recognise as ours.

@@ -36,6 +36,7 @@ type Dialer struct {
 
 	memory  sieve.Memory
 	crowded sync.Map // by BIC: how many files at once a server showed that it can hold
+	asSent  sync.Map // by BIC: servers that keep names as they are
 }
 
 // Dial meets the bank under one of its pinned host keys, logs in and opens the file protocol. All of

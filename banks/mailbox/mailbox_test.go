@@ -222,7 +222,7 @@ func goodCheck(t *testing.T, x site) {
 		}
 		got = append(got, step.Name)
 	}
-	const want = "dns, tcp, banner, kex, host key, login, sftp, folder to_bank, folder from_bank, canary put, canary rename, canary read, canary delete, clock"
+	const want = "dns, tcp, banner, kex, host key, login, sftp, folder to_bank, folder from_bank, canary put, canary name, canary rename, canary read, canary delete, clock"
 	if strings.Join(got, ", ") != want {
 		t.Fatalf("steps %s", strings.Join(got, ", "))
 	}

@@ -42,6 +42,9 @@ type Session struct {
 	done   chan struct{}       // closed when the session is dead
 	crew   sync.WaitGroup
 
+	asked   sync.Once // whether the server keeps names as they are
+	changed error     // or what it makes of them
+
 	mu      sync.Mutex
 	cause   error             // why the session is dead
 	held    map[string][]byte // delivery modes "direct" and "blind": bytes between Upload and Publish

@@ -32,6 +32,7 @@ const (
 	quirkForeign       Quirk = "foreign-reply"
 	quirkHalfFile      Quirk = "half-file"
 	quirkSecondReport  Quirk = "second-report"
+	quirkSkipsNumber   Quirk = "skips-number"
 )
 
 // QuirkInfo describes one quirk to people and to whoever writes the profile of
@@ -67,6 +68,7 @@ func Quirks() []QuirkInfo {
 		{Name: quirkForeign, RU: "ответы называют БИК другого банка", EN: "replies name another bank's BIC"},
 		{Name: quirkHalfFile, RU: "рядом лежит брошенный .part, а ответ сначала виден наполовину и дописывается через три секунды", EN: "an abandoned .part lies about, and a reply is visible half written and completed three seconds later"},
 		{Name: quirkSecondReport, RU: "через три секунды после уведомления приходит ещё одно, окончательное", EN: "three seconds after a report a further, final one follows"},
+		{Name: quirkSkipsNumber, RU: "в каждом потоке ответов пропущен второй номер", EN: "leaves out the second number in each stream of its replies"},
 	}
 }
 

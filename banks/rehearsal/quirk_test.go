@@ -32,7 +32,7 @@ func TestQuirksOfTheServer(t *testing.T) {
 		quirkSlow: {Pause: slowness}, quirkMute: {Mute: true}, quirkDown: {Down: true}, quirkNoPosixRename: {NoPosixRename: true},
 		quirkNoRename: {NoRename: true}, quirkDropBox: {DropBox: true}, quirkNoFsync: {NoFsync: true}, quirkClobber: {Clobber: true}, quirkNoListHome: {NoListHome: true},
 		quirkReadonly: {ReadonlyFromBank: true}, quirkCrashRename: {CrashRename: true}, quirkDropRename: {DropRename: true},
-		quirkLateReceipts: {}, quirkDuplicates: {}, quirkUnsigned: {}, quirkWrongSigner: {}, quirkForeign: {}, quirkHalfFile: {}, quirkSecondReport: {},
+		quirkLateReceipts: {}, quirkDuplicates: {}, quirkUnsigned: {}, quirkWrongSigner: {}, quirkForeign: {}, quirkHalfFile: {}, quirkSecondReport: {}, quirkSkipsNumber: {},
 	}
 	for _, q := range Quirks() {
 		want, ok := tests[q.Name]
@@ -221,6 +221,25 @@ func TestQuirkForeignReply(t *testing.T) {
 				t.Errorf("%s from %s by %s, want %s", r.name, r.manifest.Sender, author, want)
 			}
 		}
+	}
+}
+
+func TestQuirkSkipsNumber(t *testing.T) {
+	w := newWorld(t, first).start(quirkSkipsNumber)
+	w.deliver(first, w.parcels(first, 3)...)
+	w.settle()
+	seen := map[string][]int64{}
+	for _, r := range w.replies(first) {
+		seen[r.manifest.Stream] = append(seen[r.manifest.Stream], r.manifest.Seq)
+	}
+	for stream, list := range seen {
+		slices.Sort(list)
+		if len(list) < 3 || !slices.Equal(list[:3], []int64{1, 3, 4}) {
+			t.Errorf("stream %s has the numbers %v, want 1, 3, 4", stream, list)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("streams %v, want two", seen)
 	}
 }
 

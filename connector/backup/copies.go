@@ -44,6 +44,10 @@ func (c Copies) Run(ctx context.Context, s Source, q evidence.Inquiry, at time.T
 		}
 		return Drill(ctx, q, c.Dir, s.Checkpoints)
 	}
+	where, err := c.place()
+	if err != nil {
+		return r, err
+	}
 	scratch := c.Into
 	if scratch == "" || !c.Drill {
 		if scratch, err = os.MkdirTemp("", "bankconnector-copy-"); err != nil {
@@ -51,7 +55,7 @@ func (c Copies) Run(ctx context.Context, s Source, q evidence.Inquiry, at time.T
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	}
-	err = c.away(ctx, at, func(v *vault.Vault) error {
+	err = away(ctx, where, at, func(v *vault.Vault) error {
 		if c.Drill {
 			return Fetch(ctx, v, Folder(scratch))
 		}
@@ -65,15 +69,15 @@ func (c Copies) Run(ctx context.Context, s Source, q evidence.Inquiry, at time.T
 	if err != nil {
 		return r, err
 	}
-	return Drill(ctx, q, scratch, s.Checkpoints)
+	r, err = Drill(ctx, q, scratch, s.Checkpoints)
+	if c.Into == "" {
+		r.Path = where.String() + "/" + filepath.Base(r.Path) // what lay here is gone by then
+	}
+	return r, err
 }
 
 // away opens the server for copies, and closes it again.
-func (c Copies) away(ctx context.Context, at time.Time, work func(*vault.Vault) error) error {
-	where, err := c.place()
-	if err != nil {
-		return err
-	}
+func away(ctx context.Context, where *vault.Config, at time.Time, work func(*vault.Vault) error) error {
 	v, err := vault.Open(ctx, where, at)
 	if err != nil {
 		return err

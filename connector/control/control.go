@@ -77,8 +77,12 @@ func (s *Server) run(ctx context.Context, h Handler) {
 	places := make(chan struct{}, atOnce)
 	for {
 		c, err := s.listen.AcceptUnix()
-		if err != nil {
-			return // closed
+		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
+			return
+		}
+		if err != nil { // no descriptor is free; whoever asks waits
+			rest(ctx)
+			continue
 		}
 		select {
 		case places <- struct{}{}:
@@ -90,6 +94,15 @@ func (s *Server) run(ctx context.Context, h Handler) {
 			defer func() { <-places }()
 			talk(ctx, c, h)
 		})
+	}
+}
+
+func rest(ctx context.Context) {
+	t := time.NewTimer(100 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -23,7 +23,6 @@ import (
 	"bankconnector/connector/flow"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
-	"bankconnector/schedule"
 )
 
 // Options are what a daemon takes from outside.
@@ -74,21 +73,9 @@ type Daemon struct {
 	state map[banks.ID]*pause
 }
 
-// pause is a bank's standing after its last visit: the schedule is the retry, and a bank
-// that fails is visited at growing distance.
-type pause struct {
-	busy  bool
-	fails int
-	until time.Time // left alone until then
-	next  time.Time // no slot before then
-}
-
 const (
-	tick        = time.Second
-	firstPause  = 30 * time.Second
-	longestWait = 15 * time.Minute
-	ageing      = time.Hour
-	spread      = 20 * time.Second // visits of one slot begin within this time, each bank at its own moment
+	tick   = time.Second
+	ageing = time.Hour
 )
 
 // loop looks at the wall clock every second: a clock that is set, a machine that slept
@@ -138,12 +125,15 @@ func (d *Daemon) reload(ctx context.Context) {
 	if err == nil {
 		err = d.in.Adopt(ctx, plan)
 	}
+	status := "STATUS="
 	if err != nil {
+		status += "reload refused, the old configuration stays in force; the log says why"
 		d.o.Log.ErrorContext(ctx, "reload refused, the old configuration stays in force", slog.Any("err", err))
 	} else {
+		d.again()
 		d.o.Log.InfoContext(ctx, "configuration reloaded", slog.Any("banks", len(plan.Registry.All())))
 	}
-	d.notify(sd.SdNotifyReady)
+	d.notify(sd.SdNotifyReady + "\n" + status)
 }
 
 // monotonic is CLOCK_MONOTONIC in microseconds, which systemd compares with its own.
@@ -208,118 +198,4 @@ func (d *Daemon) failure(id banks.ID, err error) {
 		default: // one is enough to end
 		}
 	}
-}
-
-// dispatch begins the visits that are due.
-func (d *Daemon) dispatch(ctx context.Context) {
-	courier := d.in.Courier
-	for _, b := range d.in.Registry.All() {
-		now := d.o.Now().Add(-schedule.Spread(string(b.BIC), spread))
-		if b.State == banks.StateSuspended || !d.enter(b.BIC, now) {
-			continue
-		}
-		slots, err := d.due(ctx, b, now)
-		if err != nil {
-			d.failure(b.BIC, err)
-		}
-		if len(slots) == 0 {
-			d.idle(b, now)
-			continue
-		}
-		d.visits.Go(func() {
-			if err := courier.Enter(ctx, b); err != nil {
-				d.leave(b.BIC, nil) // the program ends: the slot stands open in the ledger
-				return
-			}
-			defer courier.Leave(b)
-			d.visit(ctx, courier, b, slots)
-		})
-	}
-}
-
-// due are the slots of a bank that must run now, by the run ledger and the catch-up rule.
-// A bank without a ledger begins with the daemon's start.
-func (d *Daemon) due(ctx context.Context, b *banks.Bank, now time.Time) ([]schedule.Slot, error) {
-	_, last, ok, err := d.in.Book.LastSlot(ctx, string(b.BIC))
-	if err != nil {
-		return nil, &fate.Failure{Op: "read run ledger", Bank: b.BIC, Kind: fate.Broken, Err: err}
-	}
-	if !ok {
-		last = d.since
-	}
-	return d.in.Timetable(b.BIC).Due(last, now), nil
-}
-
-// visit runs the due slots of one bank, one after the other. A panic is the bank's, not
-// the daemon's.
-func (d *Daemon) visit(ctx context.Context, courier *flow.Courier, b *banks.Bank, slots []schedule.Slot) {
-	var err error
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in the visit: %v", p)
-			d.failure(b.BIC, err)
-		}
-		d.leave(b.BIC, err)
-	}()
-	for _, s := range slots {
-		limited, stop := context.WithTimeout(ctx, b.Limits.VisitTime)
-		o := courier.Visit(limited, b, flow.Slot{Name: s.Name, At: s.At})
-		stop()
-		if errors.Is(o.Err, fate.ErrTaken) {
-			continue
-		}
-		if err = o.Err; err != nil {
-			d.failure(b.BIC, err)
-			return
-		}
-		d.o.Log.InfoContext(ctx, "visit", slog.Any("bank", b.BIC), slog.Any("sent", o.Sent), slog.Any("taken", o.Taken))
-	}
-}
-
-// enter marks a bank as being visited, unless it is or must be left alone for a while.
-func (d *Daemon) enter(id banks.ID, now time.Time) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.state[id]
-	if p == nil {
-		p = &pause{}
-		d.state[id] = p
-	}
-	// A pause further off than the longest one means that the clock was set back.
-	if p.busy || now.Before(p.next) || now.Before(p.until) && p.until.Sub(now) <= longestWait {
-		return false
-	}
-	p.busy = true
-	return true
-}
-
-// idle notes that no slot is due, and when to ask again: not before the next one, and
-// within the hour, for a clock may be set.
-func (d *Daemon) idle(b *banks.Bank, now time.Time) {
-	next := now.Add(time.Hour)
-	if slot, ok := d.in.Timetable(b.BIC).Next(now); ok && slot.At.Before(next) {
-		next = slot.At
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.state[b.BIC]
-	p.busy, p.next = false, next
-}
-
-func (d *Daemon) leave(id banks.ID, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.state[id]
-	p.busy = false
-	if err == nil {
-		p.fails = 0
-		return
-	}
-	p.fails++
-	wait := min(longestWait, firstPause<<min(p.fails-1, 10))
-	var f *fate.Failure
-	if errors.As(err, &f) && f.Kind == fate.Operator {
-		wait = longestWait // a person must act; knocking on only locks the account
-	}
-	p.until = d.o.Now().Add(wait - wait/4 + schedule.Spread(string(id), wait/4))
 }

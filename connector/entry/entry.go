@@ -51,7 +51,7 @@ func Clean(environ []string, errs io.Writer) error {
 		return nil
 	}
 	slices.Sort(dropped)
-	fmt.Fprintf(errs, "bankconnector: not taken from the environment: %s\n", strings.Join(dropped, ", "))
+	_, _ = fmt.Fprintf(errs, "bankconnector: not taken from the environment: %s\n", strings.Join(dropped, ", "))
 	self, err := os.Executable()
 	if err == nil {
 		err = syscall.Exec(self, os.Args, kept) //nolint:gosec // this very program, with this very command line

@@ -9,6 +9,7 @@ import (
 	"bankconnector/connector/flow/answering"
 	"bankconnector/connector/flow/effect"
 	"bankconnector/connector/flow/pages"
+	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 	"bankconnector/formats"
 )
@@ -65,11 +66,17 @@ func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgemen
 
 // effect settles the file and moves its exchange.
 func (v *visit) effect(tx *journal.Tx, in journal.Incoming, j *judgement) error {
+	var err error
 	if j.Outcome != outcomeMatched {
-		return tx.Settle(in.ID, j.Settlement)
+		err = tx.Settle(in.ID, j.Settlement)
+	} else {
+		confirmed := func(c journal.Change, kind string) journal.Change { return v.term(c, journal.Confirmed, kind) }
+		err = effect.Reply{File: in, Doc: j.doc, Renames: j.renames, Term: confirmed}.Settle(tx, j.Settlement)
 	}
-	confirmed := func(c journal.Change, kind string) journal.Change { return v.term(c, journal.Confirmed, kind) }
-	return effect.Reply{File: in, Doc: j.doc, Renames: j.renames, Term: confirmed}.Settle(tx, j.Settlement)
+	if err != nil {
+		return err
+	}
+	return waiting.Number(tx, in, j.Settlement)
 }
 
 // receipt is our answer to a file of the bank: every file gets exactly one, a receipt

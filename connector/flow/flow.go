@@ -4,7 +4,7 @@
 //
 // It decides; it does not dial, parse bytes on the wire or keep files itself. Its inner
 // rooms are intake (the office's documents come in), sealing (envelopes are made),
-// waiting (documents that wait for something), reading (files are understood), rule (what
+// waiting (documents that wait for something), box (what a bank's server can do), reading (files are understood), rule (what
 // happens next), hall (who is at work), ration (how much is held in memory) and fate (what becomes of a failure).
 // It may call them, journal, spool, banks, formats, envelope and cms. Where our world ends
 // (the bank's server, the signing key, trust in a signature) it declares an interface, and
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/flow/box"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/ground"
 	"bankconnector/connector/flow/hall"
@@ -30,61 +31,17 @@ import (
 	"bankconnector/connector/spool"
 )
 
-// Mailbox is one connection to a bank's exchange folders. All methods may be called by
-// many goroutines at once. Every error is a *Failure; after a failure of kind Ambiguous
-// nothing is known about the effect.
-type Mailbox interface {
-	// Upload puts the bytes where the bank does not take them yet, durable as far as the
-	// server can, and reads them back; temp is ours alone and must not exist.
-	Upload(ctx context.Context, temp, final string, data []byte) error
-	// Publish makes the uploaded bytes visible under their final name, at most once for a temp.
-	Publish(ctx context.Context, temp, final string) error
-	// Look sees what stands under the temp name, then what under the final name.
-	Look(ctx context.Context, temp, final string) (Sight, error)
-	// Read returns a file of ours back, at most limit bytes.
-	Read(ctx context.Context, final string, limit int64) ([]byte, error)
-	// Sweep removes a temp file of ours that will never be published.
-	Sweep(ctx context.Context, temp string) error
-	// Leftovers lists temp files of ours, by the pattern of their names.
-	Leftovers(ctx context.Context) ([]File, error)
-	// RealPaths tells where the two folders really lie, links followed; "" is what the server does not say.
-	RealPaths(ctx context.Context) (toBank, fromBank string, err error)
-	// List returns what the bank left, bounded.
-	List(ctx context.Context) (Listing, error)
-	// Claim renames a bank's file to a name of ours; the failure is Gone when it vanished.
-	Claim(ctx context.Context, name, claimed string) error
-	// Fetch reads a claimed file whose size the listing told; the failure is Changed when it has another one.
-	Fetch(ctx context.Context, claimed string, size int64) ([]byte, error)
-	// Discard removes a claimed file.
-	Discard(ctx context.Context, claimed string) error
-	Close() error
-}
-
-// File is one file on a bank's server.
-type File struct {
-	Name    string
-	Size    int64
-	ModTime time.Time
-}
-
-// size is the file's size, or nil for no file.
-func (f *File) size() *int64 {
-	if f == nil {
-		return nil
-	}
-	return &f.Size
-}
-
-// Sight is what Look saw; nil means that the name was absent.
-type Sight struct{ Temp, Final *File }
-
-// Listing is what a bank's outgoing folder holds.
-type Listing struct {
-	Files     []File   // finished and well named
-	Claimed   []File   // ours since an earlier visit
-	Strange   []string // quoted names that are no envelope; never touched
-	Truncated bool     // more than the limit: the rest comes next visit
-}
+// The bank's server as a visit sees it; main brings the thing. Its words are kept in box.
+type (
+	// Mailbox is one connection to a bank's exchange folders.
+	Mailbox = box.Mailbox
+	// File is one file on a bank's server.
+	File = box.File
+	// Sight is what Look saw.
+	Sight = box.Sight
+	// Listing is what a bank's outgoing folder holds.
+	Listing = box.Listing
+)
 
 // term puts the deadline of a document that enters a state into a change.
 func (v *visit) term(c journal.Change, state journal.State, kind string) journal.Change {
@@ -134,7 +91,7 @@ type Progress struct {
 
 // Accept takes in a portion of what the office left for a bank, when nobody visits it: an
 // order gets its answer "not sent, because" at once, not at the next visit.
-func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
+func (c *Courier) Accept(ctx context.Context, b *banks.Bank) (err error) {
 	if c.Receive != nil {
 		return nil // what the office left stays where it is
 	}
@@ -142,6 +99,7 @@ func (c *Courier) Accept(ctx context.Context, b *banks.Bank) error {
 		return nil // the visit under way accepts
 	}
 	defer c.roll.Leave(string(b.BIC))
+	defer fate.Recover("accept", &err)
 	_, faults, err := c.intake().Accept(ctx, b)
 	return fate.Gravest(err, faults...)
 }

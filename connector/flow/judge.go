@@ -60,6 +60,9 @@ func (v *visit) judge(ctx context.Context, in journal.Incoming, data []byte) (j 
 		v.strayed(&j, p, in.ReceivedAt)
 		return j
 	}
+	if m := proven.Manifest; m != nil {
+		j.Stream, j.Seq, j.Previous = m.Stream, m.Seq, m.Previous
+	}
 	doc, refused := proven.Decode(v.rules())
 	if refused != nil {
 		j.setAside(refused)

@@ -31,7 +31,7 @@ func (v *visit) resolveOne(ctx context.Context, x sealing.Sealed) error {
 	if err != nil {
 		return fmt.Errorf("look for %s: %w", x.FileName, err)
 	}
-	found := rule.Find(v.bank.Delivery.Mode, rule.Sight{Temp: sight.Temp.size(), Final: sight.Final.size()}, x.FileSize)
+	found := rule.Find(v.bank.Delivery.Mode, rule.Sight{Temp: sight.Temp.Octets(), Final: sight.Final.Octets()}, x.FileSize)
 	v.Log.InfoContext(ctx, "resolved", slog.Any("bank", x.Bank), slog.Any("doc", x.InternalKey), slog.Any("exchange", x.ID), slog.Any("file", x.FileName), slog.Any("found", string(found)))
 	policy, err := v.unknownOutcome(ctx, x)
 	if err != nil {

@@ -200,22 +200,28 @@ func (v *visit) resume(ctx context.Context) error {
 // at the bank. What it becomes when it is opened is held no longer than our own work takes,
 // for the bank's server may be slow on purpose.
 func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) error {
+	in, over, err := v.dealWith(ctx, in, data)
+	if err != nil || !over {
+		return err
+	}
+	return v.clean(ctx, in)
+}
+
+func (v *visit) dealWith(ctx context.Context, in journal.Incoming, data []byte) (settled journal.Incoming, over bool, err error) {
 	done, err := v.contents.Hold(ctx, in.Size)
 	if err != nil {
-		return v.disk("wait for memory", err)
+		return in, false, v.disk("wait for memory", err)
 	}
-	over, parcel := true, (*reading.Parcel)(nil)
+	defer done()
+	over = true
+	var parcel *reading.Parcel
 	if in.Outcome == "" {
 		in, parcel, over, err = v.settleOnce(ctx, in, data)
 	}
 	if err == nil && over {
 		err = v.finish(ctx, in, data, parcel)
 	}
-	done()
-	if err != nil || !over {
-		return err
-	}
-	return v.clean(ctx, in)
+	return in, over, err
 }
 
 // settleOnce judges a file and commits everything that follows from it at once; over is

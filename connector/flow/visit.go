@@ -92,6 +92,10 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	out.Err = fate.Gravest(out.Err, v.faults...)
 	out.Sent, out.Taken, out.Bytes = int(v.sent.Load()), int(v.taken.Load()), v.bytes.Load()
 	out.Took = c.Now().Sub(start)
+	var fault *fate.Panic
+	if errors.As(out.Err, &fault) {
+		c.Log.ErrorContext(ctx, "the program failed in a visit", slog.Any("bank", b.BIC), slog.Any("err", fault), slog.String("stack", string(fault.Stack)))
+	}
 	// The end of a visit is written even when its time is up: an auditor must not find a
 	// visit that never ended but for a crash.
 	end := context.WithoutCancel(ctx)
@@ -100,7 +104,10 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 		if c.Receive != nil && out.Err == nil {
 			r.Outcome, r.Error = "partial", c.Receive.Error()
 		}
-		return tx.EndVisit(id, r)
+		if err := tx.EndVisit(id, r); err != nil || fault == nil {
+			return err
+		}
+		return tx.Note("alarm.panic", string(b.BIC), 0, alarm{Reason: fault.Error()})
 	})
 	out.Err = fate.Gravest(out.Err, err)
 	return out
@@ -154,7 +161,10 @@ func (v *visit) run(ctx context.Context) error {
 // call begins to open the connection and returns where to wait for it. A bank with a limit
 // of one is called when it is asked for: nothing goes side by side there.
 func (v *visit) call(ctx context.Context) (answer func() (Mailbox, error)) {
-	dial := sync.OnceValues(func() (Mailbox, error) { return v.Dial(ctx, v.bank) })
+	dial := sync.OnceValues(func() (box Mailbox, err error) {
+		defer fate.Recover("connect", &err)
+		return v.Dial(ctx, v.bank)
+	})
 	if v.bank.Limits.Parallel > 1 {
 		go func() { _, _ = dial() }() // the answer waits for it, and has what it brings
 	}
@@ -163,8 +173,9 @@ func (v *visit) call(ctx context.Context) (answer func() (Mailbox, error)) {
 
 // local takes in what the office left. What is more than a portion comes beside the
 // delivery, where there is one.
-func (v *visit) local(ctx context.Context) error {
-	err := v.accept(ctx)
+func (v *visit) local(ctx context.Context) (err error) {
+	defer fate.Recover("accept", &err)
+	err = v.accept(ctx)
 	for err == nil && v.more && v.bank.State != banks.StateActive {
 		err = v.accept(ctx)
 	}
@@ -191,7 +202,8 @@ func (v *visit) accept(ctx context.Context) error {
 	return err
 }
 
-func (v *visit) exchange(ctx context.Context) error {
+func (v *visit) exchange(ctx context.Context) (err error) {
+	defer fate.Recover("exchange", &err)                        // so that the connection is closed
 	steps := []func(context.Context) error{v.resume, v.inbound} // not even the same rename again
 	if v.Receive == nil {
 		steps = []func(context.Context) error{v.unlessAtRest(v.resolve), v.unlessAtRest(v.resume), v.inbound}

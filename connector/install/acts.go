@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/connector/approval"
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/act"
@@ -73,7 +74,7 @@ func alone(ctx context.Context, p *Plan, o Options, r act.Request) (out act.Outc
 		return out, err
 	}
 	if in.keeper, err = in.keep(ctx); errors.Is(err, evidence.ErrWitness) {
-		return out, unadopted()
+		return out, act.Unadopted()
 	} else if err != nil {
 		return out, err
 	}
@@ -81,8 +82,20 @@ func alone(ctx context.Context, p *Plan, o Options, r act.Request) (out act.Outc
 		return out, err
 	}
 	in.force.Store(p)
-	out, err = in.desk().Do(ctx, control.Self(), r)
+	out, err = in.do(ctx, control.Self(), r)
 	return out, err
+}
+
+// do is one act of a person, on a document or on the configuration as its files are now.
+func (in *Installation) do(ctx context.Context, actor string, r act.Request) (act.Outcome, error) {
+	if r.Act != approval.Act {
+		return in.desk().Do(ctx, actor, r)
+	}
+	p, err := Read(in.force.Load().Path)
+	if err != nil {
+		return act.Outcome{}, err
+	}
+	return in.gate(p).Approve(ctx, p.Registry, actor, r.Reason)
 }
 
 // desk is where people act under the configuration in force.
@@ -102,9 +115,9 @@ func (in *Installation) answer(ctx context.Context, actor string, question json.
 	switch {
 	case err != nil:
 	case in.behind != nil:
-		err = unadopted()
+		err = act.Unadopted()
 	default:
-		a.Outcome, err = in.desk().Do(ctx, actor, r)
+		a.Outcome, err = in.do(ctx, actor, r)
 	}
 	var refusal *act.Refusal
 	if errors.As(err, &refusal) {

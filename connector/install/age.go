@@ -25,8 +25,11 @@ func (in *Installation) Age(ctx context.Context) error {
 // Hand is a person at work on the archives while no daemon is.
 type Hand = aging.Hand
 
-// ErrNoRule reports that the configuration has no rule of retention.
-var ErrNoRule = aging.ErrNoRule
+// Errors of a Hand that callers decide on.
+var (
+	ErrNoRule   = aging.ErrNoRule
+	ErrNoReason = aging.ErrNoReason
+)
 
 // Hand is for whoever runs this.
 func (p *Plan) Hand(now func() time.Time) (h Hand, err error) {

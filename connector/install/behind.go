@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"bankconnector/connector/evidence/adopt"
-	"bankconnector/connector/flow/act"
 	"bankconnector/connector/journal"
 )
 
@@ -31,12 +30,4 @@ func (in *Installation) Behind() error { return in.behind }
 // its start: adopt.ErrContradicted when it may only receive.
 func (p *Plan) Behind(ctx context.Context, book *journal.Book) error {
 	return adopt.Behind(ctx, book, p.CheckpointPaths())
-}
-
-// unadopted refuses acts on a journal that may only receive.
-func unadopted() error {
-	return &act.Refusal{Text: act.Text{
-		EN: "the journal was restored from a copy and only receives: adopt it first (journal adopt), then decide about single documents",
-		RU: "журнал восстановлен из копии и работает только на приём: сначала примите его (journal adopt), затем решайте об отдельных документах",
-	}}
 }

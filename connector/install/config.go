@@ -53,6 +53,7 @@ type Approvals struct {
 	Cancel  int `yaml:"cancel" jsonschema:"default=1,minimum=1,maximum=2"`
 	Resend  int `yaml:"resend" jsonschema:"default=1,minimum=1,maximum=2"`
 	Resolve int `yaml:"resolve" jsonschema:"default=1,minimum=1,maximum=2"`
+	Config  int `yaml:"config" jsonschema:"default=1,minimum=1,maximum=2"`
 }
 
 func (a Approvals) of(name string) int {

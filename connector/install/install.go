@@ -15,6 +15,7 @@ import (
 
 	"bankconnector/banks"
 	"bankconnector/banks/mailbox"
+	"bankconnector/connector/approval"
 	"bankconnector/connector/control"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/dated"
@@ -28,7 +29,6 @@ import (
 	"bankconnector/connector/install/ballast"
 	"bankconnector/connector/install/road"
 	"bankconnector/connector/install/signing"
-	"bankconnector/connector/install/trust"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/formats"
@@ -102,6 +102,9 @@ func (in *Installation) open(ctx context.Context) (err error) {
 		err = in.receiveOnly(ctx, err)
 	}
 	if err != nil {
+		return err
+	}
+	if err := in.gate(in.Plan).Check(ctx, in.Registry); err != nil {
 		return err
 	}
 	if in.Store, err = spool.OpenStore(in.StorePath()); err != nil {
@@ -208,7 +211,7 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		Book: in.Book, Store: in.Store, Office: in.Office, Quarantine: quarantine,
 		Dial: road.Dial(roads, p.Config.Visits.Handshakes), Signer: in.signer, SignedBy: in.signer.Certificate().Fingerprint(),
 		Verifier: func(b *banks.Bank) reading.Verifier { return trusted.Verifier(b) },
-		Others:   func(b *banks.Bank) []*banks.Bank { return others(p.Registry, b, trusted) },
+		Others:   func(b *banks.Bank) []*banks.Bank { return trusted.Others(p.Registry, b) },
 		Known:    p.knows, Deadline: p.deadline, Receive: in.behind,
 		Now: func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
 		Hall: hall.New(p.Config.Visits.Parallel, in.opts.Now),
@@ -220,17 +223,6 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		c.Officials = bailiffs
 	}
 	return c, nil
-}
-
-// others are the banks whose signatures can be told from b's.
-func others(r *banks.Registry, b *banks.Bank, trusted *trust.Trust) []*banks.Bank {
-	var list []*banks.Bank
-	for _, other := range r.All() {
-		if other.BIC != b.BIC && trusted.Knows(other.BIC) {
-			list = append(list, other)
-		}
-	}
-	return list
 }
 
 // unique is a fresh name part: 128 random bits, letters and digits only.
@@ -264,7 +256,11 @@ func (in *Installation) announce(ctx context.Context, p *Plan) error {
 		if danger := b.Delivery.Danger(); danger != "" && b.Delivery.Mode == "rename" { // with auto the server may have better
 			in.opts.Log.WarnContext(ctx, danger, slog.Any("bank", b.BIC))
 		}
-		rows = append(rows, journal.BankRow{BIC: string(b.BIC), Name: b.Name, State: string(b.State)})
+		row := journal.BankRow{BIC: string(b.BIC), Name: b.Name, State: string(b.State)}
+		if in.behind == nil {
+			row.Route = approval.Identity(b)
+		}
+		rows = append(rows, row)
 	}
 	if year := in.opts.Now().Year(); !p.Calendar.Covers(year) {
 		in.opts.Log.WarnContext(ctx, "calendar.days_off names no day of this year: deadlines count every weekday as worked", slog.Int("year", year))
@@ -318,7 +314,7 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	if !reflect.DeepEqual(p.Config.Checkpoint, in.Config.Checkpoint) {
 		return errors.New("reload: checkpoint changes only with a restart")
 	}
-	if err := in.keepsOpenBanks(ctx, p); err != nil {
+	if err := in.gate(p).Check(ctx, p.Registry); err != nil {
 		return err
 	}
 	for _, b := range p.Registry.All() {
@@ -346,22 +342,18 @@ func (in *Installation) Adopt(ctx context.Context, p *Plan) error {
 	return old.Close() // a visit under way that still signs with a token opens its session again
 }
 
-// keepsOpenBanks refuses a configuration that drops a bank which still has documents
-// under way: they would fall silent.
-func (in *Installation) keepsOpenBanks(ctx context.Context, p *Plan) error {
-	for _, b := range in.Registry.All() {
-		if _, ok := p.Registry.Bank(b.BIC); ok {
-			continue
-		}
-		open, err := in.Book.OpenDocuments(ctx, []string{string(b.BIC)})
-		if err != nil {
-			return fmt.Errorf("reload: %w", err)
-		}
-		if open > 0 {
-			return fmt.Errorf("reload: bank %s (%s) is gone from %s but has %d open documents; set its state to suspended instead", b.BIC, b.Name, p.Config.BanksDir, open)
-		}
+// gate is where a configuration is held against the one before; neither may ask for fewer
+// persons than the other. A journal that only receives has none: it sends nothing, and does
+// not know what was approved.
+func (in *Installation) gate(p *Plan) *approval.Gate {
+	g := &approval.Gate{Book: in.Book, Needed: p.Config.Approvals.Config}
+	switch now := in.force.Load(); {
+	case in.behind != nil:
+		return nil
+	case now != nil:
+		g.Needed = max(g.Needed, now.Config.Approvals.Config)
 	}
-	return nil
+	return g
 }
 
 // Close shuts the rooms in the reverse order of their opening.

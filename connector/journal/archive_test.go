@@ -521,7 +521,10 @@ func TestRetireSpares(t *testing.T) {
 		"Nothing":         {func(*testing.T, *desk) {}, func(*testing.T, *desk) {}, 3},
 		"AnAdoption":      {func(t *testing.T, d *desk) { d.do(t, func(tx *Tx) error { return tx.Adopt("lost", 1, nil) }) }, func(*testing.T, *desk) {}, 1},
 		"WhatWasReliedOn": {trust("true"), func(*testing.T, *desk) {}, 1},
-		"NotAPartOfIt":    {trust("false"), func(*testing.T, *desk) {}, 3},
+		"Liftings": {func(t *testing.T, d *desk) {
+			d.do(t, func(tx *Tx) error { return tx.Note("note.lifting", bankA, 1, nil) })
+		}, func(*testing.T, *desk) {}, 1},
+		"NotAPartOfIt": {trust("false"), func(*testing.T, *desk) {}, 3},
 		"ABaseOfAnOpenLift": {func(*testing.T, *desk) {}, func(t *testing.T, d *desk) {
 			a := order(bankA, "lift")
 			a.BaseKey = "k1"
@@ -540,7 +543,19 @@ func TestRetireSpares(t *testing.T) {
 			d.month(t, "k1")
 			d.month(t, "k2")
 			c.last(t, d)
+			notes := func() (n int) {
+				d.do(t, func(tx *Tx) error {
+					list, err := tx.Events(1, "note.lifting")
+					n = len(list)
+					return err
+				})
+				return n
+			}
+			before := notes()
 			d.archiveAll(t)
+			if after := notes(); after != before {
+				t.Errorf("a commit sees %d liftings, and saw %d", after, before)
+			}
 			if list := d.retire(t, 0); len(list) != c.want {
 				t.Errorf("retired are %+v, want %d", list, c.want)
 			}

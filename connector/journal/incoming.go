@@ -1,16 +1,10 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
 
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/standing"
-)
-
-const (
-	outcomeMatched    = "matched"
-	outcomeIncomplete = "incomplete"
 )
 
 // Receive records the bytes of a file: Bank, Name, Claimed, SHA256 and Size.
@@ -69,13 +63,8 @@ func (t *Tx) Hold(id int64, s Settlement) error {
 }
 
 func (t *Tx) checkSettlement(i Incoming, s Settlement) error {
-	switch s.Outcome {
-	case outcomeMatched, "duplicate", "conflict", "orphan", "quarantined", outcomeIncomplete, "misdirected":
-	default:
-		return fmt.Errorf("unknown outcome %q", s.Outcome)
-	}
-	if s.ContentSHA256 != "" && !record.IsDigest(s.ContentSHA256) {
-		return errors.New("content is not named by a SHA-256 in hex")
+	if err := s.Check(); err != nil {
+		return err
 	}
 	if s.ExchangeID != 0 {
 		x, err := t.Exchange(s.ExchangeID)
@@ -86,7 +75,7 @@ func (t *Tx) checkSettlement(i Incoming, s Settlement) error {
 			return fmt.Errorf("exchange %d belongs to bank %s, the file came from %s", x.ID, x.Bank, i.Bank)
 		}
 	}
-	if s.Outcome != outcomeMatched {
+	if s.Outcome != "matched" {
 		return nil
 	}
 	return t.checkUnique(i.Bank, s)

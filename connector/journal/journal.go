@@ -11,7 +11,7 @@
 // The package does not know what a document means, does not keep its bytes,
 // persons' names or addresses, does not sign checkpoints and does not stop a
 // second daemon: the lock on the state directory does. It opens its own rooms
-// sqlite, state, record, standing, touch, group, volume, rebuild and proof.
+// sqlite, state, record, numbers, standing, touch, group, volume, rebuild and proof.
 //
 // # Writing
 //

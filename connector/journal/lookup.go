@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"bankconnector/connector/journal/numbers"
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
 )
 
@@ -44,10 +46,12 @@ func (b *Book) Before(ctx context.Context, kind string, at time.Time, more func(
 	return b.shelf.Back(ctx, kind, sqlite.Stamp(at), more)
 }
 
-// Events lists the events of one kind that tell of an exchange, those of this commit included.
+// Events lists the events of one kind that tell of an exchange, those in archives and those of this commit included.
 func (t *Tx) Events(exchange int64, kind string) (list []Event, err error) {
 	if err = t.usable(); err == nil {
-		list, t.err = t.b.page.About(t.c, exchange, kind)
+		if list, t.err = t.b.page.About(t.c, exchange, kind); t.err == nil {
+			list, t.err = t.b.shelf.Before(t.c, exchange, kind, list)
+		}
 		err = t.err
 	}
 	return list, err
@@ -55,3 +59,33 @@ func (t *Tx) Events(exchange int64, kind string) (list []Event, err error) {
 
 // States lists every state, in the order of a document's life.
 func States() []State { return state.All() }
+
+// Gaps lists what is missing of the banks' own numbers since before a time and nobody was told of, the oldest first.
+func (b *Book) Gaps(ctx context.Context, before time.Time) ([]numbers.Gap, error) {
+	return numbers.Gaps(ctx, b.readers, before)
+}
+
+// Missed records that people were told of a gap; [ErrStale] when a late number has changed it since.
+func (t *Tx) Missed(g numbers.Gap) error {
+	stands := false
+	if t.err == nil && !t.over {
+		stands, t.err = g.Stands(t.c)
+	}
+	if t.err == nil && !stands {
+		return fmt.Errorf("%s of bank %s: %w", g, g.Bank, ErrStale)
+	}
+	return t.append("incoming.missed", g.Bank, 0, g)
+}
+
+// Contradiction tells what the number of a file settled here says against its neighbours, or nothing.
+func (t *Tx) Contradiction(i Incoming, s Settlement) (text string, err error) {
+	if s.Seq > 0 && t.err == nil && !t.over {
+		text, t.err = numbers.Contradiction(t.c, numbers.Place{ID: i.ID, Bank: i.Bank, Stream: s.Stream, Seq: s.Seq})
+	}
+	return text, t.err
+}
+
+// Routes lists what makes each bank's mailbox that bank's, also of banks that are not in the configuration any more.
+func (b *Book) Routes(ctx context.Context) ([]standing.Route, error) {
+	return standing.Routes(ctx, b.readers)
+}

@@ -65,12 +65,6 @@ const (
 	Cancelled = state.Cancelled
 )
 
-// The two classes of exchange, one number stream each.
-const (
-	classOffice  = "office"
-	classReceipt = "receipt"
-)
-
 // Allowed says whether a document of the kind may go from one state to
 // another; the drawing stands at [state.Allowed].
 func Allowed(from, to State, kind string) bool { return state.Allowed(from, to, kind) }
@@ -79,11 +73,4 @@ func Allowed(from, to State, kind string) bool { return state.Allowed(from, to, 
 // nothing in it; see [proof.Verify].
 func Verify(ctx context.Context, path string, o VerifyOptions) (VerifyReport, error) {
 	return proof.Verify(ctx, path, o)
-}
-
-func class(kind string) string {
-	if kind == state.Receipt {
-		return classReceipt
-	}
-	return classOffice
 }

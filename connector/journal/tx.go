@@ -81,24 +81,15 @@ func next(last *int64) int64 {
 // same bytes for the same bank again give [ErrDuplicate], anything else
 // [ErrConflict], both with the id of the exchange that has the key.
 func (t *Tx) Accept(a Acceptance) (id int64, err error) {
-	switch {
-	case a.Bank == "" || a.Kind == "" || a.InternalKey == "":
-		return 0, fmt.Errorf("accept %q: bank, kind and internal key are required", a.InternalKey)
-	case !record.IsDigest(a.SourceSHA256):
-		return 0, fmt.Errorf("accept %s: source is not named by a SHA-256 in hex", a.InternalKey)
-	case a.Amount != nil && *a.Amount < 0:
-		return 0, fmt.Errorf("accept %s: amount is negative", a.InternalKey)
-	case a.Held && a.Reason == "":
-		return 0, fmt.Errorf("accept %s: held without a reason", a.InternalKey)
-	case a.DueAt != nil && a.WarnAt != nil && a.WarnAt.After(*a.DueAt):
-		return 0, fmt.Errorf("accept %s: warning time is after the deadline", a.InternalKey)
+	if err := a.Check(); err != nil {
+		return 0, fmt.Errorf("accept %s: %w", a.InternalKey, err)
 	}
 	a.DueAt, a.WarnAt = level(a.DueAt), level(a.WarnAt)
 	if a.Stream == "" {
-		a.Stream = streamOf(a.Kind)
+		a.Stream = state.Stream(a.Kind)
 	}
 	row, err := t.one(`SELECT id, bank, source_sha256 FROM exchange WHERE class = ? AND internal_key = ?
-		AND CASE live WHEN 1 THEN 0 ELSE id END = 0`, class(a.Kind), a.InternalKey)
+		AND CASE live WHEN 1 THEN 0 ELSE id END = 0`, state.Class(a.Kind), a.InternalKey)
 	if err != nil {
 		return 0, err
 	}
@@ -110,7 +101,7 @@ func (t *Tx) Accept(a Acceptance) (id int64, err error) {
 		return row.Num(0), fmt.Errorf("accept %s for bank %s: %w: exchange %d of bank %s",
 			a.InternalKey, a.Bank, cause, row.Num(0), row.Str(1))
 	}
-	o := record.Opened{State: Accepted, Class: class(a.Kind), Acceptance: a}
+	o := record.Opened{State: Accepted, Class: state.Class(a.Kind), Acceptance: a}
 	if a.Held {
 		o.State = Held
 	}
@@ -122,23 +113,16 @@ func (t *Tx) Refuse(r Refusal) (id int64, err error) {
 	if r.Bank == "" || r.Reason == "" {
 		return 0, errors.New("refuse document: bank and reason are required")
 	}
-	return t.open(record.Opened{State: Refused, Class: class(r.Kind), Faults: r.Faults, Acceptance: Acceptance{
+	return t.open(record.Opened{State: Refused, Class: state.Class(r.Kind), Faults: r.Faults, Acceptance: Acceptance{
 		Bank: r.Bank, Kind: r.Kind, Code: r.Code, InternalKey: r.InternalKey, DocNum: r.DocNum, DocDate: r.DocDate,
 		IPNum: r.IPNum, Amount: r.Amount, BaseKey: r.BaseKey, SourceSHA256: r.SourceSHA256, Sources: r.Sources,
-		Reason: r.Reason, Stream: streamOf(r.Kind),
+		Reason: r.Reason, Stream: state.Stream(r.Kind),
 	}})
 }
 
 func (t *Tx) open(o record.Opened) (int64, error) {
 	id := next(&t.b.end.exchange)
 	return id, t.append("exchange.opened", o.Bank, id, o)
-}
-
-func streamOf(kind string) string {
-	if kind == state.Receipt {
-		return "receipts"
-	}
-	return "documents"
 }
 
 // Advance moves an exchange along [Allowed]: a compare-and-swap. It gives
@@ -178,7 +162,7 @@ func (t *Tx) Advance(id int64, from, to State, c Change) error {
 		return fmt.Errorf("advance exchange %d from %s to %s: %w", id, from, to, err)
 	}
 	c.DueAt, c.WarnAt = level(c.DueAt), level(c.WarnAt)
-	return t.append(record.Kind(to), x.Bank, id, record.Moved{Class: class(x.Kind), From: from, To: to, Change: c})
+	return t.append(record.Kind(to), x.Bank, id, record.Moved{Class: state.Class(x.Kind), From: from, To: to, Change: c})
 }
 
 // level gives a time the precision and zone of the book.

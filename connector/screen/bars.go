@@ -8,10 +8,17 @@ import (
 	"sync"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
+	"golang.org/x/term"
 
 	"bankconnector/banks"
 	"bankconnector/connector/flow"
 )
+
+// Is tells whether what is written there appears on a terminal.
+func Is(w io.Writer) bool {
+	f, ok := w.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(f.Fd()))
+}
 
 // Bars shows the progress of visits: a bar for each bank on a terminal, a plain line for
 // each visit otherwise.

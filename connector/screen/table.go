@@ -11,7 +11,7 @@ func Table(w io.Writer) table.Writer {
 	t := table.NewWriter()
 	t.SetOutputMirror(w)
 	t.SetStyle(table.StyleLight)
-	if !Terminal(w) {
+	if !Is(w) {
 		t.Style().Options = table.OptionsNoBordersAndSeparators
 	}
 	return t

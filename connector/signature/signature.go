@@ -24,6 +24,42 @@ type Trust struct {
 	RevocationOptional, KeyPeriodOptional    bool
 }
 
+// Flags declares a flag for each list but the signers, and each switch, by whatever declares flags.
+func (t *Trust) Flags(list func(p *[]string, name string, value []string, usage string), flag func(p *bool, name string, value bool, usage string)) {
+	list(&t.Roots, "trust", nil, "root certificate, file or folder: the signer must chain to it")
+	list(&t.Intermediates, "intermediate", nil, "certificate of an authority between, file or folder")
+	list(&t.Lists, "crl", nil, "CRL or OCSP answer, file or folder")
+	flag(&t.BER, "ber", false, "accept BER with indefinite lengths, as Java providers write it")
+	flag(&t.PSS, "pss", false, "accept RSASSA-PSS")
+	flag(&t.Attached, "attached", false, "accept a message that also holds the content")
+	flag(&t.NoSigningCertificate, "no-signing-certificate", false, "accept a message without signingCertificateV2")
+	flag(&t.RevocationOptional, "revocation-optional", false, "accept a signer whose revocation cannot be told")
+	flag(&t.KeyPeriodOptional, "key-period-optional", false, "ignore privateKeyUsagePeriod")
+}
+
+// Told is a verdict as `signature verify` tells it.
+type Told struct {
+	Status      string     `json:"status"`
+	Code        string     `json:"code,omitempty"`
+	Detail      string     `json:"detail,omitempty"`
+	Signer      string     `json:"signer,omitempty"`
+	Fingerprint string     `json:"fingerprint,omitempty"`
+	SigningTime *time.Time `json:"signing_time,omitempty"`
+	Text        string     `json:"text"`
+}
+
+// Tell puts a verdict into words of a language, "ru" or "en".
+func Tell(v cms.Verdict, lang string) Told {
+	out := Told{Status: string(v.Status), Code: v.Code, Detail: v.Detail, Text: v.Text(lang)}
+	if v.Signer != nil {
+		out.Signer, out.Fingerprint = v.Signer.Subject().Text, v.Signer.Fingerprint()
+	}
+	if !v.SigningTime.IsZero() {
+		out.SigningTime = &v.SigningTime
+	}
+	return out
+}
+
 // Apply adds all of it to a policy. Where a chain is asked for, a revocation status that cannot be told refuses.
 func (t *Trust) Apply(p *cms.Policy, now func() time.Time) error {
 	certs, err := Certificates(t.Signers)

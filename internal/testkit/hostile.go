@@ -78,6 +78,20 @@ func (h *Hostile) On(kind string, fault func(*Request)) {
 	h.faults[kind] = fault
 }
 
+// Rename makes the server change the names of all files, as it keeps and finds them.
+func (h *Hostile) Rename(change func(name string) string) {
+	changed := func(r *Request) {
+		r.Path = path.Join(path.Dir(r.Path), change(path.Base(r.Path)))
+		if r.To != "" {
+			r.To = path.Join(path.Dir(r.To), change(path.Base(r.To)))
+		}
+		r.Honest()
+	}
+	for _, kind := range []string{"open", "lstat", "stat", "remove", "rename", "posix-rename"} {
+		h.On(kind, changed)
+	}
+}
+
 // Put sets a file; nil removes it.
 func (h *Hostile) Put(name string, data []byte) {
 	h.mu.Lock()

@@ -24,6 +24,7 @@ type Relay struct {
 	stalled bool
 	left    int64 // octets towards the server before the cut; <0 = no cut
 	conns   map[net.Conn]bool
+	seen    int
 	closed  bool
 }
 
@@ -52,6 +53,12 @@ func (r *Relay) Stall() { r.change(func() { r.stalled = true }) }
 
 // Resume ends a stall.
 func (r *Relay) Resume() { r.change(func() { r.stalled = false }) }
+
+// Seen is how many connections it has carried so far.
+func (r *Relay) Seen() (n int) {
+	r.change(func() { n = r.seen })
+	return n
+}
 
 // CutAfter resets the connections once so many octets have gone to the server, exactly; what the server
 // says to them is lost.
@@ -94,6 +101,7 @@ func (r *Relay) accept() {
 		}
 		r.mu.Lock()
 		r.conns[client], r.conns[server] = true, true
+		r.seen++
 		closed := r.closed
 		r.mu.Unlock()
 		if closed {

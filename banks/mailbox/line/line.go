@@ -123,6 +123,9 @@ func meet(ctx context.Context, c Config, t *Trail, login []ssh.AuthMethod, algor
 func handshake(m *meter, c Config, t *Trail, config *ssh.ClientConfig) (*Line, error) {
 	a := c.SFTP.Algorithms
 	config.KeyExchanges, config.Ciphers, config.MACs = a.KEX, a.Ciphers, a.MACs
+	if len(a.Ciphers) == 0 {
+		config.Ciphers = unhurt()
+	}
 	config.User, config.ClientVersion = c.SFTP.User, "SSH-2.0-bankconnector"
 	check := newPins(c.SFTP.HostKeys, c.Now).check(c.Address)
 	config.HostKeyCallback = func(_ string, _ net.Addr, key ssh.PublicKey) error {
@@ -149,6 +152,13 @@ func handshake(m *meter, c Config, t *Trail, config *ssh.ClientConfig) (*Line, e
 		}
 	})
 	return l, nil
+}
+
+// unhurt are the ciphers that a man in the middle cannot make lose packets unseen, also where
+// the server does not know the strict key exchange (Terrapin, CVE-2023-48795): all but one. A
+// profile may name that one.
+func unhurt() []string {
+	return without(ssh.SupportedAlgorithms().Ciphers, ssh.CipherChaCha20Poly1305)
 }
 
 // agreed tells the algorithms for people.

@@ -141,3 +141,29 @@ func (m *Memory) settled(r Rules, now time.Time, files []Entry) []Entry {
 	m.banks[r.Bank] = after
 	return ready
 }
+
+// Shown finds a file in a listing by the name that it was given: that name, or what a server
+// has made of it, by other case, other signs or a shorter end; "" if there is neither.
+func Shown(items []wire.Item, name string) (shown string) {
+	const least = 12 // signs that must be left of a name
+	for _, i := range items {
+		is, was := plain(i.Name), plain(name)
+		switch {
+		case i.Name == name:
+			return name
+		case is == was, len(is) >= least && i.Name[0] == name[0] && strings.HasPrefix(was, is):
+			shown = i.Name
+		}
+	}
+	return shown
+}
+
+// plain is what is left of a name by its letters and digits alone.
+func plain(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(name))
+}

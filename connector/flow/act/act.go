@@ -57,8 +57,9 @@ type Outcome struct {
 	Key      string        `json:"internal_key"`
 	From     journal.State `json:"from"`
 	To       journal.State `json:"to"`
-	Changed  bool          `json:"changed"`         // false: it was done before
-	Waits    bool          `json:"waits,omitempty"` // a second person must do the same
+	Changed  bool          `json:"changed"`          // false: it was done before
+	Waits    bool          `json:"waits,omitempty"`  // a second person must do the same
+	Config   []Text        `json:"config,omitempty"` // of an approval: what of the configuration it lets pass
 }
 
 // Desk is where people act.
@@ -216,4 +217,12 @@ func (d *Desk) tell(c Case, r Request) error {
 		file.Name = "cancelled_" + c.InternalKey + ".xml"
 	}
 	return d.Office.Tell(c.Bank, file)
+}
+
+// Unadopted refuses acts on a journal that may only receive.
+func Unadopted() error {
+	return &Refusal{Text: Text{
+		EN: "the journal was restored from a copy and only receives: adopt it first (journal adopt), then decide about single documents",
+		RU: "журнал восстановлен из копии и работает только на приём: сначала примите его (journal adopt), затем решайте об отдельных документах",
+	}}
 }

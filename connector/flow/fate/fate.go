@@ -113,7 +113,7 @@ func Each[T any](ctx context.Context, limit int, halt <-chan struct{}, items ite
 	group.SetLimit(max(1, limit))
 	var mu sync.Mutex
 	one := func(item T) error {
-		err := work(within, item)
+		err := guarded(func() error { return work(within, item) })
 		if err == nil || !single(err) {
 			return err
 		}
@@ -122,19 +122,27 @@ func Each[T any](ctx context.Context, limit int, halt <-chan struct{}, items ite
 		faults = append(faults, err)
 		return nil
 	}
-	var broken error
-	for item, err := range items {
-		if broken = err; err != nil || within.Err() != nil || halted(halt) {
-			break
+	// Whatever happens to the sequence, nobody who is at work outlives this call.
+	broken := guarded(func() error {
+		for item, err := range items {
+			if err != nil || within.Err() != nil || halted(halt) {
+				return err
+			}
+			if limit > 1 {
+				group.Go(func() error { return one(item) })
+			} else if err := one(item); err != nil { // nothing goes side by side, nor is the next one made meanwhile
+				return err
+			}
 		}
-		if limit > 1 {
-			group.Go(func() error { return one(item) })
-		} else if broken = one(item); broken != nil { // nothing goes side by side, nor is the next one made meanwhile
-			break
-		}
-	}
+		return nil
+	})
 	err = group.Wait()
 	return faults, Gravest(err, broken)
+}
+
+func guarded(do func() error) (err error) {
+	defer Recover("work", &err)
+	return do()
 }
 
 // All is a list as a sequence that does not fail.

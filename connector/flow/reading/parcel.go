@@ -26,7 +26,16 @@ type Parcel struct {
 // parcel is decoded.
 type Verified struct {
 	Parcel
-	Verdict cms.Verdict
+	Verdict  cms.Verdict
+	Manifest *formats.Manifest // nil: the bank left none
+}
+
+// Signer names the certificate that the verdict is about, or nothing.
+func (p Verified) Signer() string {
+	if p.Verdict.Signer == nil {
+		return ""
+	}
+	return p.Verdict.Signer.Subject().Public + " " + p.Verdict.Signer.Fingerprint()
 }
 
 // Kind is what the parcel's name says that it holds.
@@ -104,21 +113,23 @@ func (p Parcel) Verify(b *banks.Bank, policy Verifier, at time.Time) (Verified, 
 	if verdict := policy.Verify(p.manifest, p.manifestSignature, at); !verdict.Valid() {
 		return out, badSignature(ManifestName+".sig", verdict)
 	}
-	return out, p.checkManifest(b)
+	m, refused := p.checkManifest(b)
+	out.Manifest = m
+	return out, refused
 }
 
 func badSignature(name string, verdict cms.Verdict) *Refusal {
 	return &Refusal{Code: verdict.Code, State: formats.StateBadSignature, Reason: name + ": " + verdict.Text("en")}
 }
 
-// checkManifest holds a signed manifest against the envelope and the connection.
-func (p Parcel) checkManifest(b *banks.Bank) *Refusal {
+// checkManifest reads a signed manifest and holds it against the envelope and the connection.
+func (p Parcel) checkManifest(b *banks.Bank) (*formats.Manifest, *Refusal) {
 	m, faults := formats.DecodeManifest(p.manifest)
 	if len(faults) > 0 {
-		return BadDocument(faults)
+		return nil, BadDocument(faults)
 	}
 	if m.Recipient != Service || !slices.Contains(b.Codes(), m.Sender) {
-		return &Refusal{
+		return nil, &Refusal{
 			Code: "addressee", State: formats.StateWrongAddressee,
 			Reason: fmt.Sprintf("the manifest is from %s to %s; this is the mailbox of bank %s", m.Sender, m.Recipient, b.BIC),
 		}
@@ -129,22 +140,14 @@ func (p Parcel) checkManifest(b *banks.Bank) *Refusal {
 	}
 	for _, e := range append([]envelope.Entry{p.Document}, p.Signatures...) {
 		if listed[e.Name] != spool.Digest(e.Data) {
-			return &Refusal{Code: "manifest", State: formats.StateBadSchema, Reason: fmt.Sprintf("the manifest names another %s", e.Name)}
+			return nil, &Refusal{Code: "manifest", State: formats.StateBadSchema, Reason: fmt.Sprintf("the manifest names another %s", e.Name)}
 		}
 		delete(listed, e.Name)
 	}
 	if len(listed) > 0 {
-		return &Refusal{Code: "manifest", State: formats.StateBadSchema, Reason: "the manifest lists entries that the envelope does not hold"}
+		return nil, &Refusal{Code: "manifest", State: formats.StateBadSchema, Reason: "the manifest lists entries that the envelope does not hold"}
 	}
-	return nil
-}
-
-// Signer is the subject and the fingerprint of the certificate that the signature is by, or "".
-func (p Verified) Signer() string {
-	if p.Verdict.Signer == nil {
-		return ""
-	}
-	return p.Verdict.Signer.Subject().Public + " " + p.Verdict.Signer.Fingerprint()
+	return m, nil
 }
 
 // Decode reads the bytes whose signature holds, and no others.

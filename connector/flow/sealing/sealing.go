@@ -117,6 +117,7 @@ func (s *Sealer) sealPart(ctx context.Context, b *banks.Bank, part []journal.Exc
 	group.SetLimit(max(1, min(b.Limits.Parallel, 2*runtime.GOMAXPROCS(0))))
 	for i, x := range part {
 		group.Go(func() (err error) {
+			defer fate.Recover("seal", &err)
 			contents[i], err = s.contents(within, x, sources[x.ID])
 			return err
 		})

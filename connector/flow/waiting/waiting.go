@@ -1,6 +1,6 @@
-// Package waiting looks after the documents that wait for something: a base document that
-// the bank must confirm first, or a deadline. None of them may fall silent, so each is
-// either let go or somebody is told.
+// Package waiting looks after what is waited for: a base document that the bank must confirm
+// first, a deadline, a number of the bank that is missing. None of it may fall silent, so each
+// is either let go or somebody is told.
 //
 // It meets no bank. It may call fate, lifting, pages, rule, journal, spool and banks.
 package waiting
@@ -168,8 +168,8 @@ const (
 	sideBySide = 64
 )
 
-// Sweep raises the alarm for documents that should have come further: no document may
-// fall silent. One that a visit moves at the same moment keeps its newer state.
+// Sweep raises the alarm for documents that should have come further, and for numbers of a
+// bank that did not come: no document may fall silent. One that a visit moves at the same moment keeps its newer state.
 func (w *Watch) Sweep(ctx context.Context) error {
 	m, now := w.Memory, w.Now()
 	m.mu.Lock()
@@ -203,7 +203,7 @@ func (w *Watch) Sweep(ctx context.Context) error {
 	}
 	m.next = w.Now()
 	m.next = m.next.Add(min(again, rests*m.next.Sub(now)))
-	return nil
+	return w.gaps(ctx)
 }
 
 // receipts adds our own receipts that are late. Nobody owes anything for them, so the journal

@@ -22,6 +22,9 @@ type Hand struct {
 	Retention
 }
 
+// ErrNoReason reports a removal without the rule and without a reason.
+var ErrNoReason = errors.New("who removes archives without the rule says why")
+
 // ErrNoRule reports that the configuration has no rule of retention.
 var ErrNoRule = errors.New("retention.archives_years is not set: nothing is removed")
 
@@ -38,6 +41,9 @@ func (h Hand) Archive(ctx context.Context, before, reason string) ([]record.Arch
 
 // Retire removes the archives of months before one, or what the rule gives up, "".
 func (h Hand) Retire(ctx context.Context, before, reason string) ([]record.Archived, error) {
+	if before != "" && reason == "" {
+		return nil, ErrNoReason
+	}
 	first, ruled := h.archives(h.Options.Now())
 	if before == "" && !ruled {
 		return nil, ErrNoRule

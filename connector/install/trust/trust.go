@@ -335,3 +335,14 @@ func (t *Trust) warn(text string, err error) {
 		t.opts.Log.Warn(text, slog.String("error", err.Error()))
 	}
 }
+
+// Others are the banks whose signatures can be told from b's.
+func (t *Trust) Others(r *banks.Registry, b *banks.Bank) []*banks.Bank {
+	var list []*banks.Bank
+	for _, other := range r.All() {
+		if other.BIC != b.BIC && t.Knows(other.BIC) {
+			list = append(list, other)
+		}
+	}
+	return list
+}

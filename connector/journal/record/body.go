@@ -3,14 +3,12 @@ package record
 import (
 	"time"
 
+	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
 )
 
 // Source is one file of a document in the content store.
-type Source struct {
-	Name   string `json:"name"`
-	SHA256 string `json:"sha256"`
-}
+type Source = standing.Source
 
 // Fault is one reason why a document cannot go.
 type Fault struct {
@@ -114,6 +112,11 @@ type Settlement struct {
 	// Page and Pages are of an answer that comes in several: which one it is, of how many.
 	Page  int `json:"page,omitempty"`
 	Pages int `json:"pages,omitempty"`
+
+	// Where the bank's own signed manifest places the envelope; Seq 0 = it says nothing, or is not to be believed.
+	Stream   string `json:"stream,omitempty"`
+	Seq      int64  `json:"seq,omitempty"`
+	Previous string `json:"previous,omitempty"` // SHA-256 of the envelope before it, as the bank says
 }
 
 // Received is the body of "incoming.received" and "incoming.repeated".
@@ -157,6 +160,9 @@ type Act struct {
 	As        string `json:"as,omitempty"`        // what he says became of the document
 	Confirmed bool   `json:"confirmed,omitempty"` // he confirms what only the bank can know
 	With      string `json:"with,omitempty"`      // who had proposed the same, where two must agree
+
+	Config  string   `json:"config,omitempty"`  // of an approval: SHA-256 over the changes, one a line
+	Changes []string `json:"changes,omitempty"` // what of the configuration is approved
 }
 
 // Key is one key or certificate with its end, for view keys_expiring.
@@ -172,6 +178,7 @@ type BankRow struct {
 	BIC   string `json:"bic"`
 	Name  string `json:"name"`
 	State string `json:"state,omitempty"`
+	Route string `json:"route,omitempty"` // what makes its mailbox that bank's; a change of it is approved by persons
 }
 
 // Visited is the body of "visit.begun" and, with the outcome, of "visit.ended".
@@ -230,15 +237,5 @@ type Archived struct {
 	StateSize   int64  `json:"state_size,omitempty"`
 }
 
-// Discarded is the body of "store.discarded": a segment of the content store is to be removed,
-// because its documents are older than they must be kept. It is written before the segment goes.
-type Discarded struct {
-	Segment   string `json:"segment"` // name of the archive, "000001.tar"
-	SHA256    string `json:"sha256"`  // of it
-	Size      int64  `json:"size"`    // octets
-	Index     string `json:"index"`   // SHA-256 of its index, which stays and says what lay there
-	Documents int64  `json:"documents"`
-	Carried   int64  `json:"carried"` // of them that are still needed and were stored once more before
-	Before    string `json:"before"`  // time until which the others were last needed
-	Reason    string `json:"reason"`
-}
+// Discarded is the body of "store.discarded".
+type Discarded = standing.Discarded

@@ -3,7 +3,7 @@
 // current state, with the migrations that make those tables.
 //
 // It decides nothing and does not know who writes or when: the journal appends
-// with it and the proof replays with it. It opens sqlite and state only.
+// with it and the proof replays with it. It opens sqlite, state and numbers only.
 package record
 
 import (

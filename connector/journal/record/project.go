@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
+	"bankconnector/connector/journal/numbers"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/state"
 )
@@ -248,6 +250,12 @@ func projectIncoming(c *sqlite.Conn, e *Event, verb string) (string, error) {
 		return "received", err
 	case "settled":
 		return projectSettled(c, e)
+	case "missed":
+		g, err := body[numbers.Gap](e)
+		if g.Bank = e.Bank; err == nil {
+			err = g.Told(c, e.At)
+		}
+		return "", err
 	case "held":
 		h, err := body[Settled](e)
 		if err != nil {
@@ -281,11 +289,25 @@ func projectSettled(c *sqlite.Conn, e *Event) (string, error) {
 		content_sha256 = ?7, outcome = ?8, reason = ?9, exchange = ?10, state_id = ?11, settled_at = ?12, last_event = ?13
 		WHERE id = ?1 AND outcome = ''`, s.ID, s.Verdict, s.Code, s.Signer, s.Kind, s.ExternalKey, s.ContentSHA256,
 		s.Outcome, s.Reason, s.ExchangeID, int64(s.StateID), sqlite.Stamp(e.At), e.Seq))
+	if err == nil {
+		err = projectNumber(c, e, s)
+	}
 	switch s.Outcome {
 	case "matched", "duplicate", "incomplete":
 		return "", err
 	}
 	return "quarantined", err
+}
+
+// projectNumber notes where the bank's manifest places the file.
+func projectNumber(c *sqlite.Conn, e *Event, s Settled) error {
+	switch {
+	case s.Seq > 0:
+		return numbers.Hear(c, numbers.Place{ID: s.ID, Bank: e.Bank, Stream: s.Stream, Seq: s.Seq, Previous: s.Previous, At: e.At})
+	case s.Outcome == "matched":
+		return numbers.Bare(c, e.Bank)
+	}
+	return nil
 }
 
 func projectLedger(c *sqlite.Conn, e *Event) error {
@@ -413,6 +435,27 @@ func projectListed(c *sqlite.Conn, e *Event) error {
 		_, e := c.Exec(`INSERT INTO bank (bic, name, state) VALUES (?, ?, ?)`, b.BIC, b.Name, b.State)
 		err = errors.Join(err, e)
 	}
+	return errors.Join(err, projectRoutes(c, e, l.Banks))
+}
+
+// projectRoutes notes what the banks' routes are now and since which event. A bank that is
+// not listed any more keeps its last one.
+func projectRoutes(c *sqlite.Conn, e *Event, list []BankRow) error {
+	if !slices.ContainsFunc(list, func(b BankRow) bool { return b.Route != "" }) {
+		return nil
+	}
+	const was = 2 // listed until now
+	if _, err := c.Exec(`UPDATE route SET listed = ? WHERE listed = 1`, int64(was)); err != nil {
+		return err
+	}
+	for _, b := range list {
+		if err := c.Put(`INSERT INTO route (bic, route, listed, since) VALUES (?1, ?2, 1, ?3) ON CONFLICT (bic) DO UPDATE SET
+			since = CASE WHEN route = excluded.route AND listed = 2 THEN since ELSE excluded.since END, route = excluded.route, listed = 1`,
+			b.BIC, b.Route, e.Seq); err != nil {
+			return err
+		}
+	}
+	_, err := c.Exec(`UPDATE route SET listed = 0, since = ? WHERE listed = ?`, e.Seq, int64(was))
 	return err
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 )
 
@@ -54,9 +53,9 @@ func (t *Tables) Needed(ctx context.Context, digests []string, since time.Time) 
 }
 
 // Discarded lists the segments of the store that the journal says are removed.
-func (t *Tables) Discarded(ctx context.Context) ([]record.Discarded, error) {
-	return Rows(ctx, t.readers, func(f sqlite.Fields) (record.Discarded, error) {
-		return record.Discarded{
+func (t *Tables) Discarded(ctx context.Context) ([]Discarded, error) {
+	return Rows(ctx, t.readers, func(f sqlite.Fields) (Discarded, error) {
+		return Discarded{
 			Segment: f.Str(0), SHA256: f.Str(1), Size: f.Num(2), Index: f.Str(3), Documents: f.Num(4), Carried: f.Num(5), Before: f.Str(6), Reason: f.Str(7),
 		}, nil
 	}, `SELECT segment, sha256, size, index_sha256, documents, carried, before, reason FROM discard ORDER BY event`)

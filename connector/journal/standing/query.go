@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/state"
 )
@@ -75,26 +74,26 @@ func (t *Tables) Find(ctx context.Context, f Filter) ([]Exchange, error) {
 }
 
 // Sources lists the files of a document, in the order they were accepted.
-func (t *Tables) Sources(ctx context.Context, id int64) ([]record.Source, error) {
+func (t *Tables) Sources(ctx context.Context, id int64) ([]Source, error) {
 	all, err := t.SourcesOf(ctx, []int64{id})
 	return all[id], err
 }
 
 // SourcesOf is Sources for many documents at once.
-func (t *Tables) SourcesOf(ctx context.Context, ids []int64) (map[int64][]record.Source, error) {
+func (t *Tables) SourcesOf(ctx context.Context, ids []int64) (map[int64][]Source, error) {
 	list, err := json.Marshal(ids)
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)
 	}
 	type row struct {
 		exchange, place int64
-		source          record.Source
+		source          Source
 	}
 	all, err := Rows(ctx, t.readers, func(f sqlite.Fields) (row, error) {
-		return row{f.Num(0), f.Num(1), record.Source{Name: f.Str(2), SHA256: f.Str(3)}}, nil
+		return row{f.Num(0), f.Num(1), Source{Name: f.Str(2), SHA256: f.Str(3)}}, nil
 	}, `SELECT exchange, place, name, sha256 FROM source WHERE exchange IN (SELECT value FROM json_each(?))`, string(list))
 	slices.SortFunc(all, func(x, y row) int { return cmp.Compare(x.place, y.place) })
-	out := make(map[int64][]record.Source, len(ids))
+	out := make(map[int64][]Source, len(ids))
 	for _, r := range all {
 		out[r.exchange] = append(out[r.exchange], r.source)
 	}
@@ -184,9 +183,9 @@ func (t *Tables) IncomingClaimed(ctx context.Context, bank, claimed string) ([]I
 // it again by the numbers it writes.
 func (t *Tables) Last(ctx context.Context, bank, stream string) (seq int64, previous string, err error) {
 	for _, key := range [][2]string{{bank, stream}, {}} {
-		last, err := first(ctx, t, func(f sqlite.Fields) (record.Source, error) {
+		last, err := first(ctx, t, func(f sqlite.Fields) (Source, error) {
 			seq = f.Num(0)
-			return record.Source{SHA256: f.Str(1)}, nil
+			return Source{SHA256: f.Str(1)}, nil
 		}, LastOf, key[0], key[1])
 		if !errors.Is(err, ErrNotFound) {
 			return seq, last.SHA256, err

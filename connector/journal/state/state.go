@@ -110,3 +110,19 @@ func All() []State {
 		Suspect, Refused, Rejected, Cancelled,
 	}
 }
+
+// Class is the class of exchange that a kind of document belongs to. Each has one stream of numbers.
+func Class(kind string) string {
+	if kind == Receipt {
+		return "receipt"
+	}
+	return "office"
+}
+
+// Stream is the stream of numbers that a kind of document goes by.
+func Stream(kind string) string {
+	if kind == Receipt {
+		return "receipts"
+	}
+	return "documents"
+}

@@ -1,12 +1,14 @@
 package volume
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 
 	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
 )
 
@@ -43,4 +45,32 @@ func (s *Shelf) Around(ctx context.Context, t *standing.Tables, exchange int64) 
 	}
 	slices.Sort(seqs)
 	return slices.Compact(seqs), nil
+}
+
+// Before puts the events of one kind that tell of an exchange and lie in archives before those
+// that a commit sees in the journal. What is being moved stands in both places, and once in
+// the answer.
+func (s *Shelf) Before(c *sqlite.Conn, exchange int64, kind string, list []record.Event) ([]record.Event, error) {
+	row, err := c.One(`SELECT accepted_at FROM exchange WHERE id = ?`, exchange)
+	if err != nil || row == nil {
+		return list, err
+	}
+	volumes, err := Within{From: row.Str(0)}.volumes(c)
+	if err != nil || len(volumes) == 0 {
+		return list, err
+	}
+	for _, v := range volumes {
+		err := s.in(v, func(c *sqlite.Conn) error {
+			return c.Each(`SELECT `+record.Columns+` FROM event WHERE exchange = +? AND exchange <> 0 AND kind = ? ORDER BY seq`, func(f sqlite.Fields) error {
+				e, err := record.Read(f)
+				list = append(list, e)
+				return err
+			}, exchange, kind)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(list, func(a, b record.Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	return slices.CompactFunc(list, func(a, b record.Event) bool { return a.Seq == b.Seq }), nil
 }

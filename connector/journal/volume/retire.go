@@ -15,8 +15,9 @@ import (
 // Retirable finds the archives of months before one that nobody needs any more, the oldest of
 // all in a row, and the newest of those that were removed before, if there is one. Spared are,
 // with all that follow: what a document that somebody waits for rests on, an adoption, which
-// excuses checkpoints for ever, and the newest archive that says what signatures were held
-// against, for events after it may rest on that.
+// excuses checkpoints for ever, what was said of the liftings of an arrest, against which the
+// next one is held, and the newest archive that says what signatures were held against, for
+// events after it may rest on that.
 func (s *Shelf) Retirable(c *sqlite.Conn, before time.Time) (earlier *Volume, list []Volume, err error) {
 	all, err := List(c)
 	if err != nil {
@@ -48,9 +49,33 @@ func (s *Shelf) Retirable(c *sqlite.Conn, before time.Time) (earlier *Volume, li
 	return earlier, list, err
 }
 
-// relied leaves off the newest archive that names all that signatures are held against, and
-// what follows it.
+// lifted leaves off the first archive that tells of liftings, and what follows it: no table
+// keeps what they were of.
+func (s *Shelf) lifted(list []Volume) ([]Volume, error) {
+	for i := range list {
+		tells := false
+		err := s.in(list[i], func(c *sqlite.Conn) error {
+			n, err := c.Number(`SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'note.lifting')`)
+			tells = n != 0
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if tells {
+			return list[:i], nil
+		}
+	}
+	return list, nil
+}
+
+// relied leaves off what tells of liftings, the newest archive that names all that signatures
+// are held against, and what follows each.
 func (s *Shelf) relied(list []Volume) ([]Volume, error) {
+	list, err := s.lifted(list)
+	if err != nil {
+		return nil, err
+	}
 	for i := len(list) - 1; i >= 0; i-- {
 		named := false
 		err := s.in(list[i], func(c *sqlite.Conn) error {

@@ -1,76 +1,61 @@
--- Archives: the events of closed months lie in files of their own, STATE_DIR/archive/journal-YYYY-MM.db, and the
--- chain goes on across them. An event book.archived names each file, its digest and its ends; table archive is its
--- projection.
+-- The banks' own numbers, and what makes a bank's mailbox that bank's.
+--
+-- Numbers: where a bank's signed manifest places each file, and what is
+-- missing in between. A bank whose replies were taken before this began has no known
+-- beginning of its streams.
 
-CREATE TABLE archive (
-  first       INTEGER PRIMARY KEY, -- numbers of the first and last event in the file
-  last        INTEGER NOT NULL,
-  month       TEXT    NOT NULL,    -- of the events, UTC
-  file        TEXT    NOT NULL,
-  from_at     TEXT    NOT NULL,
-  to_at       TEXT    NOT NULL,
-  prev        TEXT    NOT NULL,    -- hash of the event before the first
-  head        TEXT    NOT NULL,    -- and of the last one
-  sha256      TEXT    NOT NULL,    -- of the file
-  size        INTEGER NOT NULL,
-  reason      TEXT    NOT NULL,
-  event       INTEGER NOT NULL,    -- the event book.archived
-  archived_at TEXT    NOT NULL,
-  retired     INTEGER NOT NULL,    -- the event book.retired, 0 while the file is to be there
-  retired_at  TEXT,
-  retired_why TEXT    NOT NULL,
-  state        TEXT    NOT NULL,   -- file that tells the tables as they were after the last event; '' = none
-  state_sha256 TEXT    NOT NULL,
-  state_size   INTEGER NOT NULL
-) STRICT;
+ALTER TABLE arrival ADD COLUMN stream TEXT NOT NULL DEFAULT '';
+ALTER TABLE arrival ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE arrival ADD COLUMN previous TEXT NOT NULL DEFAULT '';
 
--- Segments of the content store that were removed because their documents are older than they must be kept.
-CREATE TABLE discard (
-  segment      TEXT    PRIMARY KEY,
-  sha256       TEXT    NOT NULL,
-  size         INTEGER NOT NULL,
-  index_sha256 TEXT    NOT NULL, -- of the list of what lay there, which stays
-  documents    INTEGER NOT NULL,
-  carried      INTEGER NOT NULL, -- of them that were needed and stored once more
-  before       TEXT    NOT NULL,
-  reason       TEXT    NOT NULL,
-  event        INTEGER NOT NULL,
-  at           TEXT    NOT NULL
+CREATE INDEX arrival_number ON arrival (bank, stream, seq) WHERE seq > 0;
+
+CREATE TABLE heard (
+  bank   TEXT    NOT NULL,
+  stream TEXT    NOT NULL, -- '' = replies without numbers
+  low    INTEGER NOT NULL,
+  high   INTEGER NOT NULL,
+  PRIMARY KEY (bank, stream)
 ) STRICT, WITHOUT ROWID;
 
--- What an act says, such as where a bank's folders lie, is asked at every visit: it stands in the table, for its event may
--- lie in an archive, or be gone.
-ALTER TABLE act ADD COLUMN said TEXT NOT NULL DEFAULT '';
+INSERT INTO heard (bank, stream, low, high) SELECT DISTINCT bank, '', 0, 0 FROM arrival WHERE outcome = 'matched';
 
-UPDATE act SET said = coalesce((SELECT json_extract(body, '$.as') FROM event WHERE event.seq = act.seq), '');
+CREATE TABLE gap (
+  bank    TEXT    NOT NULL,
+  stream  TEXT    NOT NULL,
+  first   INTEGER NOT NULL,
+  last    INTEGER NOT NULL,
+  since   TEXT    NOT NULL,
+  told_at TEXT,
+  PRIMARY KEY (bank, stream, first)
+) STRICT, WITHOUT ROWID;
 
--- An event may go only once the chain itself says that an archive holds it: the event book.archived must stand in the
--- table, and name the stretch. Who adds a row to table archive gains nothing by it.
-DROP TRIGGER event_delete;
+CREATE INDEX gap_untold ON gap (since) WHERE told_at IS NULL;
 
-CREATE TRIGGER event_delete BEFORE DELETE ON event
-WHEN NOT EXISTS (SELECT 1 FROM archive a JOIN event e ON e.seq = a.event
-     WHERE OLD.seq BETWEEN a.first AND a.last AND e.kind = 'book.archived'
-       AND json_extract(e.body, '$.first') = a.first AND json_extract(e.body, '$.last') = a.last)
-BEGIN
-  SELECT RAISE(ABORT, 'event is append-only: no row may go that no archive holds');
-END;
+-- What makes each bank's mailbox that bank's, as the configuration in force last said it, and
+-- since which event.
+CREATE TABLE route (
+  bic    TEXT    PRIMARY KEY,
+  route  TEXT    NOT NULL,
+  listed INTEGER NOT NULL, -- 1 = it is in the configuration
+  since  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
-CREATE VIEW archives AS
-SELECT file, month, first AS first_event, last AS last_event, last - first + 1 AS events, from_at, to_at, prev, head,
-       sha256, size, reason, event AS archived_by, archived_at, nullif(retired, 0) AS retired_by, retired_at, retired_why,
-       state, state_sha256
-FROM archive ORDER BY first;
+DROP VIEW incoming;
 
--- What everything means, as in the step before, with the archives.
-CREATE VIEW discarded AS
-SELECT segment, sha256, size, index_sha256, documents, carried, before, reason, event AS discarded_by, at AS discarded_at
-FROM discard ORDER BY event;
+CREATE VIEW incoming AS
+SELECT id, bank, name, claimed, sha256, size, received_at, repeats, verdict, code, signer, kind, external_key,
+       content_sha256, nullif(exchange, 0) AS exchange_id, outcome, nullif(state_id, 0) AS state_id, reason,
+       settled_at, handed_at, cleaned_at, last_event, nullif(stream, '') AS stream, nullif(seq, 0) AS seq,
+       nullif(previous, '') AS previous
+FROM arrival;
+
+CREATE VIEW gaps AS SELECT bank, stream, first, last, since, told_at FROM gap;
 
 DROP VIEW journal_help;
 
 CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
-('event', '', 'Цепочка событий: только дополняется, каждое событие связано хэшем с предыдущим. Всё остальное восстанавливается из неё. События закрытых месяцев лежат в файлах archives; journal query даёт всё вместе в представлении event_all'),
+('event', '', 'Цепочка событий: только дополняется, каждое событие связано хэшем с предыдущим. Всё остальное восстанавливается из неё'),
 ('event', 'seq', 'Номер события, без пропусков'),
 ('event', 'at', 'Время события, UTC'),
 ('event', 'instance', 'Установка программы, которая записала событие'),
@@ -136,11 +121,20 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('incoming', 'state_id', 'Код состояния из квитанции'),
 ('incoming', 'handed_at', 'Когда передан в АИС'),
 ('incoming', 'cleaned_at', 'Когда убран из папки банка'),
+('incoming', 'stream', 'Поток, в который банк ставит файл: documents или receipts'),
+('incoming', 'seq', 'Номер файла в этом потоке, по подписанному описанию банка'),
+('incoming', 'previous', 'SHA-256 предыдущего файла потока, по словам банка'),
+('gaps', '', 'Номера банков, которые не пришли; пришедший поздно номер закрывает пропуск'),
+('gaps', 'stream', 'Поток банка'),
+('gaps', 'first', 'Первый пропущенный номер'),
+('gaps', 'last', 'Последний пропущенный номер'),
+('gaps', 'since', 'С какого времени пропуск виден'),
+('gaps', 'told_at', 'Когда о нём сообщено людям'),
 ('overdue', '', 'Документы, срок которых прошёл или близок; столбцы как у exchanges'),
 ('overdue', 'late_by', 'Опоздание: дни часы:минуты; с минусом - срок ещё впереди'),
 ('visits', '', 'Посещения банков'),
 ('visits', 'slot', 'Место в расписании; пусто - вне расписания'),
-('visits', 'outcome', 'Исход: ok, partial, failed, skipped'),
+('visits', 'outcome', 'Исход: ok, partial, failed; skipped - время пришло, пока шло прежнее посещение'),
 ('visits', 'sent', 'Отправлено файлов'),
 ('visits', 'taken', 'Получено файлов'),
 ('visits', 'bytes', 'Передано октетов'),
@@ -152,7 +146,7 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('bank_daily', 'oldest_open', 'Самый старый открытый сейчас'),
 ('operator_acts', '', 'Что делали люди'),
 ('operator_acts', 'actor', 'Кто'),
-('operator_acts', 'act', 'Что: release выпустить, resend отправить повторно, reject отклонить, cancel отменить, resolve установить исход, dispute расхождение с реестром банка, adopt принять восстановленный журнал; с окончанием .proposed - предложено и ждёт второго человека'),
+('operator_acts', 'act', 'Что: release выпустить, resend отправить повторно, reject отклонить, cancel отменить, resolve установить исход, dispute расхождение с реестром банка, adopt принять восстановленный журнал, approve одобрить изменение конфигурации; с окончанием .proposed - предложено и ждёт второго человека'),
 ('operator_acts', 'reason', 'Почему'),
 ('keys_expiring', '', 'Ключи и сертификаты по сроку'),
 ('keys_expiring', 'what', 'Что это'),
@@ -160,37 +154,6 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('keys_expiring', 'not_after', 'Действует до'),
 ('keys_expiring', 'days_left', 'Осталось дней'),
 ('banks', '', 'Банки конфигурации: БИК, имя, состояние'),
-('archives', '', 'Архивы: файлы с событиями закрытых месяцев, в папке archive рядом с журналом; цепочка хэшей идёт через них без разрыва'),
-('archives', 'file', 'Имя файла'),
-('archives', 'month', 'Месяц событий, UTC'),
-('archives', 'first_event', 'Первое событие в файле'),
-('archives', 'last_event', 'Последнее событие в файле'),
-('archives', 'events', 'Сколько в нём событий'),
-('archives', 'from_at', 'Время первого события'),
-('archives', 'to_at', 'Время последнего события'),
-('archives', 'prev', 'Хэш события перед первым: последний хэш предыдущего архива'),
-('archives', 'head', 'Хэш последнего события: с него продолжается цепочка'),
-('archives', 'sha256', 'SHA-256 файла'),
-('archives', 'size', 'Размер файла, октеты'),
-('archives', 'reason', 'Почему: правило или слова человека'),
-('archives', 'archived_by', 'Событие book.archived, которое называет файл'),
-('archives', 'archived_at', 'Когда'),
-('archives', 'retired_by', 'Событие book.retired, по которому файл удалён по сроку хранения; пусто, пока файл на месте'),
-('archives', 'retired_at', 'Когда'),
-('archives', 'retired_why', 'По какому правилу'),
-('archives', 'state', 'Файл с таблицами на конец удалённых архивов: с ним проверяется остальное'),
-('archives', 'state_sha256', 'SHA-256 этого файла'),
-('discarded', '', 'Части хранилища документов, удалённые по сроку хранения'),
-('discarded', 'segment', 'Имя файла в папке store'),
-('discarded', 'sha256', 'SHA-256 этого файла'),
-('discarded', 'size', 'Размер, октеты'),
-('discarded', 'index_sha256', 'SHA-256 списка того, что в нём было; список (.gone) остаётся'),
-('discarded', 'documents', 'Сколько в нём было документов'),
-('discarded', 'carried', 'Сколько из них ещё нужны и сохранены заново'),
-('discarded', 'before', 'До какого времени были нужны остальные'),
-('discarded', 'reason', 'По какому правилу'),
-('discarded', 'discarded_by', 'Событие store.discarded'),
-('discarded', 'discarded_at', 'Когда'),
 ('exchange.*', '', 'Документ перешёл в состояние, названное вторым словом: exchange.accepted, exchange.sealed и так далее; состояния объяснены у exchanges.state'),
 ('exchange.opened', '', 'Документ принят от АИС'),
 ('exchange.attempted', '', 'Попытка доставки не удалась; состояние прежнее'),
@@ -201,6 +164,7 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('incoming.reopened', '', 'Файл банка рассматривается заново'),
 ('incoming.handed', '', 'Ответ передан в АИС'),
 ('incoming.cleaned', '', 'Файл убран из папки банка'),
+('incoming.missed', '', 'О пропуске в номерах банка сообщено'),
 ('visit.begun', '', 'Посещение банка началось'),
 ('visit.ended', '', 'Посещение банка закончилось'),
 ('slot.taken', '', 'Место в расписании занято: второй раз оно не исполняется'),
@@ -208,9 +172,6 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('book.created', '', 'Журнал начат'),
 ('book.migrated', '', 'Схема журнала обновлена'),
 ('book.adopted', '', 'Человек принял журнал, восстановленный из копии; неотправленные документы стали Suspect'),
-('book.archived', '', 'События закрытого месяца лежат в архиве: файл, его SHA-256, первое и последнее событие и хэши на концах'),
-('book.retired', '', 'Срок хранения архива истёк: файл удаляется, его хэши остаются в этом событии'),
-('store.discarded', '', 'Срок хранения документов истёк: часть хранилища удаляется'),
 ('config.loaded', '', 'Прочитана конфигурация: файл, SHA-256, число банков'),
 ('config.trust', '', 'Сертификаты и списки отозванных, на которые программа опирается с этого места: файлы и SHA-256'),
 ('config.signer', '', 'С этого места подписывает другой наш сертификат'),
@@ -222,14 +183,17 @@ CREATE VIEW journal_help (name, column_name, meaning) AS VALUES
 ('alarm.unchecked', '', 'Ответ ждёт проверки отзыва сертификата'),
 ('alarm.office.conflict', '', 'АИС оставила под тем же ключом другой документ'),
 ('alarm.signing', '', 'Смена нашего сертификата не удалась'),
+('alarm.config', '', 'Конфигурация меняет ключ или адресата банка или убирает банк с документами и не одобрена: действует прежняя'),
 ('alarm.checkpoints', '', 'Контрольные точки не выходят за пределы машины; отправка прекращается'),
 ('alarm.journal.behind', '', 'Журнал короче, чем его контрольные точки: программа только принимает'),
 ('alarm.held', '', 'Документ ждёт документа-основания, который сам не идёт дальше; решает человек'),
 ('alarm.large', '', 'Файл банка больше дозволенного; он остаётся у банка непрочитанным'),
+('alarm.gap', '', 'Номера банка пропущены больше часа: ответ банка мог пропасть'),
+('alarm.number', '', 'Номер банка дан двум разным документам, или банк называет предыдущим другой файл'),
+('alarm.panic', '', 'Программа ошиблась при посещении банка; посещение прервано, остальные банки работают'),
 ('alarm.receipt', '', 'Квитанция банка противоречит тому, что известно; решает человек'),
 ('alarm.rejected', '', 'Банк отклонил документ'),
 ('alarm.disk', '', 'На диске нет места'),
-('note.quarantine', '', 'Отложенный файл удаляется из папки quarantine по сроку хранения; в хранилище он остаётся'),
 ('note.checkpoints', '', 'Контрольные точки снова выходят, отправка продолжена'),
 ('note.receipt.duplicate', '', 'Банк назвал документ повтором, первый экземпляр у него есть'),
 ('note.reply.later', '', 'Ещё один ответ после закрытия документа'),
