@@ -8,6 +8,7 @@ import (
 
 	"bankconnector/connector/flow/act"
 	"bankconnector/connector/install"
+	"bankconnector/connector/story"
 )
 
 // actCommands are what a person may decide about one document.
@@ -45,7 +46,7 @@ func (a *app) act(ctx context.Context, ref string, r act.Request) error {
 	if err != nil {
 		return err
 	}
-	x, err := find(ctx, book, ref)
+	x, err := story.Find(ctx, book, ref)
 	if err == nil {
 		err = act.Unmistakable(ctx, book, x, ref)
 	}

@@ -23,6 +23,7 @@ import (
 	"bankconnector/connector/journal"
 	"bankconnector/connector/screen"
 	"bankconnector/connector/spool"
+	"bankconnector/connector/story"
 )
 
 // Exit codes, after sysexits.h; they are part of the contract with scripts.
@@ -50,6 +51,7 @@ type app struct {
 	zone *time.Location // in which times are shown, once a configuration was read
 
 	config string
+	months string // archives that event_all reads
 	lang   string
 	json   bool
 	level  string
@@ -99,7 +101,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.lang, "lang", language(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "language of texts: ru or en")
+	flags.StringVar(&a.lang, "lang", screen.Language(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "language of texts: ru or en")
 	flags.BoolVar(&a.json, "json", false, "print JSON (English, stable)")
 	flags.StringVar(&a.level, "log", "warn", "log level: debug, info, warn, error")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
@@ -153,19 +155,6 @@ const (
 func (a *app) configFlag(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVarP(&a.config, "config", "c", "/etc/bankconnector/config.yaml", "configuration file")
 	return c
-}
-
-// language picks Russian or English by the first locale that is set.
-func language(locales ...string) string {
-	for _, l := range locales {
-		if l != "" {
-			if strings.HasPrefix(strings.ToLower(l), "ru") {
-				return "ru"
-			}
-			return "en"
-		}
-	}
-	return "en"
 }
 
 // say picks the text for the person at the terminal.
@@ -234,6 +223,8 @@ func codeOf(err error) int {
 		return c.code
 	case errors.As(err, &problems):
 		return exitConfig
+	case errors.Is(err, story.ErrNoDocument):
+		return exitData
 	case errors.Is(err, spool.ErrLocked):
 		return exitInstance
 	case errors.Is(err, journal.ErrBroken):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -50,30 +49,14 @@ func (a *app) bankCommand() *cobra.Command {
 
 // bankLine is one bank of bank list.
 type bankLine struct {
-	BIC   string `json:"bic"`
-	Name  string `json:"name"`
-	State string `json:"state"`
-	Host  string `json:"host"`
-	Next  string `json:"next_visit,omitempty"`
-	Open  int    `json:"open"` // documents that wait for something; -1: there is no journal yet
-	Held  []held `json:"held,omitempty"`
-	Only  string `json:"receive_only,omitempty"` // why nothing is sent, to any bank
-}
-
-// held is a reply whose signer cannot be checked now.
-type held struct {
-	File   string    `json:"file"`
-	Since  time.Time `json:"since"`
-	Code   string    `json:"code"`
-	Reason string    `json:"reason"`
-}
-
-func heldAt(ctx context.Context, book *journal.Book, bank string) (list []held, err error) {
-	files, err := book.IncomingHeld(ctx, bank)
-	for _, f := range files {
-		list = append(list, held{f.Name, f.ReceivedAt, f.Code, f.Reason})
-	}
-	return list, err
+	BIC   string       `json:"bic"`
+	Name  string       `json:"name"`
+	State string       `json:"state"`
+	Host  string       `json:"host"`
+	Next  string       `json:"next_visit,omitempty"`
+	Open  int          `json:"open"` // documents that wait for something; -1: there is no journal yet
+	Held  []story.Held `json:"held,omitempty"`
+	Only  string       `json:"receive_only,omitempty"` // why nothing is sent, to any bank
 }
 
 func (a *app) bankList(ctx context.Context) error {
@@ -102,7 +85,7 @@ func (a *app) bankList(ctx context.Context) error {
 			if l.Open, err = book.OpenDocuments(ctx, []string{l.BIC}); err != nil {
 				return err
 			}
-			if l.Held, err = heldAt(ctx, book, l.BIC); err != nil {
+			if l.Held, err = story.HeldAt(ctx, book, l.BIC); err != nil {
 				return err
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"bankconnector/connector/install"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/screen"
 	"bankconnector/connector/story"
 )
 
@@ -111,32 +111,7 @@ func (a *app) when(at *time.Time) string {
 func (a *app) clock(en, ru string) string { return fmt.Sprintf("%s (%s)", a.say(en, ru), a.zone) }
 
 // table prints to the output, framed on a terminal, plain otherwise.
-func (a *app) table() table.Writer {
-	t := table.NewWriter()
-	t.SetOutputMirror(a.out)
-	t.SetStyle(table.StyleLight)
-	if !a.terminal() {
-		t.Style().Options = table.OptionsNoBordersAndSeparators
-	}
-	return t
-}
-
-// find reads a document by its id in the journal or by its internal key.
-func find(ctx context.Context, book *journal.Book, ref string) (journal.Exchange, error) {
-	x, err := book.ByKey(ctx, "office", ref)
-	if !errors.Is(err, journal.ErrNotFound) {
-		return x, err
-	}
-	id, bad := strconv.ParseInt(ref, 10, 64)
-	if bad != nil {
-		return x, withCode(exitData, fmt.Errorf("no document with the key %q", ref))
-	}
-	x, err = book.Exchange(ctx, id)
-	if errors.Is(err, journal.ErrNotFound) {
-		err = withCode(exitData, fmt.Errorf("no document with the key or id %q", ref))
-	}
-	return x, err
-}
+func (a *app) table() table.Writer { return screen.Table(a.out) }
 
 func (a *app) documentsShow(ctx context.Context, ref string) error {
 	book, err := a.view(ctx)
@@ -144,7 +119,7 @@ func (a *app) documentsShow(ctx context.Context, ref string) error {
 		return err
 	}
 	defer book.Close()
-	x, err := find(ctx, book, ref)
+	x, err := story.Find(ctx, book, ref)
 	if err != nil {
 		return err
 	}
@@ -167,6 +142,9 @@ func (a *app) documentsShow(ctx context.Context, ref string) error {
 		a.printf(a.say("  due %s (%s)\n", "  срок %s (%s)\n"), a.when(x.DueAt), story.Reason(x.Rule, a.lang))
 	}
 	a.printf("\n%s\n", a.clock("time", "время"))
+	if len(events) == 0 || events[0].Kind != "exchange.opened" {
+		a.printf("%s\n", a.say("earlier events were in an archive that was removed by the rule of retention (journal query archives)", "прежние события были в архиве, удалённом по сроку хранения (journal query archives)"))
+	}
 	for _, e := range events {
 		a.printf("%s  %-14s %s\n", a.when(&e.At), e.Actor, story.Tell(e, a.lang))
 	}

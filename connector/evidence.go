@@ -8,6 +8,7 @@ import (
 
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/install"
+	"bankconnector/connector/story"
 )
 
 func (a *app) evidenceCommand() *cobra.Command {
@@ -39,7 +40,7 @@ func (a *app) evidence(ctx context.Context, ref, out string, asice bool) error {
 		return err
 	}
 	defer c.Book.Close()
-	x, err := find(ctx, c.Book, ref)
+	x, err := story.Find(ctx, c.Book, ref)
 	if err != nil {
 		return err
 	}

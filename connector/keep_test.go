@@ -45,7 +45,7 @@ func drilled(t *testing.T, behind int64, args ...string) {
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != exitDone {
 		t.Fatalf("exit %d, %v: %s%s", code, err, out, errs)
 	}
-	if !r.OK || r.Digests == 0 || r.Signatures == 0 || r.Witnessed != r.Events || r.Behind < behind || behind == 0 && r.Behind != 0 {
+	if !r.OK || r.Digests == 0 || r.Signatures == 0 || r.Witnessed != r.Last || r.Behind < behind || behind == 0 && r.Behind != 0 {
 		t.Errorf("drill: %+v", r)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -42,20 +43,17 @@ func (a *app) registerCommands() []*cobra.Command {
 	export := &cobra.Command{
 		Use: "export VIEW|SQL", Args: cobra.ExactArgs(1), Short: a.say("Write a view or the rows of a SELECT as "+table.Formats, "Выгрузить представление или SELECT: "+table.Formats),
 		RunE: func(c *cobra.Command, args []string) error {
-			book, err := a.view(c.Context())
-			if err != nil {
-				return err
-			}
-			defer book.Close()
-			if file != "" {
-				return withCode(exitData, table.ExportFile(c.Context(), book.DB(), args[0], format, file))
-			}
-			return withCode(exitData, table.Export(c.Context(), book.DB(), args[0], format, a.out))
+			return a.reports(c.Context(), func(db *sql.DB) error {
+				if file != "" {
+					return table.ExportFile(c.Context(), db, args[0], format, file)
+				}
+				return table.Export(c.Context(), db, args[0], format, a.out)
+			})
 		},
 	}
 	export.Flags().StringVar(&format, "format", "csv", table.Formats)
 	export.Flags().StringVar(&file, "out", "", a.say("new file to write; the output by default", "новый файл; по умолчанию вывод"))
-	return []*cobra.Command{a.configFlag(register), a.configFlag(reconcile), a.configFlag(export)}
+	return []*cobra.Command{a.configFlag(register), a.configFlag(reconcile), a.monthsFlag(export)}
 }
 
 func (a *app) register(ctx context.Context, day, bank, dir string) error {

@@ -6,6 +6,7 @@ import (
 	crand "crypto/rand"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -21,8 +22,10 @@ import (
 
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/note"
+	"bankconnector/connector/journal"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/volume"
 	"bankconnector/connector/spool"
 )
 
@@ -167,6 +170,51 @@ func (c *crime) rewrite(s *scene, events []record.Event) {
 	must(c.t, db.Close())
 }
 
+// shelve moves all events of a scene into archives and returns them, none where the program
+// refuses the journal as it is. The event that says so is in no checkpoint that went elsewhere.
+func (c *crime) shelve(s *scene) []string {
+	c.t.Helper()
+	must(c.t, os.Chmod(s.path, 0o640))
+	ahead := func() time.Time { return time.Now().Add(season) }
+	book, err := journal.Open(c.t.Context(), s.path, journal.Options{Now: ahead, Instance: "archivist"})
+	if err != nil {
+		return nil
+	}
+	for err == nil {
+		_, err = book.Archive(c.t.Context(), "archivist", "test", ahead())
+	}
+	var held *volume.UnfinishedError
+	if !errors.Is(err, volume.ErrNothing) && !errors.As(err, &held) {
+		must(c.t, err)
+	}
+	must(c.t, book.Close())
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(s.path), "archive", "*.db"))
+	must(c.t, err)
+	for _, f := range files {
+		must(c.t, os.Chmod(f, 0o640))
+	}
+	return files
+}
+
+// shelved is one of the archives of a scene whose events are archived.
+func (c *crime) shelved(s *scene) string {
+	c.t.Helper()
+	files := c.shelve(s)
+	return files[c.rnd.IntN(len(files))]
+}
+
+// other is an archive of an edited history, computed anew.
+func (c *crime) other() string {
+	c.t.Helper()
+	for {
+		s := c.copy()
+		c.rewrite(s, c.edited())
+		if files := c.shelve(s); len(files) > 0 {
+			return files[0]
+		}
+	}
+}
+
 // forge signs a checkpoint of the spoilt journal, in the name of the installation, with the
 // key at a path, which is made when there is none.
 func (c *crime) forge(s *scene, path string) {
@@ -291,6 +339,45 @@ func ways() []way {
 				`CREATE TRIGGER quiet AFTER INSERT ON event BEGIN SELECT 1; END`,
 			))
 		}},
+		{"ArchiveEdited", func(c *crime, s *scene) {
+			file := c.shelved(s)
+			column := c.pick("actor", "instance", "kind", "bank", "at", "body", "prev", "hash")
+			c.force(&scene{path: file}, `UPDATE event SET `+column+` = `+column+` || ' ' WHERE seq = (SELECT seq FROM event ORDER BY random() LIMIT 1)`)
+		}},
+		{"ArchiveCut", func(c *crime, s *scene) {
+			c.force(&scene{path: c.shelved(s)}, `DELETE FROM event WHERE seq > (SELECT seq FROM event ORDER BY random() LIMIT 1) OR seq = (SELECT max(seq) FROM event)`)
+		}},
+		{"ArchiveMissing", func(c *crime, s *scene) { must(c.t, os.Remove(c.shelved(s))) }},
+		{"ArchiveOfAnotherHistory", func(c *crime, s *scene) {
+			file := c.shelved(s)
+			must(c.t, os.Rename(c.other(), file))
+		}},
+		{"ArchiveOfAnotherHistoryAndItsDigest", func(c *crime, s *scene) {
+			file := c.shelved(s)
+			must(c.t, os.Rename(c.other(), file))
+			digest, size, err := volume.Digest(c.t.Context(), file)
+			must(c.t, err)
+			c.force(s, fmt.Sprintf(`UPDATE archive SET sha256 = '%s', size = %d WHERE file = '%s'`, digest, size, filepath.Base(file)))
+		}},
+		{"JournalAndArchivesOfAnotherHistory", func(c *crime, s *scene) {
+			c.rewrite(s, c.edited())
+			c.shelve(s)
+		}},
+		{"JournalAndArchivesCutAsIfItNeverWas", func(c *crime, s *scene) {
+			c.rewrite(s, c.events[:max(1, c.any())])
+			c.shelve(s)
+		}},
+		{"ArchiveForgotten", func(c *crime, s *scene) {
+			file := c.shelved(s)
+			c.force(s, fmt.Sprintf(`DELETE FROM archive WHERE file = '%s'`, filepath.Base(file)))
+		}},
+		{"OctetOfAnArchiveFlipped", func(c *crime, s *scene) {
+			file := c.shelved(s)
+			data, err := os.ReadFile(file)
+			must(c.t, err)
+			data[c.rnd.IntN(len(data))] ^= 1 << c.rnd.IntN(8)
+			must(c.t, os.WriteFile(file, data, 0o640))
+		}},
 		{"StoredFileEdited", func(c *crime, s *scene) {
 			c.storeCopy(s)
 			path := filepath.Join(s.store, c.file())
@@ -405,7 +492,12 @@ func TestSoundIsNotRefused(t *testing.T) {
 		"Vacuumed":                   func(s *scene) { c.force(s, "VACUUM") },
 		"TriggersTakenAndPutBack":    func(s *scene) { c.force(s) },
 		"StoreCopied":                func(s *scene) { c.storeCopy(s) },
-		"Analyzed":                   func(s *scene) { c.force(s, "ANALYZE") },
+		"Archived":                   func(s *scene) { c.shelve(s) },
+		"ArchivedAndVacuumed": func(s *scene) {
+			c.shelve(s)
+			c.force(s, "VACUUM")
+		},
+		"Analyzed": func(s *scene) { c.force(s, "ANALYZE") },
 		"BackedUp": func(s *scene) {
 			must(t, sqlite.Backup(t.Context(), c.journal(), s.path+".copy"))
 			s.path += ".copy"

@@ -18,6 +18,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return a.journalVerify(c.Context(), o) },
 	}
 	c.Flags().StringVar(&o.File, "file", "", "journal file, instead of the one of the configuration, which is not read then")
+	c.Flags().StringVar(&o.Archives, "archives", "", "folder of the journal's archives; without it the folder archive beside the journal")
 	c.Flags().StringVar(&o.Store, "store", "", "folder of the stored documents; without it documents and signatures are not checked")
 	c.Flags().StringSliceVar(&o.Checkpoints, "checkpoints", nil, "file of signed checkpoints, best one kept elsewhere (may be repeated)")
 	c.Flags().StringSliceVar(&o.Keys, "checkpoint-key", nil, "public key of the checkpoints, checkpoint.pub (may be repeated)")

@@ -1,9 +1,9 @@
-// Package backup copies an installation's journal, its checkpoints and its stored documents
-// to a place, beside the daemon that writes them, brings such a copy back and proves it. The
+// Package backup copies an installation's journal with its archives, its checkpoints and its
+// stored documents to a place, beside the daemon that writes them, brings such a copy back and proves it. The
 // place is a folder, or a server of the service's own.
 //
 // A place takes any number of copies: the journal and the checkpoints of each have its time
-// in their names, the documents and time stamps, which never change, lie there once for all of them. It
+// in their names, the archives, documents and time stamps, which never change, lie there once for all of them. It
 // changes nothing of the installation. It may call journal, spool, evidence, durable and the vault
 // of mailbox.
 package backup
@@ -25,13 +25,14 @@ import (
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/journal/volume"
 	"bankconnector/connector/spool"
 	"bankconnector/internal/durable"
 )
 
 // Source is what is copied. A file that is not there is left out, but for the journal.
 type Source struct {
-	Journal     string
+	Journal     string // its archives lie in the folder archive beside it
 	Store       string // folder
 	Checkpoints string
 	Public      string // of the key that signs them
@@ -44,15 +45,16 @@ const (
 	public        = "checkpoint.pub"
 	stamps        = "timestamps"
 	store         = "store"
+	archives      = "archive"
 	partial       = ".part" // ends the name of what is not whole yet
 	stampLayout   = "20060102T150405.000Z"
 )
 
 // Make copies everything to a place, and returns the name of the journal's copy there. The checkpoints are copied first
-// and the documents after the journal's one moment, so that no checkpoint knows an event that the copy does not have,
-// and every document that it names is there. The journal gets its name last: what has it is whole.
+// and the archives and documents after the journal's one moment, so that no checkpoint knows an event that the copy does
+// not have, and all that it names is there. The journal gets its name last: what has it is whole.
 //
-// All but the documents is made in scratch, a folder of this machine, and stays there; to copy to a Folder, scratch is
+// All but the archives and documents is made in scratch, a folder of this machine, and stays there; to copy to a Folder, scratch is
 // that folder. A crash leaves files named .part, and the next Make goes on with the documents.
 func Make(ctx context.Context, s Source, p Place, scratch string, at time.Time) (copied string, err error) {
 	here, stamp := Folder(scratch), at.UTC().Format(stampLayout)
@@ -84,6 +86,9 @@ func Make(ctx context.Context, s Source, p Place, scratch string, at time.Time) 
 	}
 	if err := snapshot(ctx, s.Journal, filepath.Join(scratch, copied+partial)); err != nil {
 		return "", fmt.Errorf("back up: %w", err)
+	}
+	if err := putTree(ctx, volume.Folder(s.Journal), p, archives); err != nil {
+		return "", fmt.Errorf("back up archives: %w", err)
 	}
 	if err := putTree(ctx, s.Store, p, store); err != nil {
 		return "", fmt.Errorf("back up stored documents: %w", err)
@@ -128,7 +133,7 @@ func putEntry(ctx context.Context, p Place, d fs.DirEntry, way [2]string, have m
 	switch {
 	case d.IsDir():
 		return putTree(ctx, way[0], p, way[1])
-	case !d.Type().IsRegular() || strings.HasPrefix(d.Name(), "."):
+	case !d.Type().IsRegular() || strings.HasPrefix(d.Name(), ".") || strings.HasSuffix(d.Name(), ".new"):
 		return nil
 	}
 	info, err := d.Info()
@@ -163,7 +168,7 @@ func Fetch(ctx context.Context, p Place, into Folder) error {
 	if newest == "" {
 		return ErrNoCopy
 	}
-	for _, folder := range []string{stamps, store} {
+	for _, folder := range []string{stamps, archives, store} {
 		if err := fetchTree(ctx, p, into, folder); err != nil {
 			return fmt.Errorf("fetch the copy: %w", err)
 		}
@@ -255,7 +260,7 @@ func Drill(ctx context.Context, q evidence.Inquiry, dir, checkpoints string) (r 
 		return r, fmt.Errorf("read checkpoints: %w", err)
 	}
 	if ok {
-		r.Behind = max(0, known.Seq-r.Events)
+		r.Behind = max(0, known.Seq-r.Last)
 	}
 	return r, nil
 }

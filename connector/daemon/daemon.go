@@ -66,12 +66,17 @@ type Daemon struct {
 	failed chan error // the failure that must end the process
 
 	receiving atomic.Bool // the office's documents are being taken in
+	aging     atomic.Bool // what time asks for is being done
+	aged      time.Time   // when that was begun last
 
 	mu    sync.Mutex
 	state map[banks.ID]*pause
 }
 
-const tick = time.Second
+const (
+	tick   = time.Second
+	ageing = time.Hour
+)
 
 // loop looks at the wall clock every second: a clock that is set, a machine that slept
 // and a changed zone are then nothing special.
@@ -101,6 +106,7 @@ func (d *Daemon) loop(ctx, work context.Context, hup <-chan os.Signal) error {
 				d.reload(work)
 			}
 			d.dispatch(work)
+			d.age(ctx)
 		}
 		if now := d.o.Now(); watchdog > 0 && now.Sub(last) >= watchdog/3 {
 			if _, _, err := d.in.Book.Head(work); err != nil {
@@ -150,6 +156,22 @@ func (d *Daemon) receive(ctx context.Context) {
 	d.visits.Go(func() {
 		defer d.receiving.Store(false)
 		d.accept(ctx, courier, list)
+	})
+}
+
+// age lets the rules about old months be followed, once an hour, beside the visits. It ends
+// with the daemon at once: whatever it stopped at, the next start goes on.
+func (d *Daemon) age(ctx context.Context) {
+	now := d.o.Now()
+	if now.Sub(d.aged).Abs() < ageing || !d.aging.CompareAndSwap(false, true) {
+		return
+	}
+	d.aged = now
+	d.visits.Go(func() {
+		defer d.aging.Store(false)
+		if err := d.in.Age(ctx); err != nil {
+			d.failure("", err)
+		}
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/journal/volume"
 	"bankconnector/internal/durable"
 )
 
@@ -128,6 +129,9 @@ func extends(ctx context.Context, book *journal.Book, c note.Checkpoint) error {
 	hash, err := book.Hash(ctx, c.Seq)
 	if errors.Is(err, journal.ErrNotFound) {
 		return fmt.Errorf("event %d is missing: the end was cut off, or an old copy was put in place", c.Seq)
+	}
+	if errors.Is(err, volume.ErrRetired) {
+		return nil // nobody can hold it against that event any more; newer checkpoints cover the chain
 	}
 	if err != nil {
 		return err

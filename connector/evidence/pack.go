@@ -21,6 +21,7 @@ import (
 	"bankconnector/connector/evidence/asic"
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/journal"
+	"bankconnector/connector/journal/volume"
 	"bankconnector/connector/spool"
 	"bankconnector/crypto/pki"
 )
@@ -59,7 +60,13 @@ func (c Case) Pack(ctx context.Context, id int64, w io.Writer) error {
 	if err := p.begin(w); err != nil {
 		return err
 	}
-	if err := p.all(ctx, id); err != nil {
+	err := p.all(ctx, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		if gone, e := c.Book.Discarded(ctx); e == nil && len(gone) > 0 {
+			err = fmt.Errorf("%w; documents were %w: view discarded", err, volume.ErrRetired)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("evidence for %d: %w", id, err)
 	}
 	return nil

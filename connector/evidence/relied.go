@@ -41,22 +41,11 @@ type standing struct {
 // relied reads what was in force for a bank at a moment; nothing before the program began
 // to keep it.
 func relied(ctx context.Context, book *journal.Book, bank string, at time.Time) (s standing, err error) {
-	rows, err := book.DB().QueryContext(ctx, `SELECT seq, body FROM event WHERE kind = ? AND at <= ? ORDER BY seq DESC`,
-		ReliedKind, at.UTC().Format("2006-01-02T15:04:05.000Z"))
-	if err != nil {
-		return s, fmt.Errorf("read what was relied on: %w", err)
-	}
-	defer rows.Close()
 	seen := make(map[string]bool)
-	for rows.Next() {
-		var seq int64
-		var body string
+	err = book.Before(ctx, ReliedKind, at, func(e journal.Event) (more bool, err error) {
 		var r Relied
-		if err := rows.Scan(&seq, &body); err != nil {
-			return s, fmt.Errorf("read what was relied on: %w", err)
-		}
-		if err := json.Unmarshal([]byte(body), &r); err != nil {
-			return s, fmt.Errorf("read what was relied on: event %d: %w", seq, err)
+		if err := json.Unmarshal(e.Body, &r); err != nil {
+			return false, fmt.Errorf("event %d: %w", e.Seq, err)
 		}
 		for _, m := range r.Trust {
 			if key := m.What + " " + m.File; slices.Contains(m.Banks, bank) && !seen[key] {
@@ -64,12 +53,10 @@ func relied(ctx context.Context, book *journal.Book, bank string, at time.Time) 
 				s.material = append(s.material, m)
 			}
 		}
-		s.events = append(s.events, seq)
-		if r.All {
-			break
-		}
-	}
-	if err := rows.Err(); err != nil {
+		s.events = append(s.events, e.Seq)
+		return !r.All, nil
+	})
+	if err != nil {
 		return s, fmt.Errorf("read what was relied on: %w", err)
 	}
 	slices.Reverse(s.events)

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"bankconnector/connector/evidence/removed"
+	"bankconnector/connector/journal/volume"
 	"bankconnector/connector/spool"
 	"bankconnector/crypto/cms"
 	"bankconnector/crypto/pki"
@@ -41,7 +43,7 @@ const claims = `SELECT 'exchange ' || id, file_name, file_sha256, signer, sealed
 	WHERE verdict IN ('valid', 'invalid')`
 
 // signatures verifies every signature anew, as of the time at which it counted.
-func (f *Findings) signatures(ctx context.Context, db *sql.DB, q Inquiry) error {
+func (f *Findings) signatures(ctx context.Context, db *sql.DB, q Inquiry, gone *removed.List) error {
 	rows, err := db.QueryContext(ctx, claims)
 	if err != nil {
 		f.problem("signatures cannot be read: %v", err)
@@ -61,9 +63,10 @@ func (f *Findings) signatures(ctx context.Context, db *sql.DB, q Inquiry) error 
 		c.at = at.String
 		group.Go(func() error {
 			n, err := b.judge(groupCtx, c)
+			err = gone.Told(c.digest, err)
 			mu.Lock()
 			defer mu.Unlock()
-			if f.Signatures += n; err != nil {
+			if f.Signatures += n; err != nil && !errors.Is(err, volume.ErrDiscarded) {
 				f.problem("%s (event %d): %s: %v", c.what, c.event, c.name, err)
 			}
 			return groupCtx.Err()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bankconnector/connector/evidence/note"
+	"bankconnector/connector/evidence/removed"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 	"bankconnector/crypto/pki"
@@ -20,6 +21,7 @@ import (
 // not checked, and the verdict says so by its numbers.
 type Inquiry struct {
 	Path         string              // of the journal, live or a copy
+	Archives     string              // folder of its archives; "" = archive, beside the journal
 	Store        *spool.Store        // its documents
 	Checkpoints  []string            // files of signed heads, best from outside
 	Keys         []ed25519.PublicKey // that sign them
@@ -60,9 +62,15 @@ func (f *Findings) problem(format string, args ...any) {
 // what kept it from looking.
 func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 	var f Findings
-	o := journal.VerifyOptions{Temp: q.Temp, ChainOnly: q.Quick, Adopted: q.Adopted}
+	o := journal.VerifyOptions{Temp: q.Temp, Archives: q.Archives, ChainOnly: q.Quick, Adopted: q.Adopted}
+	gone := &removed.List{}
+	defer gone.Close()
 	if q.Store != nil && !q.Quick {
-		o.Store = func(digest string) error { return q.Store.Check(ctx, digest) }
+		o.Store = func(digest string) error { return gone.Told(digest, q.Store.Check(ctx, digest)) }
+		o.Removed = func(indexes map[string]string) (err error) {
+			gone.Of, err = q.Store.Removed(ctx, indexes)
+			return err
+		}
 	}
 	w := &witnesses{q: q}
 	if len(q.Checkpoints) > 0 || q.Stamps.Authority != nil {
@@ -73,7 +81,7 @@ func Verify(ctx context.Context, q Inquiry) (Findings, error) {
 		if err := asked.numbers(ctx, db); err != nil || q.Store == nil {
 			return err
 		}
-		return asked.signatures(ctx, db, q)
+		return asked.signatures(ctx, db, q, gone)
 	}
 	if q.Quick {
 		o.Further = nil
@@ -166,6 +174,7 @@ func (f Findings) Text(lang string) string {
 		fmt.Fprintf(&b, broken, f.Path, f.FirstBad)
 	}
 	fmt.Fprintf(&b, counts, f.Checkpoints, f.Witnessed, f.Rows, f.Digests, f.Signatures, f.Numbers)
+	b.WriteString(f.Aged(lang))
 	b.WriteString(f.stampText(lang))
 	for _, print := range f.Unvouched {
 		fmt.Fprintf(&b, unvouched, print)

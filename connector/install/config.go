@@ -17,6 +17,7 @@ import (
 	"bankconnector/connector/evidence/dated"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow/act"
+	"bankconnector/connector/install/aging"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/install/trust"
 	"bankconnector/connector/spool"
@@ -39,6 +40,9 @@ type Config struct {
 	Checkpoint Checkpoint    `yaml:"checkpoint"`
 	Backup     *vault.Config `yaml:"backup,omitempty"`
 	Approvals  Approvals     `yaml:"approvals"`
+
+	Journal   aging.Journal   `yaml:"journal"`
+	Retention aging.Retention `yaml:"retention"`
 }
 
 // Approvals are how many persons must do the same before an act on a document is done: 1,
@@ -117,6 +121,11 @@ func (c *Config) calendar() (*schedule.Calendar, error) {
 		return nil, fmt.Errorf("time_zone: %w", err)
 	}
 	return schedule.NewCalendar(loc, c.Calendar.DaysOff, c.Calendar.WorkDays)
+}
+
+// quarantine opens the folder of what was refused.
+func (c *Config) quarantine() (*spool.Quarantine, error) {
+	return spool.OpenQuarantine(filepath.Join(c.StateDir, "quarantine"))
 }
 
 // Plan is a configuration that was read and found sound: nothing of it is open yet.

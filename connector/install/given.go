@@ -15,6 +15,7 @@ import (
 // configuration is read: all that is known comes from here.
 type Given struct {
 	File        string   // journal
+	Archives    string   // folder of its archives
 	Store       string   // folder of its documents
 	Checkpoints []string // files
 	Keys        []string // files of public keys of checkpoints
@@ -55,6 +56,9 @@ func (g Given) Add(q *evidence.Inquiry) error {
 	}
 	q.Checkpoints = append(q.Checkpoints, g.Checkpoints...)
 	q.Quick, q.Adopted = g.Quick, g.Adopted
+	if g.Archives != "" {
+		q.Archives = g.Archives
+	}
 	if g.Store != "" {
 		q.Store = spool.ReadStore(g.Store)
 	}

@@ -22,8 +22,11 @@ import (
 	"bankconnector/connector/evidence/note"
 	"bankconnector/connector/evidence/outlet"
 	"bankconnector/connector/flow"
+	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/reading"
+	"bankconnector/connector/install/aging"
+	"bankconnector/connector/install/ballast"
 	"bankconnector/connector/install/road"
 	"bankconnector/connector/install/signing"
 	"bankconnector/connector/journal"
@@ -85,10 +88,13 @@ func (in *Installation) open(ctx context.Context) (err error) {
 	if in.lock, err = spool.Acquire(dir); err != nil {
 		return err
 	}
-	if err := in.takeBallast(); err != nil {
-		return err
+	if err := ballast.Take(dir); err != nil {
+		return &fate.Failure{Op: "reserve disk space", Kind: fate.Broken, Err: err}
 	}
-	in.last = func() error { return in.lastWord(context.WithoutCancel(ctx)) } // when ctx may have ended
+	in.last = func() error { // when ctx may have ended
+		o := journal.Options{Now: in.opts.Now, Instance: instance()}
+		return ballast.LastWord(context.WithoutCancel(ctx), dir, in.JournalPath(), o, in.opts.Log)
+	}
 	if in.Book, err = openBook(ctx, in.Plan, in.opts.Now); err != nil {
 		return err
 	}
@@ -102,6 +108,9 @@ func (in *Installation) open(ctx context.Context) (err error) {
 		return err
 	}
 	if in.Store, err = spool.OpenStore(in.StorePath()); err != nil {
+		return err
+	}
+	if err := aging.Finish(ctx, in.Book, in.Store); err != nil {
 		return err
 	}
 	if in.Office, err = spool.OpenOffice(in.Config.OfficeDir, int64(in.Config.Office.FileSize)); err != nil {
@@ -192,7 +201,7 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 	if err != nil {
 		return nil, err
 	}
-	quarantine, err := spool.OpenQuarantine(filepath.Join(p.Config.StateDir, "quarantine"))
+	quarantine, err := p.Config.quarantine()
 	if err != nil {
 		return nil, err
 	}

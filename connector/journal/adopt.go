@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bankconnector/connector/journal/record"
+	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
 )
 
@@ -46,7 +47,23 @@ func (t *Tx) Adopt(reason string, kept int64, lost map[int64]string) error {
 }
 
 // Adoptions lists the events book.adopted, oldest first.
-func (b *Book) Adoptions(ctx context.Context) ([]Event, error) {
-	return standing.Rows(ctx, b.readers, record.Read, `SELECT `+record.Columns+` FROM event WHERE kind = 'book.adopted'
-		AND seq IN (SELECT seq FROM act WHERE act = 'adopt') ORDER BY seq`)
+func (b *Book) Adoptions(ctx context.Context) (out []Event, err error) { return b.acts(ctx, `'adopt'`) }
+
+// Approvals lists what persons have said about changes of the configuration, the oldest first.
+func (b *Book) Approvals(ctx context.Context) ([]Event, error) {
+	return b.acts(ctx, `'approve', 'approve.proposed'`)
+}
+
+// acts reads the events of acts, wherever they lie.
+func (b *Book) acts(ctx context.Context, names string) (out []Event, err error) {
+	seqs, err := standing.Rows(ctx, b.readers, func(f sqlite.Fields) (int64, error) { return f.Num(0), nil }, `SELECT seq FROM act WHERE act IN (`+names+`) ORDER BY seq`)
+	for _, seq := range seqs {
+		if err != nil {
+			break
+		}
+		var events []Event
+		events, err = b.shelf.Between(ctx, seq, seq)
+		out = append(out, events...)
+	}
+	return out, err
 }

@@ -16,6 +16,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"bankconnector/connector/journal/volume"
 )
 
 // The test binary starts itself again as a writer that can be killed, or given
@@ -24,10 +26,14 @@ const (
 	childPath  = "JOURNAL_TEST_PATH"
 	childRound = "JOURNAL_TEST_ROUND"
 	childLimit = "JOURNAL_TEST_LIMIT" // "yes" = no file may grow past 400 KiB
+
+	childArchive = "JOURNAL_TEST_ARCHIVE" // "yes" = it archives what is closed and ends
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childPath); path != "" {
+	if path := os.Getenv(childPath); path != "" && os.Getenv(childArchive) != "" {
+		os.Exit(archivist(path))
+	} else if path != "" {
 		os.Exit(child(path, os.Getenv(childRound), os.Getenv(childLimit) != ""))
 	}
 	goleak.VerifyTestMain(m)
@@ -78,6 +84,20 @@ func child(path, round string, limited bool) int {
 	}
 	all.Wait()
 	return 3
+}
+
+// archivist archives every closed month.
+func archivist(path string) int {
+	ctx := context.Background()
+	b, err := Open(ctx, path, Options{Now: time.Now, Instance: "child"})
+	for err == nil {
+		_, err = b.Archive(ctx, "daemon", "by rule", time.Now())
+	}
+	if !errors.Is(err, volume.ErrNothing) || b.Close() != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // start runs the child, under the tool if one is given.

@@ -89,7 +89,7 @@ func TestSettleOnce(t *testing.T) {
 	want := Incoming{
 		ID: id, Bank: bankA, Name: "rep_1.zip", Claimed: "u_rep_1.zip", SHA256: sum(bankA + "rep_1"), Size: 5, ReceivedAt: at,
 		Verdict: "valid", Signer: "AB12 CN=Bank", Kind: "report", ExternalKey: "e1", ContentSHA256: sum("c1"),
-		Outcome: "matched", ExchangeID: x, SettledAt: &at,
+		Outcome: "matched", ExchangeID: x, SettledAt: &at, LastEvent: 7,
 	}
 	got, err := d.IncomingBy(t.Context(), bankA, "e1")
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {

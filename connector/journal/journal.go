@@ -11,7 +11,7 @@
 // The package does not know what a document means, does not keep its bytes,
 // persons' names or addresses, does not sign checkpoints and does not stop a
 // second daemon: the lock on the state directory does. It opens its own rooms
-// sqlite, state, record, numbers, standing, touch, group and proof, and no other.
+// sqlite, state, record, numbers, standing, touch, group, volume, rebuild and proof.
 //
 // # Writing
 //
@@ -54,7 +54,9 @@ import (
 	"bankconnector/connector/journal/proof"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/touch"
+	"bankconnector/connector/journal/volume"
 )
 
 // Errors that callers decide on.
@@ -68,7 +70,7 @@ var (
 	// ErrStale: the row is not in the state that the caller believes.
 	ErrStale = errors.New("state has changed")
 	// ErrNotFound: no such row.
-	ErrNotFound = errors.New("not in the journal")
+	ErrNotFound = standing.ErrNotFound
 	// ErrClock: the clock went back by more than 2 s since the last event; nothing is written until it has caught up.
 	ErrClock = errors.New("clock went back")
 
@@ -100,9 +102,12 @@ type position struct {
 
 // Book is an open journal. Its methods are safe for concurrent callers.
 type Book struct {
+	standing.Tables // what the tables say now
+
 	path     string
 	readers  *sqlite.Readers
 	read     *sql.DB // for reports; opens nothing until it is asked
+	shelf    *volume.Shelf
 	now      func() time.Time
 	instance string
 
@@ -198,7 +203,7 @@ func Open(ctx context.Context, path string, o Options) (*Book, error) {
 	if err := b.ready(o); err != nil {
 		return nil, fmt.Errorf("open journal: %w", errors.Join(err, c.Leave(err)))
 	}
-	b.readers = sqlite.NewReaders(path, readers)
+	b.look()
 	if b.read, err = sqlite.Pool(path, readers); err == nil {
 		_, _, err = b.Head(ctx)
 	}
@@ -207,6 +212,13 @@ func Open(ctx context.Context, path string, o Options) (*Book, error) {
 	}
 	b.queue = group.New(b.commit)
 	return b, nil
+}
+
+// look makes ready to read: the tables, and the events wherever they lie.
+func (b *Book) look() {
+	b.readers = sqlite.NewReaders(b.path, readers)
+	b.Tables = standing.NewTables(b.readers)
+	b.shelf = &volume.Shelf{Live: b.readers, Dir: volume.Folder(b.path)}
 }
 
 const (
@@ -288,13 +300,20 @@ func (b *Book) Grown() <-chan struct{} { return b.grown }
 
 // Head is the last committed event, as the file tells it: its number and hash.
 func (b *Book) Head(ctx context.Context) (seq int64, hash string, err error) {
-	last, err := first(ctx, b, func(f sqlite.Fields) (position, error) {
-		return position{seq: f.Num(0), hash: f.Str(1)}, nil
-	}, `SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1`)
+	err = b.readers.Do(ctx, func(c *sqlite.Conn) error {
+		row, err := c.One(`SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1`)
+		if err == nil && row == nil {
+			err = ErrNotFound
+		}
+		if err == nil {
+			seq, hash = row.Num(0), row.Str(1)
+		}
+		return err
+	})
 	if err != nil {
 		return 0, "", fmt.Errorf("read journal head: %w", err)
 	}
-	return last.seq, last.hash, nil
+	return seq, hash, nil
 }
 
 // Latest is the last event that this process has committed, without looking into the

@@ -69,6 +69,14 @@ func (t *Tx) Act(a Act) error {
 	return t.append("operator.acted", a.Bank, a.Exchange, a)
 }
 
+// Discard says that a segment of the store is to be removed, before it is.
+func (t *Tx) Discard(d record.Discarded) error {
+	if d.Segment == "" || !record.IsDigest(d.SHA256) || !record.IsDigest(d.Index) || d.Reason == "" {
+		return fmt.Errorf("discard segment %q: its name, its digests and a reason are required", d.Segment)
+	}
+	return t.append("store.discarded", "", 0, d)
+}
+
 // Note appends an event that changes no table. kind starts with "note.",
 // "alarm." or "config."; body is a struct, or anything JSON writes the same
 // way each time. bank and exchange may be empty.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"bankconnector/connector/journal/numbers"
-	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
 	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
@@ -19,44 +18,40 @@ func View(ctx context.Context, path string) (*Book, error) {
 	if err := sqlite.Check(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	b := &Book{path: path, readers: sqlite.NewReaders(path, readers)}
-	b.read = sqlite.Reports(path, readers)
+	b := &Book{path: path}
+	b.look()
+	b.read = sqlite.Reports(path, readers, nil)
 	if _, _, err := b.Head(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
 }
 
-// Hash is the hash of one event, or [ErrNotFound].
+// Hash is the hash of one event, or [ErrNotFound], or volume.ErrRetired.
 func (b *Book) Hash(ctx context.Context, seq int64) (string, error) {
-	return first(ctx, b, func(f sqlite.Fields) (string, error) { return f.Str(0), nil }, `SELECT hash FROM event WHERE seq = ?`, seq)
-}
-
-// IncomingClaimed lists the files of a bank that were taken under one name of
-// ours, oldest first: a file that was cut short is read under it several times.
-func (b *Book) IncomingClaimed(ctx context.Context, bank, claimed string) ([]Incoming, error) {
-	return standing.Rows(ctx, b.readers, standing.ReadIncoming, `SELECT `+standing.IncomingColumns+` FROM arrival WHERE bank = +? AND claimed = +? AND claimed <> '' ORDER BY id`,
-		bank, claimed)
-}
-
-// Last is what [Tx.Last] is, read outside a commit: a caller that seals checks
-// it again by the numbers it writes.
-func (b *Book) Last(ctx context.Context, bank, stream string) (seq int64, previous string, err error) {
-	for _, key := range [][2]string{{bank, stream}, {}} {
-		last, err := first(ctx, b, func(f sqlite.Fields) (position, error) {
-			return position{seq: f.Num(0), hash: f.Str(1)}, nil
-		}, lastOf, key[0], key[1])
-		if !errors.Is(err, ErrNotFound) {
-			return last.seq, last.hash, err
-		}
+	hash, err := b.shelf.Hash(ctx, seq)
+	if err == nil && hash == "" {
+		err = fmt.Errorf("event %d: %w", seq, ErrNotFound)
 	}
-	return 0, "", nil
+	return hash, err
 }
 
-// Events lists the events of one kind that tell of an exchange, those of this commit included.
+// Touched grows with each commit in which this process wrote an event about the bank, those of visits and
+// slots apart; 0 before the first. What was read after the question holds as long as the number does.
+func (b *Book) Touched(bank string) int64 { return b.touched.Last(bank) }
+
+// Before lists the events of a kind up to a time, the newest first, until more says that it
+// has enough.
+func (b *Book) Before(ctx context.Context, kind string, at time.Time, more func(Event) (bool, error)) error {
+	return b.shelf.Back(ctx, kind, sqlite.Stamp(at), more)
+}
+
+// Events lists the events of one kind that tell of an exchange, those in archives and those of this commit included.
 func (t *Tx) Events(exchange int64, kind string) (list []Event, err error) {
 	if err = t.usable(); err == nil {
-		list, t.err = t.b.page.About(t.c, exchange, kind)
+		if list, t.err = t.b.page.About(t.c, exchange, kind); t.err == nil {
+			list, t.err = t.b.shelf.Before(t.c, exchange, kind, list)
+		}
 		err = t.err
 	}
 	return list, err
@@ -93,10 +88,4 @@ func (t *Tx) Contradiction(i Incoming, s Settlement) (text string, err error) {
 // Routes lists what makes each bank's mailbox that bank's, also of banks that are not in the configuration any more.
 func (b *Book) Routes(ctx context.Context) ([]standing.Route, error) {
 	return standing.Routes(ctx, b.readers)
-}
-
-// Approvals lists what persons have said about changes of the configuration, the oldest first.
-func (b *Book) Approvals(ctx context.Context) ([]Event, error) {
-	return standing.Rows(ctx, b.readers, record.Read, `SELECT `+record.Columns+` FROM event
-		WHERE seq IN (SELECT seq FROM act WHERE act IN ('approve', 'approve.proposed')) ORDER BY seq`)
 }

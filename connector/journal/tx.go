@@ -236,17 +236,13 @@ func checkSending(x Exchange, c Change) error {
 	return nil
 }
 
-// lastOf is a stream's row; one that has none begins where an adoption, the row without a
-// bank and a stream, says that it may. Both in one question cost six times as much.
-const lastOf = `SELECT seq, sha256 FROM stream WHERE bank = ? AND stream = ?`
-
 // Last is the last sealed number of a bank's stream and the SHA-256 of its
 // envelope; 0 and "" before the first. After an adoption the number is the last
 // one that is left out.
 func (t *Tx) Last(bank, stream string) (seq int64, previous string, err error) {
-	row, err := t.one(lastOf, bank, stream)
+	row, err := t.one(standing.LastOf, bank, stream)
 	if err == nil && row == nil {
-		row, err = t.one(lastOf, "", "")
+		row, err = t.one(standing.LastOf, "", "")
 	}
 	if err != nil || row == nil {
 		return 0, "", err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 )
 
 // Quarantine keeps what was refused, whole, with the reason beside it. Nothing in it is
-// ever deleted by the program.
+// deleted but by Remove, which the rule of retention calls.
 type Quarantine struct {
 	dir string
 }
@@ -51,12 +52,58 @@ func (q *Quarantine) Keep(data []byte, r Refused) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("quarantine: %w", err)
 	}
-	for _, f := range []File{{name + ".reason.json", append(reason, '\n')}, {name, data}} {
+	for _, f := range []File{{name + reasonOf, append(reason, '\n')}, {name, data}} {
 		if err := durable.Create(filepath.Join(dir, f.Name), f.Data, 0o440); err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", fmt.Errorf("quarantine: %w", err)
 		}
 	}
 	return filepath.Join(r.Bank, name), nil
+}
+
+// Kept is a file in quarantine.
+type Kept struct {
+	Path string // relative to the quarantine
+	Refused
+}
+
+const reasonOf = ".reason.json"
+
+// Old lists what was put away before a time, at most so many files. What has no reason beside
+// it that can be read was not put there by this program, and is not listed.
+func (q *Quarantine) Old(before time.Time, most int) (out []Kept, err error) {
+	reasons, err := filepath.Glob(filepath.Join(q.dir, "*", "*"+reasonOf))
+	if err != nil {
+		return nil, fmt.Errorf("list quarantine: %w", err)
+	}
+	for _, path := range reasons {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("list quarantine: %w", err)
+		}
+		name, err := filepath.Rel(q.dir, strings.TrimSuffix(path, reasonOf))
+		if err != nil {
+			return nil, fmt.Errorf("list quarantine: %w", err)
+		}
+		k := Kept{Path: name}
+		if json.Unmarshal(data, &k.Refused) == nil && !k.At.IsZero() && k.At.Before(before) && len(out) < most {
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+// Remove removes a file and then its reason. A crash between the two leaves a reason without a
+// file, which the next Old lists again.
+func (q *Quarantine) Remove(k Kept) error {
+	path := filepath.Join(q.dir, k.Path)
+	err := durable.Remove(path)
+	if err == nil {
+		err = durable.Remove(path + reasonOf)
+	}
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	return nil
 }
 
 // plain makes a stranger's name safe for our disk and for a terminal: letters, digits,

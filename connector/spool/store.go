@@ -88,7 +88,7 @@ func (s *Store) Put(ctx context.Context, data []byte) (string, error) {
 
 // PutAll keeps all of these durably and returns their digests. All who put at one moment
 // wait for one sync together. Bytes that are there already are checked, not written
-// again, so a repetition is cheap and harmless.
+// again, so a repetition is cheap and harmless; those that are to be removed do not count.
 func (s *Store) PutAll(ctx context.Context, list [][]byte) (digests []string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (s *Store) PutAll(ctx context.Context, list [][]byte) (digests []string, er
 	for _, data := range list {
 		key := pack.Key(sha256.Sum256(data))
 		digests = append(digests, hex.EncodeToString(key[:]))
-		known, err := s.find(key)
+		known, err := s.kept(key)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			fresh = append(fresh, pack.Entry{Key: key, Data: data})
@@ -140,8 +140,13 @@ func (s *Store) Check(ctx context.Context, digest string) error {
 }
 
 // find reads the bytes of a digest, in a segment or as a file of their own.
-func (s *Store) find(key pack.Key) ([]byte, error) {
-	data, err := s.pack.Get(key)
+func (s *Store) find(key pack.Key) ([]byte, error) { return s.look(key, s.pack.Get) }
+
+// kept is find without what is to be removed.
+func (s *Store) kept(key pack.Key) ([]byte, error) { return s.look(key, s.pack.Kept) }
+
+func (s *Store) look(key pack.Key, get func(pack.Key) ([]byte, error)) ([]byte, error) {
+	data, err := get(key)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return data, err
 	}

@@ -28,7 +28,7 @@ func maxNames(dir string) int {
 	switch dir {
 	case "formats":
 		return 60
-	case "connector/journal", "crypto/pki", "crypto/cms":
+	case "connector/journal", "connector/journal/record", "crypto/pki", "crypto/cms":
 		return 45
 	}
 	return 30

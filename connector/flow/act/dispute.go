@@ -2,7 +2,6 @@ package act
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -66,24 +65,6 @@ func (d *Desk) disputed(ctx context.Context, r Request) (bool, error) {
 			return a.Act == Dispute && a.As == r.As
 		}), err
 	}
-	rows, err := d.Book.DB().QueryContext(ctx, `SELECT e.body FROM act a JOIN event e ON e.seq = a.seq
-		WHERE a.act = ? AND a.exchange = 0 AND a.bank = ?`, Dispute, r.Bank)
-	if err != nil {
-		return false, fmt.Errorf("read acts: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var body string
-		var a journal.Act
-		if err := rows.Scan(&body); err != nil {
-			return false, fmt.Errorf("read acts: %w", err)
-		}
-		if err := json.Unmarshal([]byte(body), &a); err != nil {
-			return false, fmt.Errorf("read acts: %w", err)
-		}
-		if a.As == r.As {
-			return true, nil
-		}
-	}
-	return false, rows.Err()
+	said, err := d.Book.Said(ctx, Dispute, r.Bank, 0)
+	return slices.Contains(said, r.As), err
 }

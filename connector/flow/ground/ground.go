@@ -115,21 +115,12 @@ func Accept(tx *journal.Tx, bank banks.ID, p Places, reason string) error {
 
 // Accepted are the folders of a bank that were accepted last.
 func Accepted(ctx context.Context, book *journal.Book, bank banks.ID) (p Places, known bool, err error) {
-	rows, err := book.DB().QueryContext(ctx, `SELECT json_extract(e.body, '$.as') FROM act a JOIN event e ON e.seq = a.seq
-		WHERE a.act = ? AND a.bank = ? ORDER BY a.seq DESC LIMIT 1`, Act, string(bank))
-	if err != nil {
+	said, err := book.Said(ctx, Act, string(bank), 0)
+	if err != nil || len(said) == 0 {
+		return p, false, err
+	}
+	if err := json.Unmarshal([]byte(said[0]), &p); err != nil {
 		return p, false, fmt.Errorf("read acts: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return p, false, fmt.Errorf("read acts: %w", err)
-		}
-		if err := json.Unmarshal([]byte(text), &p); err != nil {
-			return p, false, fmt.Errorf("read acts: %w", err)
-		}
-		known = true
-	}
-	return p, known, rows.Err()
+	return p, true, nil
 }

@@ -11,13 +11,15 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"bankconnector/connector/journal/rebuild"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/volume"
 )
 
-// span is a part of the chain, checked on a connection of its own. Events are
-// never changed, so that spans may be read at different moments of a live file.
+// span is a part of a piece of the chain, checked on a connection of its own.
 type span struct {
+	piece    *piece
 	from, to int64 // numbers of the first and last event
 	buf      bytes.Buffer
 	last     int64 // as far as it is read
@@ -46,34 +48,52 @@ func (s *span) bad(seq int64, format string, args ...any) {
 // some thousand events.
 const smallest = 20_000
 
-// cut divides the numbers 1 to end into at most n spans.
-func cut(end int64, n int) []*span {
-	size := max(smallest, (end+int64(n)-1)/int64(n))
-	var out []*span
-	for from := int64(1); from <= end; from += size {
-		out = append(out, &span{from: from, to: min(from+size-1, end)})
+// cut divides a piece into spans of a size.
+func (p *piece) cut(size int64) (out []*span) {
+	for from := p.from; from <= p.to; from += size {
+		out = append(out, &span{piece: p, from: from, to: min(from+size-1, p.to)})
 	}
 	return out
 }
 
 // chain checks every event, on as many connections as there are processors.
 func (v *verification) chain(ctx context.Context) error {
-	spans := cut(v.end, runtime.GOMAXPROCS(0))
+	n := int64(runtime.GOMAXPROCS(0))
+	size := max(smallest, (v.end+n-1)/n)
+	var spans []*span
+	for _, p := range v.pieces {
+		if !p.gone {
+			spans = append(spans, p.cut(size)...)
+		}
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(int(n))
 	for _, s := range spans {
-		group.Go(func() error { return s.check(groupCtx, v.r.Path) })
+		group.Go(func() error {
+			err := v.use(s.piece, func(c *sqlite.Conn) error { return s.check(groupCtx, c) })
+			var unread *rebuild.Failed
+			if errors.As(err, &unread) {
+				s.bad(unread.Seq, "%v", unread.Cause)
+				err = nil
+			}
+			return err
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	v.r.Head = record.NoHash
 	for _, s := range spans {
-		v.r.Events += s.events
 		v.r.Further += s.further
-		v.r.Head = s.prev
 		v.named = append(v.named, s.named)
 		for _, f := range s.found {
 			v.r.bad(f.seq, "%s", f.text)
+		}
+		if p := s.piece; p.head != "" && s.to == p.to && s.prev != p.head {
+			v.r.bad(s.to, "%s ends with hash %s, the journal says %s", p.name(), s.prev, p.head)
+		}
+		if !s.piece.left {
+			v.r.Events, v.r.Head = v.r.Events+s.events, s.prev
 		}
 	}
 	return nil
@@ -89,17 +109,21 @@ func (v *verification) witness(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		row, err := v.c.One(`SELECT hash FROM event WHERE seq = ?`, seq)
+		row, err := v.row(seq)
 		switch {
+		case errors.Is(err, volume.ErrRetired): // nobody can hold it against anything but the ends
+			if end, known := v.ends[seq]; known && end != want {
+				v.r.bad(seq, "the head of a removed archive was %s, a checkpoint says %s", end, want)
+			}
 		case err != nil:
 			v.r.bad(seq, "cannot be read: %v", err)
-		case row != nil && row.Str(0) == want:
+		case row != nil && row.Str(9) == want:
 			v.r.Witnessed = max(v.r.Witnessed, seq)
 		case v.givenUp(seq):
 		case row == nil:
 			v.r.bad(min(seq, v.end+1), "missing: a checkpoint from outside knows event %d, the end was cut off or an old copy restored", seq)
 		default:
-			v.r.bad(seq, "hash %s is not the checkpoint's %s: the journal was written anew", row.Str(0), want)
+			v.r.bad(seq, "hash %s is not the checkpoint's %s: the journal was written anew", row.Str(9), want)
 		}
 	}
 	v.confirmed()
@@ -107,22 +131,9 @@ func (v *verification) witness(ctx context.Context) error {
 }
 
 // check reads the span. Its error is for what kept it from looking.
-func (s *span) check(ctx context.Context, path string) (err error) {
-	c, err := sqlite.Read(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	s.last, s.prev = s.from-1, record.NoHash
-	if s.from > 1 {
-		row, err := c.One(`SELECT hash, at FROM event WHERE seq = ?`, s.last)
-		if err != nil {
-			s.bad(s.last, "cannot be read: %v", err)
-		} else if row != nil { // a missing one is the finding of the span before
-			s.prev, s.lastAt = row.Str(0), row.Str(1)
-		}
-	}
-	err = c.Each(`SELECT `+record.Columns+` FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq`, func(f sqlite.Fields) error {
+func (s *span) check(ctx context.Context, c *sqlite.Conn) error {
+	s.begin(c)
+	err := c.Each(`SELECT `+record.Columns+` FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq`, func(f sqlite.Fields) error {
 		s.event(f)
 		if s.events++; s.events%1024 == 0 {
 			return ctx.Err()
@@ -138,6 +149,25 @@ func (s *span) check(ctx context.Context, path string) (err error) {
 		s.bad(s.last+1, "missing; the next one is %d", s.to+1)
 	}
 	return nil
+}
+
+// begin finds what the first event of the span must follow.
+func (s *span) begin(c *sqlite.Conn) {
+	query, seq := `SELECT hash, at FROM event WHERE seq = ?`, s.from-1
+	s.last, s.prev, s.lastAt = seq, s.piece.prev, s.piece.at
+	switch {
+	case s.from > s.piece.from:
+	case s.piece.left: // what its first row follows stands in the archive, and its last row must have the archive's hash
+		query, seq = `SELECT prev, at FROM event WHERE seq = ?`, s.from
+	default:
+		return
+	}
+	row, err := c.One(query, seq)
+	if err != nil {
+		s.bad(seq, "cannot be read: %v", err)
+	} else if row != nil { // a missing one is the finding of the span before
+		s.prev, s.lastAt = row.Str(0), row.Str(1)
+	}
 }
 
 // event checks one row: number, link, hash, time.
@@ -174,13 +204,16 @@ func Tail(c *sqlite.Conn, n int64) error {
 	if len(changed) > 0 {
 		return fmt.Errorf("schema was changed: %s: run journal verify", strings.Join(changed, ", "))
 	}
-	end, err := c.Number(`SELECT max(seq) FROM event`)
+	row, err := c.One(`SELECT max(seq), max(min(seq), max(seq) - ?) - 1 FROM event`, n-1)
 	if err != nil {
 		return err
 	}
-	s := &span{last: max(end-n, 0), prev: record.NoHash}
+	end := row.Num(0)
+	s := &span{last: max(row.Num(1), 0), prev: record.NoHash}
 	if s.last > 0 {
-		row, err := c.One(`SELECT hash, at FROM event WHERE seq = ?`, s.last)
+		// What is before the first row stands at the end of an archive, or within one whose events are leaving just now.
+		row, err := c.One(`SELECT hash, at FROM event WHERE seq = ?1 UNION ALL SELECT head, to_at FROM archive WHERE last = ?1
+			UNION ALL SELECT prev, '' FROM event WHERE seq = ?1 + 1 AND EXISTS (SELECT 1 FROM archive WHERE ?1 BETWEEN first AND last)`, s.last)
 		if err != nil {
 			return err
 		}
@@ -199,8 +232,7 @@ func Tail(c *sqlite.Conn, n int64) error {
 	if len(s.found) > 0 {
 		return fmt.Errorf("chain is broken at event %d: %s: run journal verify, restore from a backup", s.found[0].seq, s.found[0].text)
 	}
-	row, err := c.One(`SELECT seq, hash FROM head`)
-	if err != nil {
+	if row, err = c.One(`SELECT seq, hash FROM head`); err != nil {
 		return err
 	}
 	if row == nil || row.Num(0) != end || row.Str(1) != s.prev {

@@ -15,14 +15,19 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"bankconnector/connector/journal/rebuild"
 	"bankconnector/connector/journal/record"
 	"bankconnector/connector/journal/sqlite"
+	"bankconnector/connector/journal/volume"
 )
 
 // Options say what else to look at.
 type Options struct {
 	// Store checks one file of the content store by its SHA-256, several at once; nil = the store is not checked.
 	Store func(sha256 string) error
+	// Removed is told, before Store is asked, which segments of the store the journal says are removed, each with the
+	// SHA-256 of the index that stays; of a document that lay in one Store then says volume.ErrDiscarded. nil = nobody asks.
+	Removed func(indexes map[string]string) error
 	// Checkpoints are event numbers and hashes known from outside; the chain must pass through each. nil = none is known.
 	Checkpoints iter.Seq2[int64, string]
 	// Adopted are hashes of events book.adopted that the caller knows of: what such an event gave up is no problem then.
@@ -31,6 +36,8 @@ type Options struct {
 	Further func(db *sql.DB) error
 	// ChainOnly leaves out what takes most of the time: rebuilding the state tables, and SQLite's own check of the file.
 	ChainOnly bool
+	// Archives is the folder of the archives that the journal names; "" = archive, beside the journal.
+	Archives string
 	// Temp is where the state tables are rebuilt; "" = the system's folder for temporary files.
 	Temp string
 }
@@ -43,9 +50,13 @@ type Report struct {
 	Events    int64    `json:"events"`
 	Head      string   `json:"head"`
 	FirstBad  int64    `json:"first_bad,omitempty"`
-	Rows      int64    `json:"rows"`      // rows of state tables compared
-	Digests   int64    `json:"digests"`   // files of the store checked
-	Witnessed int64    `json:"witnessed"` // newest event that a checkpoint confirms, 0 if none does
+	Last      int64    `json:"last"`                // number of the last event
+	Archives  int      `json:"archives,omitempty"`  // files that hold the first ones
+	Retired   []string `json:"retired,omitempty"`   // each: archive that the journal says was removed by the rule of retention
+	Rows      int64    `json:"rows"`                // rows of state tables compared
+	Digests   int64    `json:"digests"`             // files of the store checked
+	Discarded int64    `json:"discarded,omitempty"` // of them those that the journal says were removed by the rule of retention
+	Witnessed int64    `json:"witnessed"`           // newest event that a checkpoint confirms, 0 if none does
 	ChainOnly bool     `json:"chain_only,omitempty"`
 	Adoptions []string `json:"adoptions,omitempty"` // each: who went on with a restored journal, when and why
 	Problems  []string `json:"problems,omitempty"`  // the first 50
@@ -73,11 +84,18 @@ func (r *Report) bad(seq int64, format string, args ...any) {
 type verification struct {
 	r       *Report
 	o       Options
-	c       *sqlite.Conn // the journal, inside one read transaction
-	end     int64        // number of the last event
+	c       *sqlite.Conn      // the journal, inside one read transaction
+	held    chan *sqlite.Conn // the same moment of it, for others
+	end     int64             // number of the last event
 	adopted []adoption
-	named   []map[string]bool // files of the store that only events name
-	rebuilt *rebuilding       // nil when ChainOnly, or once a replay has failed
+	named   []map[string]bool   // files of the store that only events name
+	rebuilt *rebuild.Rebuilding // nil when ChainOnly, or once a replay has failed
+
+	dir     string           // folder of the archives
+	pieces  []*piece         // of the chain, in order
+	lent    *piece           // whose connection is open
+	retired *volume.Volume   // newest archive that was removed; nil: none was
+	ends    map[int64]string // hashes of the last events of those that were removed
 }
 
 // Verify proves a journal, also a copy of one or the live file, and changes
@@ -105,7 +123,9 @@ func Verify(ctx context.Context, path string, o Options) (Report, error) {
 }
 
 func (v *verification) all(ctx context.Context) (err error) {
-	if err := v.c.Script("BEGIN"); err != nil {
+	err = v.hold()
+	defer func() { err = errors.Join(err, v.release()) }()
+	if err != nil {
 		return err
 	}
 	if err := v.shape(); err != nil {
@@ -118,11 +138,13 @@ func (v *verification) all(ctx context.Context) (err error) {
 		v.r.bad(1, "cannot be read: %v", err)
 		return nil
 	}
+	v.r.Last = v.end
+	v.list()
 	if !v.o.ChainOnly {
-		if v.rebuilt, err = rebuild(v.o.Temp); err != nil {
+		if v.rebuilt, err = rebuild.New(v.o.Temp); err != nil {
 			return err
 		}
-		defer func(r *rebuilding) { err = errors.Join(err, r.close()) }(v.rebuilt)
+		defer func(r *rebuild.Rebuilding) { err = errors.Join(err, r.Close()) }(v.rebuilt)
 	}
 	if err := v.read(ctx); err != nil {
 		return err
@@ -136,6 +158,7 @@ func (v *verification) all(ctx context.Context) (err error) {
 	if err := v.compare(ctx); err != nil {
 		return err
 	}
+	v.discarded()
 	if err := v.reliedOn(ctx); err != nil {
 		return err
 	}
@@ -202,11 +225,18 @@ func (v *verification) read(ctx context.Context) error {
 			return err
 		})
 	}
-	group.Go(func() error { return v.chain(groupCtx) })
-	var unread *failed
+	var swapped []finding
+	group.Go(func() (err error) {
+		swapped, err = v.archives(groupCtx)
+		return errors.Join(err, v.chain(groupCtx))
+	})
+	var unread *rebuild.Failed
 	if v.rebuilt != nil {
 		group.Go(func() error {
-			err := v.rebuilt.replay(groupCtx, v.events)
+			err := v.base(groupCtx)
+			if err == nil {
+				err = v.rebuilt.Replay(groupCtx, v.events)
+			}
 			if errors.As(err, &unread) {
 				return nil
 			}
@@ -219,25 +249,14 @@ func (v *verification) read(ctx context.Context) error {
 	for _, text := range sick {
 		v.r.problem("%s", text)
 	}
+	for _, f := range swapped {
+		v.r.bad(f.seq, "%s", f.text)
+	}
 	if unread != nil {
-		v.r.bad(unread.seq, "cannot be replayed: %v", unread.cause)
+		v.r.bad(unread.Seq, "cannot be replayed: %v", unread.Cause)
 		v.rebuilt = nil
 	}
 	return nil
-}
-
-// events gives every event in its order; a file that cannot be read is a failed event.
-func (v *verification) events(fn func(sqlite.Fields) error) error {
-	seq, mine := int64(0), error(nil)
-	err := v.c.Each(`SELECT `+record.Columns+` FROM event ORDER BY seq`, func(f sqlite.Fields) error {
-		seq = f.Num(0)
-		mine = fn(f)
-		return mine
-	})
-	if err != nil && mine == nil {
-		return &failed{seq + 1, err}
-	}
-	return err
 }
 
 func (v *verification) readable() bool {
@@ -250,13 +269,17 @@ func (v *verification) compare(ctx context.Context) error {
 	row, err := v.c.One(`SELECT seq, hash FROM head`)
 	if err != nil {
 		v.r.problem("table head cannot be read: %v", err)
-	} else if row == nil || row.Num(0) != v.r.Events && v.r.FirstBad == 0 || row.Str(1) != v.r.Head {
+	} else if row == nil || row.Num(0) != v.end && v.r.FirstBad == 0 || row.Str(1) != v.r.Head {
 		v.r.problem("state tables do not stand at the last event")
 	}
 	if v.rebuilt == nil {
 		return nil
 	}
-	for _, t := range record.Tables() {
+	tables, err := v.rebuilt.Tables()
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
 		if err := v.compareTable(ctx, t[0], t[1]); err != nil {
 			return err
 		}
@@ -276,17 +299,17 @@ func (v *verification) compareTable(ctx context.Context, table, key string) erro
 		return nil
 	}
 	defer got.Close()
-	want, err := v.rebuilt.table(table, key, got.Names())
+	want, err := v.rebuilt.Table(table, key, got.Names())
 	if err != nil {
 		v.r.problem("table %s has columns that no event makes: %v", table, err)
 		return nil
 	}
-	defer func() { _ = want.close() }() // what was read is judged already
+	defer func() { _ = want.Close() }() // what was read is judged already
 	for n := int64(1); ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w, err := want.next()
+		w, err := want.Next()
 		if err != nil {
 			return err
 		}
@@ -333,6 +356,35 @@ func same(want, got any) bool {
 	}
 }
 
+// unstored notes a document that the store does not give.
+func (v *verification) unstored(digest string, err error) {
+	if errors.Is(err, volume.ErrDiscarded) {
+		v.r.Discarded++
+		return
+	}
+	v.r.problem("store: %s: %v", digest, err)
+}
+
+// discarded tells the store which of its segments the journal says are removed.
+func (v *verification) discarded() {
+	if v.o.Removed == nil || v.o.Store == nil {
+		return
+	}
+	indexes := make(map[string]string)
+	known, err := v.c.Number(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'discard'`)
+	if err == nil && known > 0 {
+		err = v.c.Each(`SELECT segment, index_sha256 FROM discard`, func(f sqlite.Fields) error {
+			indexes[f.Str(0)] = f.Str(1)
+			return nil
+		})
+	}
+	if err != nil {
+		v.r.problem("table discard cannot be read: %v", err)
+	} else if err := v.o.Removed(indexes); err != nil {
+		v.r.problem("store: %v", err)
+	}
+}
+
 // store asks for every file that the journal names, several at once.
 func (v *verification) store(ctx context.Context) error {
 	if v.o.Store == nil {
@@ -350,7 +402,7 @@ func (v *verification) store(ctx context.Context) error {
 			if err := v.o.Store(digest); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				v.r.problem("store: %s: %v", digest, err)
+				v.unstored(digest, err)
 			}
 			return groupCtx.Err()
 		})

@@ -48,7 +48,7 @@ func (v *verification) reliedOn(ctx context.Context) error {
 			seen[digest] = true
 			v.r.Digests++
 			if err := v.o.Store(digest); err != nil {
-				v.r.problem("store: %s: %v", digest, err)
+				v.unstored(digest, err)
 			}
 		}
 	}

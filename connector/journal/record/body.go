@@ -3,14 +3,12 @@ package record
 import (
 	"time"
 
+	"bankconnector/connector/journal/standing"
 	"bankconnector/connector/journal/state"
 )
 
 // Source is one file of a document in the content store.
-type Source struct {
-	Name   string `json:"name"`
-	SHA256 string `json:"sha256"`
-}
+type Source = standing.Source
 
 // Fault is one reason why a document cannot go.
 type Fault struct {
@@ -215,3 +213,29 @@ type Adoption struct {
 	// Suspects counts the documents whose fate is unknown since: they were not yet delivered in this journal.
 	Suspects int64 `json:"suspects"`
 }
+
+// Archived is the body of "book.archived": the events of a closed month lie in a file of
+// their own from here on. It is written before any of them leaves the table. "book.retired"
+// says it once more when the file is to be removed, before it is.
+type Archived struct {
+	File   string `json:"file"`  // name in the folder of archives
+	Month  string `json:"month"` // of the events, "2026-01", UTC
+	First  int64  `json:"first"` // numbers of the first and last event in it
+	Last   int64  `json:"last"`
+	FromAt string `json:"from_at"` // and their times
+	ToAt   string `json:"to_at"`
+	Prev   string `json:"prev"`   // hash of the event before the first: the head of the archive before
+	Head   string `json:"head"`   // hash of the last event: what the journal goes on from
+	SHA256 string `json:"sha256"` // of the file
+	Size   int64  `json:"size"`   // octets
+	Reason string `json:"reason"` // the rule, or what a person said
+
+	// State is the file that says what the tables were after the last event, where this is the newest archive that is
+	// retired: with it, and the events that are left, the tables can still be proven.
+	State       string `json:"state,omitempty"`
+	StateSHA256 string `json:"state_sha256,omitempty"`
+	StateSize   int64  `json:"state_size,omitempty"`
+}
+
+// Discarded is the body of "store.discarded".
+type Discarded = standing.Discarded

@@ -22,25 +22,6 @@ var migrations embed.FS
 // Migrations are the numbered steps that make the schema, for sqlite.Migrate.
 func Migrations() fs.FS { return migrations }
 
-// Tables lists the tables of current state, each with its key columns.
-func Tables() [][2]string {
-	return [][2]string{
-		{"exchange", "id"},
-		{"source", "exchange, place"},
-		{"stream", "bank, stream"},
-		{"arrival", "id"},
-		{"heard", "bank, stream"},
-		{"gap", "bank, stream, first"},
-		{"visit", "id"},
-		{"slot", "bank, slot"},
-		{"act", "seq"},
-		{"credential", "place"},
-		{"bank", "bic"},
-		{"route", "bic"},
-		{"day", "bank, day"},
-	}
-}
-
 // apply writes what one event means into the state tables, but the bank's day, and
 // returns the column that the event counts in there, or "". It is the only function that
 // does, reads nothing but the event and those tables, and is used alike by the daemon and
@@ -54,7 +35,7 @@ func apply(c *sqlite.Conn, e *Event) (string, error) {
 		return projectIncoming(c, e, verb)
 	case "visit", "slot", "operator", "keys", "banks":
 		return "", projectLedger(c, e)
-	case "book":
+	case "book", "store":
 		return "", projectBook(c, e)
 	case "note", "alarm", "config":
 		return "", nil
@@ -352,13 +333,31 @@ func projectLedger(c *sqlite.Conn, e *Event) error {
 	return fmt.Errorf("event kind %q is unknown", e.Kind)
 }
 
-// projectBook moves every stream on over the numbers that an adoption leaves out, also
-// those streams that begin later: the row without a bank is where they begin. An adoption
-// is what a person did.
 func projectBook(c *sqlite.Conn, e *Event) error {
-	if e.Kind != "book.adopted" {
+	switch e.Kind {
+	case "book.adopted":
+		return projectAdopted(c, e)
+	case "book.archived":
+		return projectArchived(c, e)
+	case "book.retired":
+		return projectRetired(c, e)
+	case "store.discarded":
+		d, err := body[Discarded](e)
+		if err != nil {
+			return err
+		}
+		return c.Put(`INSERT INTO discard (segment, sha256, size, index_sha256, documents, carried, before, reason, event, at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, d.Segment, d.SHA256, d.Size, d.Index, d.Documents, d.Carried, d.Before, d.Reason, e.Seq, sqlite.Stamp(e.At))
+	case "book.created", "book.migrated":
 		return nil
 	}
+	return fmt.Errorf("event kind %q is unknown", e.Kind)
+}
+
+// projectAdopted moves every stream on over the numbers that an adoption leaves out, also
+// those streams that begin later: the row without a bank is where they begin. An adoption
+// is what a person did.
+func projectAdopted(c *sqlite.Conn, e *Event) error {
 	a, err := body[Adoption](e)
 	if err != nil {
 		return err
@@ -372,9 +371,30 @@ func projectBook(c *sqlite.Conn, e *Event) error {
 	return projectAct(c, e, Act{Act: "adopt", Reason: a.Reason})
 }
 
+// projectArchived names the file. The events that it holds stay in the table for the moment:
+// the trigger lets them go once this row and its event are there.
+func projectArchived(c *sqlite.Conn, e *Event) error {
+	a, err := body[Archived](e)
+	if err != nil {
+		return err
+	}
+	return c.Put(`INSERT INTO archive (first, last, month, file, from_at, to_at, prev, head, sha256, size, reason, event, archived_at,
+		retired, retired_why, state, state_sha256, state_size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', '', '', 0)`, a.First, a.Last, a.Month, a.File, a.FromAt, a.ToAt, a.Prev, a.Head, a.SHA256,
+		a.Size, a.Reason, e.Seq, sqlite.Stamp(e.At))
+}
+
+func projectRetired(c *sqlite.Conn, e *Event) error {
+	a, err := body[Archived](e)
+	if err != nil {
+		return err
+	}
+	return only(c.Exec(`UPDATE archive SET retired = ?2, retired_at = ?3, retired_why = ?4, state = ?5, state_sha256 = ?6, state_size = ?7
+		WHERE first = ?1 AND retired = 0`, a.First, e.Seq, sqlite.Stamp(e.At), a.Reason, a.State, a.StateSHA256, a.StateSize))
+}
+
 func projectAct(c *sqlite.Conn, e *Event, a Act) error {
-	_, err := c.Exec(`INSERT INTO act (seq, at, actor, act, exchange, bank, reason) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		e.Seq, sqlite.Stamp(e.At), e.Actor, a.Act, a.Exchange, a.Bank, a.Reason)
+	_, err := c.Exec(`INSERT INTO act (seq, at, actor, act, exchange, bank, reason, said) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.Seq, sqlite.Stamp(e.At), e.Actor, a.Act, a.Exchange, a.Bank, a.Reason, a.As)
 	return err
 }
 

@@ -44,11 +44,17 @@ func (c *Conn) Close() error {
 	if c == nil {
 		return nil
 	}
+	return errors.Join(c.forget(), c.raw.Close())
+}
+
+// forget closes the prepared statements.
+func (c *Conn) forget() error {
 	var errs []error
 	for _, s := range c.stmts {
 		errs = append(errs, s.Close())
 	}
-	return errors.Join(append(errs, c.raw.Close())...)
+	clear(c.stmts)
+	return errors.Join(errs...)
 }
 
 // Leave ends the connection after cause. When that is a failure of the engine or the disk,

@@ -191,8 +191,11 @@ func Pool(path string, connections int) (*sql.DB, error) {
 // Reports is a pool for queries that people type: each connection may read the file and
 // nothing else. Neither another file nor a setting can be reached from SQL, so nothing can
 // be written, whatever the query says.
-func Reports(path string, connections int) *sql.DB {
-	return pool(reader{path: path, fenced: true}, connections)
+//
+// What begin does on each connection, such as to attach archives, comes before the fence; nil
+// does nothing.
+func Reports(path string, connections int, begin func(*Conn) error) *sql.DB {
+	return pool(reader{path: path, fenced: true, begin: begin}, connections)
 }
 
 func pool(r reader, connections int) *sql.DB {
@@ -211,14 +214,42 @@ func pool(r reader, connections int) *sql.DB {
 type reader struct {
 	path   string
 	fenced bool // only reading is authorized
+	begin  func(*Conn) error
 }
 
 func (r reader) Connect(context.Context) (driver.Conn, error) {
-	c, err := r.Driver().Open(address(r.path, readOf(r.path)))
-	if raw, ok := c.(*sqlite3.SQLiteConn); ok && err == nil && r.fenced {
-		raw.RegisterAuthorizer(onlyReading)
+	c, err := dial(address(r.path, readOf(r.path)))
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	if r.begin != nil {
+		// The pool closes the connection by itself: with a statement left, SQLite would keep it, and what it holds.
+		if err := errors.Join(r.begin(c), c.forget()); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	if r.fenced {
+		c.raw.RegisterAuthorizer(onlyReading)
+	}
+	return c.raw, nil
+}
+
+// Attached is how many other files a connection can read at once.
+const Attached = 10
+
+// Attach makes a file readable beside this one, under a name, and changes nothing in it.
+func (c *Conn) Attach(path, name string) error {
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	// SQLite takes it for writing where that is allowed: mode=ro and query_only forbid that.
+	_, err := c.raw.Exec(`ATTACH ? AS `+name, []driver.Value{address(path, "mode=ro&immutable=1")})
+	return err
+}
+
+// Temporary makes a view of this connection alone.
+func (c *Conn) Temporary(view string) error {
+	return c.Script("PRAGMA query_only=OFF; CREATE TEMP VIEW " + view + "; PRAGMA query_only=ON")
 }
 
 // recursive is SQLITE_RECURSIVE, which the driver does not name.

@@ -62,6 +62,26 @@ func syncFile(path string) error {
 	return nil
 }
 
+// Folder makes a folder below another one, for the same group, unless it is there.
+func Folder(path string) error {
+	err := os.Mkdir(path, 0o750)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Chmod(path, 0o750), inGroupOf(filepath.Dir(path), path), syncFile(path)) //nolint:gosec // auditors of the group read archives
+}
+
+// Settle gives a finished file its mode and makes it durable, before it gets its name.
+func Settle(path string, mode fs.FileMode) error {
+	if err := os.Chmod(path, mode); err != nil {
+		return err
+	}
+	return syncFile(path)
+}
+
 // shareGroup gives what WAL keeps beside the file its group and mode. SQLite
 // does so itself only when it runs as root or in a folder with the setgid bit.
 func shareGroup(path string) error {
@@ -130,6 +150,15 @@ func Check(path string) error {
 			path, info.Mode().Perm(), path)
 	}
 	return checkLocal(filepath.Dir(path))
+}
+
+// Room is how many octets this process may still write to the disk of a folder.
+func Room(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("statfs %s: %w", dir, err)
+	}
+	return int64(st.Bavail) * st.Bsize, nil //nolint:gosec // a disk has less than 2^63 octets
 }
 
 // checkLocal refuses network file systems: their locks and shared memory do

@@ -80,6 +80,19 @@ func Differences(c *Conn, known func(version int64) (map[string]string, error)) 
 	return out, nil
 }
 
+// Made is the schema that a script makes in an empty database.
+func Made(script string) (made map[string]string, err error) {
+	fresh, err := dial("file::memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, fresh.Close()) }()
+	if err := fresh.Script(script); err != nil {
+		return nil, err
+	}
+	return schema(fresh)
+}
+
 // Known is the schema that migrations up to a version make.
 func Known(files fs.FS, version int64) (made map[string]string, err error) {
 	names, err := fs.Glob(files, "*/*.sql")

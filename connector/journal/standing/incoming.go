@@ -34,11 +34,12 @@ type Incoming struct {
 	SettledAt     *time.Time `json:"settled_at,omitempty"`
 	HandedAt      *time.Time `json:"handed_at,omitempty"`
 	CleanedAt     *time.Time `json:"cleaned_at,omitempty"`
+	LastEvent     int64      `json:"-"` // number of the last event about it
 }
 
 // IncomingColumns are the columns of table arrival, in the order that ReadIncoming takes them.
 const IncomingColumns = `id, bank, name, claimed, sha256, size, repeats, verdict, code, signer, kind, external_key,
-	content_sha256, outcome, reason, exchange, state_id, received_at, settled_at, handed_at, cleaned_at`
+	content_sha256, outcome, reason, exchange, state_id, received_at, settled_at, handed_at, cleaned_at, last_event`
 
 // ReadIncoming takes a row of IncomingColumns.
 func ReadIncoming(f sqlite.Fields) (Incoming, error) {
@@ -46,7 +47,7 @@ func ReadIncoming(f sqlite.Fields) (Incoming, error) {
 		ID: f.Num(0), Bank: f.Str(1), Name: f.Str(2), Claimed: f.Str(3), SHA256: f.Str(4), Size: f.Num(5),
 		Repeats: int(f.Num(6)), Verdict: f.Str(7), Code: f.Str(8), Signer: f.Str(9), Kind: f.Str(10),
 		ExternalKey: f.Str(11), ContentSHA256: f.Str(12), Outcome: f.Str(13), Reason: f.Str(14), ExchangeID: f.Num(15),
-		StateID: int(f.Num(16)),
+		StateID: int(f.Num(16)), LastEvent: f.Num(21),
 	}
 	var receivedAt *time.Time
 	for n, at := range []**time.Time{&receivedAt, &i.SettledAt, &i.HandedAt, &i.CleanedAt} {

@@ -8,6 +8,7 @@
 //	000001.tar   a full segment: entries ab/abcd… (64 hexadecimal digits), mode 0440
 //	000001.idx   its entries sorted by digest; made from the segment, and made again when lost
 //	000002.tar   the segment that grows; it has no index yet
+//	000001.gone  the index of a full segment that was removed, see Drop
 //
 // Segments are only ever appended to, so `tar -xf` gives back every document as a file,
 // without this program, and a copy made while the program runs is whole up to some entry.
@@ -27,6 +28,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"bankconnector/internal/durable"
 )
@@ -61,6 +63,8 @@ type Pack struct {
 	next     *group     // gathers what comes while another group is written
 	spare    [][]byte   // octets of groups that were written, for others: one gathers while one is written
 	broken   error      // why nothing more is written
+
+	condemned map[int]time.Time // segments that are to be removed, since when
 }
 
 // group is what one write and one sync make durable.
@@ -253,23 +257,27 @@ func (p *Pack) growing() (*segment, error) {
 // Get returns the bytes of an entry, unproven. The error is fs.ErrNotExist when there is
 // none.
 func (p *Pack) Get(key Key) ([]byte, error) {
-	data, err := p.find(key)
+	data, err := p.find(key, nil)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) || p.turn != nil {
 		return data, err
 	}
 	if err := p.look(); err != nil { // the writer may have added it since
 		return nil, err
 	}
-	return p.find(key)
+	return p.find(key, nil)
 }
 
-func (p *Pack) find(key Key) ([]byte, error) {
+// find looks in every segment but those that are condemned.
+func (p *Pack) find(key Key, condemned map[int]time.Time) ([]byte, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.segments == nil && errors.Is(p.broken, errClosed) {
 		return nil, errClosed
 	}
 	for _, s := range slices.Backward(p.segments) {
+		if _, going := condemned[s.number]; going {
+			continue
+		}
 		at, ok, err := s.find(key)
 		if err != nil {
 			return nil, err
@@ -299,10 +307,17 @@ func (p *Pack) look() error {
 			return err
 		}
 	}
-	for i := len(p.segments); i < len(numbers); i++ {
-		s, err := openSegment(p.dir, numbers[i], false, i == len(numbers)-1)
+	known := 0
+	if n := len(p.segments); n > 0 {
+		known = p.segments[n-1].number
+	}
+	for i, number := range numbers {
+		if number <= known {
+			continue // one that was removed meanwhile is still open here, and can be read
+		}
+		s, err := openSegment(p.dir, number, false, i == len(numbers)-1)
 		if err != nil {
-			return fmt.Errorf("open segment %d: %w", numbers[i], err)
+			return fmt.Errorf("open segment %d: %w", number, err)
 		}
 		p.segments = append(p.segments, s)
 	}

@@ -1,4 +1,6 @@
-package proof
+// Package rebuild makes the tables of current state once more from events, to be compared, or
+// to be kept where the events go. It decides nothing, and opens record, volume and sqlite.
+package rebuild
 
 import (
 	"context"
@@ -16,10 +18,10 @@ import (
 	"bankconnector/connector/journal/sqlite"
 )
 
-// rebuilding makes the state tables once more from the events. Every table but a few small
+// Rebuilding makes the state tables once more from the events. Every table but a few small
 // ones is a bank's own, so that the banks are shared out over as many databases as there are
 // processors; an event of no bank is projected in each of them.
-type rebuilding struct {
+type Rebuilding struct {
 	dir   string
 	parts []*sqlite.Conn
 }
@@ -43,9 +45,9 @@ func lean(c *sqlite.Conn) error {
 	return c.Script(drop.String() + "PRAGMA foreign_keys=OFF; BEGIN")
 }
 
-// rebuild opens empty databases in a new folder below temp.
-func rebuild(temp string) (r *rebuilding, err error) {
-	r = &rebuilding{}
+// New opens empty databases in a new folder below temp.
+func New(temp string) (r *Rebuilding, err error) {
+	r = &Rebuilding{}
 	if r.dir, err = os.MkdirTemp(temp, "journal-verify-"); err != nil {
 		return nil, err
 	}
@@ -59,13 +61,14 @@ func rebuild(temp string) (r *rebuilding, err error) {
 			err = lean(c)
 		}
 		if err != nil {
-			return nil, errors.Join(err, r.close())
+			return nil, errors.Join(err, r.Close())
 		}
 	}
 	return r, nil
 }
 
-func (r *rebuilding) close() error {
+// Close throws them away.
+func (r *Rebuilding) Close() error {
 	var errs []error
 	for _, c := range r.parts {
 		errs = append(errs, c.Close())
@@ -73,17 +76,26 @@ func (r *rebuilding) close() error {
 	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
 }
 
-// failed is an event that cannot be projected.
-type failed struct {
-	seq   int64
-	cause error
+// of are the parts that project what belongs to a bank, all of them for "".
+func (r *Rebuilding) of(bank string) []*sqlite.Conn {
+	if bank == "" {
+		return r.parts
+	}
+	i := part(bank, len(r.parts))
+	return r.parts[i : i+1]
 }
 
-func (f *failed) Error() string { return f.cause.Error() }
+// Failed is an event that cannot be projected.
+type Failed struct {
+	Seq   int64
+	Cause error
+}
 
-// replay projects every event that read gives, in order. After the first failure the rest
-// would only repeat it: it returns a *failed.
-func (r *rebuilding) replay(ctx context.Context, read func(fn func(sqlite.Fields) error) error) error {
+func (f *Failed) Error() string { return f.Cause.Error() }
+
+// Replay projects every event that read gives, in order. After the first failure the rest
+// would only repeat it: it returns a *Failed.
+func (r *Rebuilding) Replay(ctx context.Context, read func(fn func(sqlite.Fields) error) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	queues := make([]chan []record.Event, len(r.parts))
 	for i, c := range r.parts {
@@ -97,7 +109,7 @@ func (r *rebuilding) replay(ctx context.Context, read func(fn func(sqlite.Fields
 				}
 				for j := range events {
 					if err := page.Replay(c, &events[j]); err != nil {
-						return &failed{events[j].Seq, err}
+						return &Failed{events[j].Seq, err}
 					}
 				}
 				if n%tallyEach == 0 { // what is counted in memory must not grow with the journal
@@ -143,7 +155,7 @@ func deal(ctx context.Context, queues []chan []record.Event, read func(fn func(s
 	err := read(func(f sqlite.Fields) error {
 		e, err := record.Read(f)
 		if err != nil {
-			return &failed{f.Num(0), err}
+			return &Failed{f.Num(0), err}
 		}
 		if e.Bank != "" {
 			return add(part(e.Bank, len(queues)), e)
@@ -170,25 +182,41 @@ func part(bank string, of int) int {
 	return int(h.Sum32() % uint32(of)) //nolint:gosec // a count of processors
 }
 
-// merged reads one table of all parts in the order of its key. A row that stands in
+// Merged reads one table of all parts in the order of its key. A row that stands in
 // several of them is from an event of no bank, and counts once.
-type merged struct {
+type Merged struct {
 	cursors []*sqlite.Cursor
 	rows    []sqlite.Fields // the next one of each, nil at its end
 	key     []int           // places of the key columns
 	last    sqlite.Fields
 }
 
-func (r *rebuilding) table(table, key string, columns []string) (m *merged, err error) {
-	m = &merged{rows: make([]sqlite.Fields, len(r.parts))}
+// Tables lists the tables that it makes, each with its key columns.
+func (r *Rebuilding) Tables() ([][2]string, error) { return tables(r.parts[0]) }
+
+// tables lists the tables of current state, each with its key columns: all but the chain
+// itself and how far it has been projected.
+func tables(c *sqlite.Conn) (out [][2]string, err error) {
+	err = c.Each(`SELECT s.name, (SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_table_info(s.name) WHERE pk > 0 ORDER BY pk))
+		FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT IN ('event', 'head') AND s.name NOT LIKE 'sqlite_%' ORDER BY s.rowid`,
+		func(f sqlite.Fields) error {
+			out = append(out, [2]string{f.Str(0), f.Str(1)})
+			return nil
+		})
+	return out, err
+}
+
+// Table reads some columns of one table.
+func (r *Rebuilding) Table(table, key string, columns []string) (m *Merged, err error) {
+	m = &Merged{rows: make([]sqlite.Fields, len(r.parts))}
 	for i, c := range r.parts {
 		cursor, err := c.Query(`SELECT ` + strings.Join(columns, ", ") + ` FROM ` + table + ` ORDER BY ` + key)
 		if err != nil {
-			return nil, errors.Join(err, m.close())
+			return nil, errors.Join(err, m.Close())
 		}
 		m.cursors = append(m.cursors, cursor)
 		if m.rows[i], err = cursor.Next(); err != nil {
-			return nil, errors.Join(err, m.close())
+			return nil, errors.Join(err, m.Close())
 		}
 	}
 	for _, column := range strings.Split(key, ", ") {
@@ -201,7 +229,8 @@ func (r *rebuilding) table(table, key string, columns []string) (m *merged, err 
 	return m, nil
 }
 
-func (m *merged) close() error {
+// Close ends the reading.
+func (m *Merged) Close() error {
 	var errs []error
 	for _, c := range m.cursors {
 		errs = append(errs, c.Close())
@@ -209,8 +238,8 @@ func (m *merged) close() error {
 	return errors.Join(errs...)
 }
 
-// next is the next row, valid until the one after it, or nil at the end.
-func (m *merged) next() (sqlite.Fields, error) {
+// Next is the next row, valid until the one after it, or nil at the end.
+func (m *Merged) Next() (sqlite.Fields, error) {
 	least := -1
 	for i, row := range m.rows {
 		if row != nil && (least < 0 || m.compare(row, m.rows[least]) < 0) {
@@ -234,7 +263,7 @@ func (m *merged) next() (sqlite.Fields, error) {
 }
 
 // compare orders rows as SQLite orders the columns of a key: numbers by size, text by octets.
-func (m *merged) compare(a, b sqlite.Fields) int {
+func (m *Merged) compare(a, b sqlite.Fields) int {
 	for _, i := range m.key {
 		x, y := a.Num(i), b.Num(i)
 		if d := strings.Compare(a.Str(i), b.Str(i)); d != 0 || x == y {
