@@ -207,6 +207,8 @@ func newSimulation(t *testing.T, seed int64, documents int, without string) *sim
 			s.bank.Delivery = banks.Delivery{Mode: "auto", UnknownOutcome: rule.Reissue}
 		case "act": // and only such a server shows that it must not be sent again
 			s.bank.Delivery, s.link = banks.Delivery{Mode: "auto", UnknownOutcome: "hold"}, true
+		case "repeat":
+			s.bank.Pickup.Mode = rule.Leave
 		}
 		w.note("bank %s: delivery %q, link and unlink %v, unknown outcome %s, pickup %s, last first %v",
 			s.bank.BIC, s.bank.Delivery.Mode, s.link, s.bank.Delivery.UnknownOutcome, s.bank.Pickup.Mode, s.last)
@@ -253,7 +255,7 @@ func (w *simulation) draw(key string) {
 			w.plan[key] = append(w.plan[key], "publish: "+[]string{cutBefore, cutAfter, cutLate, cutHalf, killAfter}[w.rnd.IntN(5)])
 		}
 	}
-	if harm := map[string][]string{"act": {"publish: " + cutHalf, receiptLost}, "R6": {"fetch: " + cutBefore}}[w.without]; harm != nil && w.rnd.IntN(2) == 0 {
+	if harm := map[string][]string{"act": {"publish: " + cutHalf, receiptLost}, "R6": {"fetch: " + cutBefore}, "repeat": {rubbish}}[w.without]; harm != nil && w.rnd.IntN(2) == 0 {
 		w.plan[key] = append(w.plan[key], harm...)
 	}
 	if w.without != "" && w.rnd.IntN(2) == 0 { // a mutation is sought where it would do harm
@@ -341,8 +343,11 @@ func (w *simulation) callOn(s *simBank) {
 	if w.Halt = w.halt; w.happens("told to stop", 15) {
 		w.breath = 1 + w.rnd.IntN(20)
 	}
-	if w.without == "R9" {
+	switch w.without {
+	case "R9":
 		w.letGo()
+	case "repeat":
+		w.visits.left.Clear()
 	}
 	back := w.happens("clock goes back", 40)
 	if back {
@@ -542,14 +547,15 @@ func setting(name string, otherwise int64) int64 {
 func TestSimulationFindsWhatARuleForbids(t *testing.T) {
 	const bound = 25 // worlds
 	for _, tt := range []struct{ without, want string }{
-		{"R1", "doubled"},     // the same rename again, but from a new temp
-		{"R2", "a part"},      // the intent without the read-back
-		{"R4", "doubled"},     // a lost answer taken for a no
-		{"R6", "lost"},        // a name removed before its bytes are recorded
-		{"R9", "overtaken"},   // a lifting before its base is confirmed
-		{"A3", "misdirected"}, // a connection to another bank
-		{"act", "doubled"},    // a person's resend, where a second rename can double
-		{"word", "doubled"},   // a person's word that the bank does not have it, without asking
+		{"R1", "doubled"},      // the same rename again, but from a new temp
+		{"R2", "a part"},       // the intent without the read-back
+		{"R4", "doubled"},      // a lost answer taken for a no
+		{"R6", "lost"},         // a name removed before its bytes are recorded
+		{"R9", "overtaken"},    // a lifting before its base is confirmed
+		{"A3", "misdirected"},  // a connection to another bank
+		{"act", "doubled"},     // a person's resend, where a second rename can double
+		{"word", "doubled"},    // a person's word that the bank does not have it, without asking
+		{"repeat", "restless"}, // what stays at the bank and is known, forgotten
 	} {
 		t.Run(tt.without, func(t *testing.T) {
 			t.Parallel()
