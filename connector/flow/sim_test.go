@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"os"
@@ -353,6 +354,7 @@ func (w *simulation) callOn(s *simBank) {
 	if back {
 		w.pass(-time.Hour)
 	}
+	w.rules(s.bank)
 	waiting := w.waiting(s.bank.BIC)
 	out := w.Visit(w.t.Context(), s.bank, Slot{Name: "sim"})
 	s.rest = out
@@ -363,6 +365,22 @@ func (w *simulation) callOn(s *simBank) {
 	}
 	if w.dead {
 		w.restart(s.bank.BIC, waiting)
+	}
+}
+
+// rules draws what this visit may do: the bank may be suspended or still be tried, the
+// journal be one that may only receive, or its heads not have left.
+func (w *simulation) rules(b *banks.Bank) {
+	b.State, w.Receive, w.MaySend = banks.StateActive, nil, nil
+	switch {
+	case w.happens("bank is suspended", 25):
+		b.State = banks.StateSuspended
+	case w.happens("bank is tried", 25):
+		b.State = banks.StateTesting
+	case w.happens("journal may only receive", 25):
+		w.Receive = errors.New("put back from a copy")
+	case w.happens("nothing may leave", 25):
+		w.MaySend = func() error { return errors.New("heads cannot leave") }
 	}
 }
 
