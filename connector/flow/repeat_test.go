@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bankconnector/connector/flow/rule"
+	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 )
 
@@ -65,4 +66,21 @@ func TestRepeatThatCouldNotBeRemoved(t *testing.T) {
 		t.Errorf("%d receipts and %d files left at the bank, want one receipt for each copy and none", n, len(f.claimed))
 	}
 	o.checkBooks(t)
+}
+
+// TestWhatStaysIsForgottenWhenItIsGone: the memory of files that stay at a bank does not grow
+// beyond what lies there, and a listing that is cut says nothing about the rest.
+func TestWhatStaysIsForgottenWhenItIsGone(t *testing.T) {
+	var m waiting.Memory
+	m.Leave("044525101", "1.0_a.zip")
+	m.Leave("044525101", "1.0_b.zip")
+	m.Leave("044525102", "1.0_a.zip")
+	m.Lie("044525101", nil, false)
+	if !m.Left("044525101", "1.0_a.zip") {
+		t.Error("a listing that was cut made a file forgotten")
+	}
+	m.Lie("044525101", map[string]bool{"1.0_b.zip": true}, true)
+	if m.Left("044525101", "1.0_a.zip") || !m.Left("044525101", "1.0_b.zip") || !m.Left("044525102", "1.0_a.zip") {
+		t.Error("want forgotten what is gone, and nothing else")
+	}
 }

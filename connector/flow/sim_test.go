@@ -348,7 +348,7 @@ func (w *simulation) callOn(s *simBank) {
 	case "R9":
 		w.letGo()
 	case "repeat":
-		w.visits.left.Clear()
+		w.visits.memory.Lie(s.bank.BIC, nil, true)
 	}
 	back := w.happens("clock goes back", 40)
 	if back {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/flow/rule"
@@ -40,9 +39,12 @@ func (v *visit) inbound(ctx context.Context) error {
 		for _, f := range list.Claimed {
 			todo = append(todo, found{name: bankName(f.Name), claimed: f.Name, size: f.Size})
 		}
+		lies := make(map[string]bool)
 		for _, f := range list.Files {
 			todo = append(todo, v.observe(f))
+			lies[todo[len(todo)-1].claimed] = true
 		}
+		v.visits.memory.Lie(v.bank.BIC, lies, !list.Truncated)
 		before := v.taken.Load()
 		if err := each(ctx, v, fate.All(todo), v.take); err != nil {
 			return err
@@ -126,7 +128,7 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 		return g, nil
 	}
 	g.Claimed = true
-	if _, g.Taken = v.visits.left.Load(v.bank.BIC + banks.ID(f.claimed)); g.Taken {
+	if g.Taken = v.visits.memory.Left(v.bank.BIC, f.claimed); g.Taken {
 		return g, nil
 	}
 	earlier, err := v.Book.IncomingClaimed(ctx, string(v.bank.BIC), f.claimed)
@@ -136,6 +138,9 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 	last := earlier[len(earlier)-1]
 	g.Taken, g.Incomplete, g.Grown = true, last.Outcome == outcomeIncomplete, last.Size != f.size
 	g.OutOfTime = v.outOfTime(earlier)
+	if v.bank.Pickup.Mode == rule.Leave && !g.Incomplete { // it lies there for years, perhaps among thousands
+		v.visits.memory.Leave(v.bank.BIC, f.claimed)
+	}
 	return g, nil
 }
 
@@ -169,7 +174,7 @@ func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed strin
 		}
 	}
 	if v.bank.Pickup.Mode == rule.Leave { // its line in the journal has the first one's name; the next process reads it once more
-		v.visits.left.Store(v.bank.BIC+banks.ID(claimed), true)
+		v.visits.memory.Leave(v.bank.BIC, claimed)
 	}
 	return v.discard(ctx, first, claimed)
 }

@@ -24,7 +24,6 @@ type visits struct {
 	mu     sync.Mutex
 	busy   map[banks.ID]bool
 	memory waiting.Memory
-	left   sync.Map // by bank and observation: files left in their place whose bytes came before
 }
 
 func (v *visits) enter(id banks.ID) bool {

@@ -44,9 +44,37 @@ type Alarm struct {
 type Memory struct {
 	told  sync.Map // by id of a document: the text of its last alarm
 	large sync.Map // by bank, name and size: files above the limit that people know of
+	left  sync.Map // by bank: a *sync.Map of the files that stay at it and need nothing more
 	mu    sync.Mutex
 	swept time.Time // deadlines up to here were looked at
 	full  time.Time // when every deadline was looked at
+}
+
+// Left tells whether a file that stays at its bank is known to need nothing more.
+func (m *Memory) Left(bank banks.ID, name string) bool {
+	names, ok := m.left.Load(bank)
+	if ok {
+		_, ok = names.(*sync.Map).Load(name) //nolint:forcetypeassert // nothing else is put in
+	}
+	return ok
+}
+
+// Leave remembers that a file stays at its bank and needs nothing more.
+func (m *Memory) Leave(bank banks.ID, name string) {
+	names, _ := m.left.LoadOrStore(bank, new(sync.Map))
+	names.(*sync.Map).Store(name, true) //nolint:forcetypeassert // nothing else is put in
+}
+
+// Lie forgets the files of a bank that do not lie there any more, by a listing that is whole.
+func (m *Memory) Lie(bank banks.ID, lies map[string]bool, whole bool) {
+	if names, ok := m.left.Load(bank); ok && whole {
+		names.(*sync.Map).Range(func(name, _ any) bool { //nolint:forcetypeassert // nothing else is put in
+			if !lies[name.(string)] {
+				names.(*sync.Map).Delete(name) //nolint:forcetypeassert // nothing else is put in
+			}
+			return true
+		})
+	}
 }
 
 // Watch raises alarms.
