@@ -62,6 +62,7 @@ type simulation struct {
 	fuse    int  // the process dies at this commit from now; 0: it does not
 	breath  int  // it is told to stop at this request to a bank from now; 0: it is not
 	halt    chan struct{}
+	acting  map[string]func(key string) // what a person does in the middle of a visit, by fault
 	count   int
 	sweeps  []time.Time
 	fired   map[string][]string // by key of a document; those of the whole house under ""
@@ -194,6 +195,7 @@ func newSimulation(t *testing.T, seed int64, documents int, without string) *sim
 	w.Unique = func() string { w.count++; return "u" + strconv.Itoa(w.count) }
 	w.Dial = w.call
 	w.Batch = 1 + w.rnd.IntN(40)
+	w.acting = map[string]func(string){personCancels: w.cancels, personDecides: w.intervenes}
 	sampler := formats.NewSampler(seed, startTime)
 	for _, f := range w.office.banks {
 		s := &simBank{fakeBank: f, w: w, seal: seal(f.bank.BIC), tried: map[string]bool{}, sent: map[string][]byte{}, open: map[string]int{}, held: map[string][]byte{}, refused: map[string]bool{}}

@@ -54,7 +54,7 @@ type Memory struct {
 func (m *Memory) Left(bank banks.ID, name string) bool {
 	names, ok := m.left.Load(bank)
 	if ok {
-		_, ok = names.(*sync.Map).Load(name) //nolint:forcetypeassert // nothing else is put in
+		_, ok = names.(*sync.Map).Load(name)
 	}
 	return ok
 }
@@ -62,15 +62,15 @@ func (m *Memory) Left(bank banks.ID, name string) bool {
 // Leave remembers that a file stays at its bank and needs nothing more.
 func (m *Memory) Leave(bank banks.ID, name string) {
 	names, _ := m.left.LoadOrStore(bank, new(sync.Map))
-	names.(*sync.Map).Store(name, true) //nolint:forcetypeassert // nothing else is put in
+	names.(*sync.Map).Store(name, true)
 }
 
 // Lie forgets the files of a bank that do not lie there any more, by a listing that is whole.
 func (m *Memory) Lie(bank banks.ID, lies map[string]bool, whole bool) {
 	if names, ok := m.left.Load(bank); ok && whole {
-		names.(*sync.Map).Range(func(name, _ any) bool { //nolint:forcetypeassert // nothing else is put in
+		names.(*sync.Map).Range(func(name, _ any) bool {
 			if !lies[name.(string)] {
-				names.(*sync.Map).Delete(name) //nolint:forcetypeassert // nothing else is put in
+				names.(*sync.Map).Delete(name)
 			}
 			return true
 		})
