@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"bankconnector/connector/flow/roll"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/journal"
 )
@@ -65,4 +66,17 @@ func TestRepeatThatCouldNotBeRemoved(t *testing.T) {
 		t.Errorf("%d receipts and %d files left at the bank, want one receipt for each copy and none", n, len(f.claimed))
 	}
 	o.checkBooks(t)
+}
+
+// TestWhatStaysIsForgottenWhenItIsGone: the memory of files that stay at a bank does not grow
+// beyond what lies there.
+func TestWhatStaysIsForgottenWhenItIsGone(t *testing.T) {
+	var r roll.Roll
+	r.Stay("044525101", "1.0_a.zip")
+	r.Stay("044525101", "1.0_b.zip")
+	r.Stay("044525102", "1.0_a.zip")
+	r.Forget("044525101", map[string]bool{"1.0_b.zip": true})
+	if r.Stays("044525101", "1.0_a.zip") || !r.Stays("044525101", "1.0_b.zip") || !r.Stays("044525102", "1.0_a.zip") {
+		t.Error("want forgotten what is gone, and nothing else")
+	}
 }

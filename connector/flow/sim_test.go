@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"os"
@@ -61,6 +62,7 @@ type simulation struct {
 	fuse    int  // the process dies at this commit from now; 0: it does not
 	breath  int  // it is told to stop at this request to a bank from now; 0: it is not
 	halt    chan struct{}
+	acting  map[string]func(key string) // what a person does in the middle of a visit, by fault
 	count   int
 	sweeps  []time.Time
 	fired   map[string][]string // by key of a document; those of the whole house under ""
@@ -193,6 +195,7 @@ func newSimulation(t *testing.T, seed int64, documents int, without string) *sim
 	w.Unique = func() string { w.count++; return "u" + strconv.Itoa(w.count) }
 	w.Dial = w.call
 	w.Batch = 1 + w.rnd.IntN(40)
+	w.acting = map[string]func(string){personCancels: w.cancels, personDecides: w.intervenes}
 	sampler := formats.NewSampler(seed, startTime)
 	for _, f := range w.office.banks {
 		s := &simBank{fakeBank: f, w: w, seal: seal(f.bank.BIC), tried: map[string]bool{}, sent: map[string][]byte{}, open: map[string]int{}, held: map[string][]byte{}, refused: map[string]bool{}}
@@ -207,6 +210,8 @@ func newSimulation(t *testing.T, seed int64, documents int, without string) *sim
 			s.bank.Delivery = banks.Delivery{Mode: "auto", UnknownOutcome: rule.Reissue}
 		case "act": // and only such a server shows that it must not be sent again
 			s.bank.Delivery, s.link = banks.Delivery{Mode: "auto", UnknownOutcome: "hold"}, true
+		case "repeat":
+			s.bank.Pickup.Mode = rule.Leave
 		}
 		w.note("bank %s: delivery %q, link and unlink %v, unknown outcome %s, pickup %s, last first %v",
 			s.bank.BIC, s.bank.Delivery.Mode, s.link, s.bank.Delivery.UnknownOutcome, s.bank.Pickup.Mode, s.last)
@@ -253,7 +258,7 @@ func (w *simulation) draw(key string) {
 			w.plan[key] = append(w.plan[key], "publish: "+[]string{cutBefore, cutAfter, cutLate, cutHalf, killAfter}[w.rnd.IntN(5)])
 		}
 	}
-	if harm := map[string][]string{"act": {"publish: " + cutHalf, receiptLost}, "R6": {"fetch: " + cutBefore}}[w.without]; harm != nil && w.rnd.IntN(2) == 0 {
+	if harm := map[string][]string{"act": {"publish: " + cutHalf, receiptLost}, "R6": {"fetch: " + cutBefore}, "repeat": {rubbish}}[w.without]; harm != nil && w.rnd.IntN(2) == 0 {
 		w.plan[key] = append(w.plan[key], harm...)
 	}
 	if w.without != "" && w.rnd.IntN(2) == 0 { // a mutation is sought where it would do harm
@@ -341,13 +346,17 @@ func (w *simulation) callOn(s *simBank) {
 	if w.Halt = w.halt; w.happens("told to stop", 15) {
 		w.breath = 1 + w.rnd.IntN(20)
 	}
-	if w.without == "R9" {
+	switch w.without {
+	case "R9":
 		w.letGo()
+	case "repeat":
+		w.roll.Forget(string(s.bank.BIC), nil)
 	}
 	back := w.happens("clock goes back", 40)
 	if back {
 		w.pass(-time.Hour)
 	}
+	w.rules(s.bank)
 	waiting := w.waiting(s.bank.BIC)
 	out := w.Visit(w.t.Context(), s.bank, Slot{Name: "sim"})
 	s.rest = out
@@ -358,6 +367,22 @@ func (w *simulation) callOn(s *simBank) {
 	}
 	if w.dead {
 		w.restart(s.bank.BIC, waiting)
+	}
+}
+
+// rules draws what this visit may do: the bank may be suspended or still be tried, the
+// journal be one that may only receive, or its heads not have left.
+func (w *simulation) rules(b *banks.Bank) {
+	b.State, w.Receive, w.MaySend = banks.StateActive, nil, nil
+	switch {
+	case w.happens("bank is suspended", 25):
+		b.State = banks.StateSuspended
+	case w.happens("bank is tried", 25):
+		b.State = banks.StateTesting
+	case w.happens("journal may only receive", 25):
+		w.Receive = errors.New("put back from a copy")
+	case w.happens("nothing may leave", 25):
+		w.MaySend = func() error { return errors.New("heads cannot leave") }
 	}
 }
 
@@ -542,14 +567,15 @@ func setting(name string, otherwise int64) int64 {
 func TestSimulationFindsWhatARuleForbids(t *testing.T) {
 	const bound = 25 // worlds
 	for _, tt := range []struct{ without, want string }{
-		{"R1", "doubled"},     // the same rename again, but from a new temp
-		{"R2", "a part"},      // the intent without the read-back
-		{"R4", "doubled"},     // a lost answer taken for a no
-		{"R6", "lost"},        // a name removed before its bytes are recorded
-		{"R9", "overtaken"},   // a lifting before its base is confirmed
-		{"A3", "misdirected"}, // a connection to another bank
-		{"act", "doubled"},    // a person's resend, where a second rename can double
-		{"word", "doubled"},   // a person's word that the bank does not have it, without asking
+		{"R1", "doubled"},      // the same rename again, but from a new temp
+		{"R2", "a part"},       // the intent without the read-back
+		{"R4", "doubled"},      // a lost answer taken for a no
+		{"R6", "lost"},         // a name removed before its bytes are recorded
+		{"R9", "overtaken"},    // a lifting before its base is confirmed
+		{"A3", "misdirected"},  // a connection to another bank
+		{"act", "doubled"},     // a person's resend, where a second rename can double
+		{"word", "doubled"},    // a person's word that the bank does not have it, without asking
+		{"repeat", "restless"}, // what stays at the bank and is known, forgotten
 	} {
 		t.Run(tt.without, func(t *testing.T) {
 			t.Parallel()

@@ -91,9 +91,13 @@ func (w *simulation) acts(x journal.Exchange, r act.Request) {
 			return &b, true
 		}
 	}
+	before, _ := w.Book.Latest()
 	out, err := desk.Do(w.t.Context(), "ivanova", r)
 	var refusal *act.Refusal
-	if err != nil && !w.dead && !errors.As(err, &refusal) {
+	switch after, _ := w.Book.Latest(); {
+	case errors.As(err, &refusal) && after != before:
+		w.accuse("%s of %s, which is %s, was refused and wrote into the journal", r.Act, x.InternalKey, x.State)
+	case err != nil && refusal == nil && !w.dead:
 		w.accuse("%s of %s, which is %s: %v", r.Act, x.InternalKey, x.State, err)
 	}
 	w.note("person: %s %s %s confirmed %v: %s, now %s, %v", x.InternalKey, r.Act, r.As, r.Confirm, x.State, out.To, err)

@@ -117,7 +117,7 @@ func (s *simBank) try(op, name string, do func(half bool) error) error {
 	fault := ""
 	if !w.dead {
 		if op != "upload" && op != "claim" && w.fires(name, personDecides) {
-			w.intervenes(subject(name))
+			w.acting[personDecides](subject(name))
 		}
 		w.tires()
 		fault = w.next(name, op)
@@ -153,7 +153,7 @@ func (s *simBank) Upload(_ context.Context, temp, final string, data []byte) err
 		temp = final
 	}
 	if !s.w.dead && s.w.fires(final, personCancels) {
-		s.w.cancels(subject(final))
+		s.w.acting[personCancels](subject(final))
 	}
 	err := s.try("upload", final, func(half bool) error {
 		if s.atOnce() {

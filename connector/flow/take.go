@@ -35,8 +35,13 @@ func (v *visit) inbound(ctx context.Context) error {
 		for _, f := range list.Claimed {
 			todo = append(todo, found{name: claim.Given(f.Name), claimed: f.Name, size: f.Size})
 		}
+		lies := make(map[string]bool)
 		for _, f := range list.Files {
 			todo = append(todo, v.observe(f))
+			lies[todo[len(todo)-1].claimed] = true
+		}
+		if !list.Truncated {
+			v.roll.Forget(string(v.bank.BIC), lies)
 		}
 		before := v.taken.Load()
 		if err := each(ctx, v, fate.All(todo), v.take); err != nil {
@@ -113,7 +118,7 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 		return g, nil
 	}
 	g.Claimed = true
-	if g.Taken = v.roll.Repeats(string(v.bank.BIC), f.claimed); g.Taken {
+	if g.Taken = v.roll.Stays(string(v.bank.BIC), f.claimed); g.Taken {
 		return g, nil
 	}
 	earlier, err := v.Book.IncomingClaimed(ctx, string(v.bank.BIC), f.claimed)
@@ -123,6 +128,9 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 	last := earlier[len(earlier)-1]
 	g.Taken, g.Incomplete, g.Grown = true, last.Outcome == outcomeIncomplete, last.Size != f.size
 	g.OutOfTime = claim.OutOfTime(earlier[0].ReceivedAt, v.Now())
+	if v.bank.Pickup.Mode == rule.Leave && !g.Incomplete { // it lies there for years, perhaps among thousands
+		v.roll.Stay(string(v.bank.BIC), f.claimed)
+	}
 	return g, nil
 }
 
@@ -156,7 +164,7 @@ func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed strin
 		}
 	}
 	if v.bank.Pickup.Mode == rule.Leave {
-		v.roll.Repeat(string(v.bank.BIC), claimed)
+		v.roll.Stay(string(v.bank.BIC), claimed)
 	}
 	return v.discard(ctx, first, claimed)
 }

@@ -1,8 +1,10 @@
 package check
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // right says that every value passes the rule, wrong that none does.
@@ -203,4 +205,33 @@ func TestNumbers(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestDateIsTheCalendar: a date is one exactly when package time finds it in the calendar.
+func TestDateIsTheCalendar(t *testing.T) {
+	for year := 1899; year <= 2101; year++ {
+		for month := 0; month <= 13; month++ {
+			for day := 0; day <= 32; day++ {
+				s := fmt.Sprintf("%04d-%02d-%02d", year, month, day)
+				_, err := time.Parse(time.DateOnly, s)
+				want := err == nil && s >= "1900-01-01" && s <= "2100-01-01"
+				if got := Date(s) == (Why{}); got != want {
+					t.Fatalf("%s is a date: %v, want %v", s, got, want)
+				}
+			}
+		}
+	}
+	for _, s := range []string{"2026-1 -01", "2026-0a-01", "2026-01-+1", "2026/01-01", "2026-01-1", ""} {
+		if Date(s) == (Why{}) {
+			t.Errorf("%q is taken for a date", s)
+		}
+	}
+}
+
+func BenchmarkDate(b *testing.B) {
+	for b.Loop() {
+		if Date("2026-11-22") != (Why{}) {
+			b.Fatal("no date")
+		}
+	}
 }

@@ -127,12 +127,21 @@ func ID(s string) Why {
 
 // Date is the form of a date: YYYY-MM-DD, a day of the calendar from 1900-01-01 to 2100-01-01 (DDateType).
 func Date(s string) Why {
-	if len(s) == 10 && s[4] == '-' && s[7] == '-' && allDigits(s[:4]) && s >= "1900-01-01" && s <= "2100-01-01" {
-		if _, err := time.Parse(time.DateOnly, s); err == nil {
+	if len(s) == 10 && s[4] == '-' && s[7] == '-' && allDigits(s[:4]) && allDigits(s[5:7]) && allDigits(s[8:]) && s >= "1900-01-01" && s <= "2100-01-01" {
+		year, month, day := number(s[:4]), number(s[5:7]), number(s[8:])
+		if m := time.Month(month); m >= 1 && m <= 12 && day >= 1 && day <= time.Date(year, m+1, 0, 0, 0, 0, 0, time.UTC).Day() {
 			return Why{}
 		}
 	}
 	return spelled(s, Why{"ожидается дата ГГГГ-ММ-ДД от 1900-01-01 до 2100-01-01", "a date YYYY-MM-DD from 1900-01-01 to 2100-01-01 is expected"})
+}
+
+// number is the value of a few digits.
+func number(digits string) (n int) {
+	for _, c := range []byte(digits) {
+		n = n*10 + int(c-'0')
+	}
+	return n
 }
 
 // spelled finds the usual causes of a wrong code: blanks at the ends, letters of the other alphabet.

@@ -2,32 +2,44 @@
 // do. It knows banks by their names only and calls no other room.
 package roll
 
-import "sync"
+import (
+	"maps"
+	"sync"
+)
 
 // Roll is the list. Its zero value is empty. Safe for concurrent callers.
 type Roll struct {
 	mu      sync.Mutex
 	visited map[string]bool
-	resting map[string]int64 // what journal.Book.Touched said when nothing was left to do
-	repeats map[string]bool  // by bank and observation: files left in their place whose bytes came before
+	resting map[string]int64           // what journal.Book.Touched said when nothing was left to do
+	stays   map[string]map[string]bool // by bank: files that stay there and need nothing more
 }
 
-// Repeat notes that a file which a bank leaves in its place holds bytes that came before: its
-// line in the journal has the first one's name. The next process reads it once more.
-func (r *Roll) Repeat(bank, observed string) {
+// Stay notes that a file stays at its bank and needs nothing more in this process.
+func (r *Roll) Stay(bank, observed string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.repeats == nil {
-		r.repeats = make(map[string]bool)
+	if r.stays == nil {
+		r.stays = make(map[string]map[string]bool)
 	}
-	r.repeats[bank+" "+observed] = true
+	if r.stays[bank] == nil {
+		r.stays[bank] = make(map[string]bool)
+	}
+	r.stays[bank][observed] = true
 }
 
-// Repeats tells whether Repeat was said of a file.
-func (r *Roll) Repeats(bank, observed string) bool {
+// Stays tells whether Stay was said of a file.
+func (r *Roll) Stays(bank, observed string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.repeats[bank+" "+observed]
+	return r.stays[bank][observed]
+}
+
+// Forget forgets the files of a bank that do not lie there any more, by a whole listing.
+func (r *Roll) Forget(bank string, lies map[string]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.stays[bank], func(observed string, _ bool) bool { return !lies[observed] })
 }
 
 // Enter notes that a bank is being visited, one visit at a time, for the order of effects
