@@ -42,8 +42,11 @@ func archived(t *testing.T, args ...string) (dir, config string) {
 func TestArchive(t *testing.T) {
 	dir, config := archived(t)
 	questions := [][]string{
-		{"documents", "show", "1"}, {"documents", "list"}, {"journal", "query", "SELECT * FROM event_all WHERE seq <= 100 ORDER BY seq"},
-		{"journal", "export", "exchanges"}, {"journal", "export", "SELECT count(*) FROM event_all WHERE kind = 'exchange.delivered'"},
+		{"documents", "show", "1"},
+		{"documents", "list"},
+		{"journal", "query", "SELECT * FROM event_all WHERE seq <= 100 ORDER BY seq"},
+		{"journal", "export", "exchanges"},
+		{"journal", "export", "SELECT count(*) FROM event_all WHERE kind = 'exchange.delivered'"},
 	}
 	ask := func() (out []string) {
 		for _, q := range questions {

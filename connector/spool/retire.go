@@ -114,7 +114,7 @@ var ErrOther = errors.New("another segment has its name")
 // error. Whoever needs a document of it has it from Carry. The error is ErrOther, and nothing
 // is removed, when the segment of that name is not the one that the journal names: a store that
 // was begun anew counts from one again.
-func (s *Store) Drop(ctx context.Context, name, sha256 string) error {
+func (s *Store) Drop(ctx context.Context, name, digest string) error {
 	number, err := numberOf(name)
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (s *Store) Drop(ctx context.Context, name, sha256 string) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	case err == nil && is != sha256:
+	case err == nil && is != digest:
 		err = ErrOther
 	case err == nil:
 		err = s.pack.Drop(number)

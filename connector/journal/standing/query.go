@@ -13,7 +13,7 @@ import (
 	"bankconnector/connector/journal/state"
 )
 
-// ErrNotFound: no such row.
+// ErrNotFound means that there is no such row.
 var ErrNotFound = errors.New("not in the journal")
 
 // Tables answers what the tables of current state say now. Its methods are safe for
