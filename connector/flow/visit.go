@@ -128,7 +128,8 @@ func (o Outcome) record() journal.VisitOutcome {
 // document even when the bank is down; inbound comes before outbound, so that a receipt
 // which lies there releases what waits for it. The bank is called while the local work goes
 // on: opening a connection is waiting, seventeen round trips of it.
-func (v *visit) run(ctx context.Context) error {
+func (v *visit) run(ctx context.Context) (err error) {
+	defer fate.Recover("visit", &err)
 	if v.bank.State == banks.StateSuspended {
 		return v.local(ctx)
 	}
@@ -147,9 +148,6 @@ func (v *visit) run(ctx context.Context) error {
 	v.Hall.Moves(string(v.bank.BIC))
 	v.box = box
 	if err = local; err == nil {
-		err = v.stand(ctx)
-	}
-	if err == nil {
 		err = v.exchange(ctx)
 	}
 	if shut := box.Close(); err == nil && shut != nil {
@@ -203,10 +201,10 @@ func (v *visit) accept(ctx context.Context) error {
 }
 
 func (v *visit) exchange(ctx context.Context) (err error) {
-	defer fate.Recover("exchange", &err)                        // so that the connection is closed
-	steps := []func(context.Context) error{v.resume, v.inbound} // not even the same rename again
+	defer fate.Recover("exchange", &err)                                 // so that the connection is closed
+	steps := []func(context.Context) error{v.stand, v.resume, v.inbound} // not even the same rename again
 	if v.Receive == nil {
-		steps = []func(context.Context) error{v.unlessAtRest(v.resolve), v.unlessAtRest(v.resume), v.inbound}
+		steps = []func(context.Context) error{v.stand, v.unlessAtRest(v.resolve), v.unlessAtRest(v.resume), v.inbound}
 		if v.bank.State == banks.StateActive {
 			steps = append(steps, v.gate, v.unlessAtRest(v.outbound))
 		}
