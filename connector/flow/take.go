@@ -113,7 +113,7 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 		return g, nil
 	}
 	g.Claimed = true
-	if g.Taken = v.roll.Repeats(string(v.bank.BIC), f.claimed); g.Taken {
+	if g.Taken = v.all().roll.Repeats(string(v.bank.BIC), f.claimed); g.Taken {
 		return g, nil
 	}
 	earlier, err := v.Book.IncomingClaimed(ctx, string(v.bank.BIC), f.claimed)
@@ -156,7 +156,7 @@ func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed strin
 		}
 	}
 	if v.bank.Pickup.Mode == rule.Leave {
-		v.roll.Repeat(string(v.bank.BIC), claimed)
+		v.all().roll.Repeat(string(v.bank.BIC), claimed)
 	}
 	return v.discard(ctx, first, claimed)
 }
@@ -208,7 +208,7 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 }
 
 func (v *visit) dealWith(ctx context.Context, in journal.Incoming, data []byte) (settled journal.Incoming, over bool, err error) {
-	done, err := v.contents.Hold(ctx, in.Size)
+	done, err := v.all().contents.Hold(ctx, in.Size)
 	if err != nil {
 		return in, false, v.disk("wait for memory", err)
 	}

@@ -66,11 +66,11 @@ type Slot struct {
 // beginning, so that it happens once, across restarts and steps of the clock.
 func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	out := Outcome{Bank: b.BIC}
-	if !c.roll.Enter(string(b.BIC)) {
+	if !c.all().roll.Enter(string(b.BIC)) {
 		out.Err = &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: ErrBusy}
 		return out
 	}
-	defer c.roll.Leave(string(b.BIC))
+	defer c.all().roll.Leave(string(b.BIC))
 
 	start := c.Now()
 	v := &visit{Courier: c, bank: b, room: semaphore.NewWeighted(inMemory)}
@@ -186,7 +186,7 @@ func (v *visit) stand(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask where the folders are: %w", err)
 	}
-	return ground.Ground{Book: v.Book, Log: v.Log, Memory: &v.places}.Stand(ctx, v.bank, ground.Of(v.bank, toBank, fromBank))
+	return ground.Ground{Book: v.Book, Log: v.Log, Memory: &v.all().places}.Stand(ctx, v.bank, ground.Of(v.bank, toBank, fromBank))
 }
 
 // accept takes in a portion of what the office left. A journal that may only receive leaves
@@ -227,7 +227,7 @@ func (v *visit) unlessAtRest(step func(context.Context) error) func(context.Cont
 		if v.more {
 			return step(ctx)
 		}
-		if v.roll.Rests(bank, touched) {
+		if v.all().roll.Rests(bank, touched) {
 			return nil
 		}
 		unfinished, err := v.Book.Unfinished(ctx, bank)
@@ -237,7 +237,7 @@ func (v *visit) unlessAtRest(step func(context.Context) error) func(context.Cont
 		case unfinished:
 			return step(ctx)
 		}
-		v.roll.Rest(bank, touched)
+		v.all().roll.Rest(bank, touched)
 		return nil
 	}
 }
