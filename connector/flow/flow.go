@@ -76,10 +76,28 @@ type Courier struct {
 	Halt   <-chan struct{} // closed: finish what is begun, begin nothing new; may be nil
 	Batch  int             // documents sealed in one commit; 0 = 256
 
+	known
+	earlier *known // of the courier that this one comes after; nil: none
+}
+
+// known is what one process has learnt and must not forget with a new configuration.
+type known struct {
 	roll     roll.Roll
 	memory   waiting.Memory
 	places   ground.Memory
 	contents ration.Contents // what is held in memory of opened files, over all visits
+}
+
+// After makes c go on where another courier for the same journal is, before c is used. The
+// visits of that one end with what they began with; who is being visited, what was told and
+// how much is held in memory is one matter for both.
+func (c *Courier) After(other *Courier) { c.earlier = other.all() }
+
+func (c *Courier) all() *known {
+	if c.earlier != nil {
+		return c.earlier
+	}
+	return &c.known
 }
 
 // Progress is one step of a visit for whoever watches it.
@@ -95,10 +113,10 @@ func (c *Courier) Accept(ctx context.Context, b *banks.Bank) (err error) {
 	if c.Receive != nil {
 		return nil // what the office left stays where it is
 	}
-	if !c.roll.Enter(string(b.BIC)) {
+	if !c.all().roll.Enter(string(b.BIC)) {
 		return nil // the visit under way accepts
 	}
-	defer c.roll.Leave(string(b.BIC))
+	defer c.all().roll.Leave(string(b.BIC))
 	defer fate.Recover("accept", &err)
 	_, faults, err := c.intake().Accept(ctx, b)
 	return fate.Gravest(err, faults...)
@@ -112,7 +130,7 @@ func (c *Courier) intake() *intake.Intake {
 }
 
 func (c *Courier) watch() *waiting.Watch {
-	return &waiting.Watch{Book: c.Book, Deadline: c.Deadline, Now: c.Now, Log: c.Log, Memory: &c.memory}
+	return &waiting.Watch{Book: c.Book, Deadline: c.Deadline, Now: c.Now, Log: c.Log, Memory: &c.all().memory}
 }
 
 // Sweep raises the alarm for documents whose deadline has passed, and for those that the

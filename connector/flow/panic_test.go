@@ -16,6 +16,11 @@ import (
 	"bankconnector/formats/envelope"
 )
 
+// hangless fails when the visit is over.
+type hangless struct{ Mailbox }
+
+func (hangless) Close() error { panic("the name of a debtor") }
+
 type faulty struct{ reading.Verifier }
 
 func (faulty) Verify([]byte, []byte, time.Time) cms.Verdict {
@@ -41,6 +46,23 @@ func TestPanicInAVisit(t *testing.T) {
 				return true, nil
 			}
 			return func() { f.fault = nil }
+		}, fate.Operator, "panic_test.go"},
+		{"WhereTheFoldersAre", func(_ *office, f *fakeBank) func() {
+			f.fault = func(op string) (bool, error) {
+				if op == "real" {
+					panic("the name of a debtor")
+				}
+				return true, nil
+			}
+			return func() { f.fault = nil }
+		}, fate.Operator, "panic_test.go"},
+		{"WhileItHangsUp", func(o *office, _ *fakeBank) func() {
+			dial := o.Dial
+			o.Dial = func(ctx context.Context, b *banks.Bank) (Mailbox, error) {
+				box, err := dial(ctx, b)
+				return hangless{box}, err
+			}
+			return func() { o.Dial = dial }
 		}, fate.Operator, "panic_test.go"},
 		{"WhileItDials", func(o *office, _ *fakeBank) func() {
 			dial := o.Dial

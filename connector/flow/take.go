@@ -41,7 +41,7 @@ func (v *visit) inbound(ctx context.Context) error {
 			lies[todo[len(todo)-1].claimed] = true
 		}
 		if !list.Truncated {
-			v.roll.Forget(string(v.bank.BIC), lies)
+			v.all().roll.Forget(string(v.bank.BIC), lies)
 		}
 		before := v.taken.Load()
 		if err := each(ctx, v, fate.All(todo), v.take); err != nil {
@@ -118,7 +118,7 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 		return g, nil
 	}
 	g.Claimed = true
-	if g.Taken = v.roll.Stays(string(v.bank.BIC), f.claimed); g.Taken {
+	if g.Taken = v.all().roll.Stays(string(v.bank.BIC), f.claimed); g.Taken {
 		return g, nil
 	}
 	earlier, err := v.Book.IncomingClaimed(ctx, string(v.bank.BIC), f.claimed)
@@ -129,7 +129,7 @@ func (v *visit) glance(ctx context.Context, f found) (g rule.Glance, err error) 
 	g.Taken, g.Incomplete, g.Grown = true, last.Outcome == outcomeIncomplete, last.Size != f.size
 	g.OutOfTime = claim.OutOfTime(earlier[0].ReceivedAt, v.Now())
 	if v.bank.Pickup.Mode == rule.Leave && !g.Incomplete { // it lies there for years, perhaps among thousands
-		v.roll.Stay(string(v.bank.BIC), f.claimed)
+		v.all().roll.Stay(string(v.bank.BIC), f.claimed)
 	}
 	return g, nil
 }
@@ -164,7 +164,7 @@ func (v *visit) repeated(ctx context.Context, in journal.Incoming, claimed strin
 		}
 	}
 	if v.bank.Pickup.Mode == rule.Leave {
-		v.roll.Stay(string(v.bank.BIC), claimed)
+		v.all().roll.Stay(string(v.bank.BIC), claimed)
 	}
 	return v.discard(ctx, first, claimed)
 }
@@ -216,7 +216,7 @@ func (v *visit) settle(ctx context.Context, in journal.Incoming, data []byte) er
 }
 
 func (v *visit) dealWith(ctx context.Context, in journal.Incoming, data []byte) (settled journal.Incoming, over bool, err error) {
-	done, err := v.contents.Hold(ctx, in.Size)
+	done, err := v.all().contents.Hold(ctx, in.Size)
 	if err != nil {
 		return in, false, v.disk("wait for memory", err)
 	}

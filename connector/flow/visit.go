@@ -66,11 +66,11 @@ type Slot struct {
 // beginning, so that it happens once, across restarts and steps of the clock.
 func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	out := Outcome{Bank: b.BIC}
-	if !c.roll.Enter(string(b.BIC)) {
+	if !c.all().roll.Enter(string(b.BIC)) {
 		out.Err = &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: ErrBusy}
 		return out
 	}
-	defer c.roll.Leave(string(b.BIC))
+	defer c.all().roll.Leave(string(b.BIC))
 
 	start := c.Now()
 	v := &visit{Courier: c, bank: b, room: semaphore.NewWeighted(inMemory)}
@@ -128,7 +128,8 @@ func (o Outcome) record() journal.VisitOutcome {
 // document even when the bank is down; inbound comes before outbound, so that a receipt
 // which lies there releases what waits for it. The bank is called while the local work goes
 // on: opening a connection is waiting, seventeen round trips of it.
-func (v *visit) run(ctx context.Context) error {
+func (v *visit) run(ctx context.Context) (err error) {
+	defer fate.Recover("visit", &err)
 	if v.bank.State == banks.StateSuspended {
 		return v.local(ctx)
 	}
@@ -147,9 +148,6 @@ func (v *visit) run(ctx context.Context) error {
 	v.Hall.Moves(string(v.bank.BIC))
 	v.box = box
 	if err = local; err == nil {
-		err = v.stand(ctx)
-	}
-	if err == nil {
 		err = v.exchange(ctx)
 	}
 	if shut := box.Close(); err == nil && shut != nil {
@@ -188,7 +186,7 @@ func (v *visit) stand(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask where the folders are: %w", err)
 	}
-	return ground.Ground{Book: v.Book, Log: v.Log, Memory: &v.places}.Stand(ctx, v.bank, ground.Of(v.bank, toBank, fromBank))
+	return ground.Ground{Book: v.Book, Log: v.Log, Memory: &v.all().places}.Stand(ctx, v.bank, ground.Of(v.bank, toBank, fromBank))
 }
 
 // accept takes in a portion of what the office left. A journal that may only receive leaves
@@ -203,10 +201,10 @@ func (v *visit) accept(ctx context.Context) error {
 }
 
 func (v *visit) exchange(ctx context.Context) (err error) {
-	defer fate.Recover("exchange", &err)                        // so that the connection is closed
-	steps := []func(context.Context) error{v.resume, v.inbound} // not even the same rename again
+	defer fate.Recover("exchange", &err)                                 // so that the connection is closed
+	steps := []func(context.Context) error{v.stand, v.resume, v.inbound} // not even the same rename again
 	if v.Receive == nil {
-		steps = []func(context.Context) error{v.unlessAtRest(v.resolve), v.unlessAtRest(v.resume), v.inbound}
+		steps = []func(context.Context) error{v.stand, v.unlessAtRest(v.resolve), v.unlessAtRest(v.resume), v.inbound}
 		if v.bank.State == banks.StateActive {
 			steps = append(steps, v.gate, v.unlessAtRest(v.outbound))
 		}
@@ -229,7 +227,7 @@ func (v *visit) unlessAtRest(step func(context.Context) error) func(context.Cont
 		if v.more {
 			return step(ctx)
 		}
-		if v.roll.Rests(bank, touched) {
+		if v.all().roll.Rests(bank, touched) {
 			return nil
 		}
 		unfinished, err := v.Book.Unfinished(ctx, bank)
@@ -239,7 +237,7 @@ func (v *visit) unlessAtRest(step func(context.Context) error) func(context.Cont
 		case unfinished:
 			return step(ctx)
 		}
-		v.roll.Rest(bank, touched)
+		v.all().roll.Rest(bank, touched)
 		return nil
 	}
 }

@@ -216,6 +216,9 @@ func (in *Installation) courier(ctx context.Context, p *Plan) (*flow.Courier, er
 		Now: func() time.Time { return in.opts.Now().In(zone) }, Unique: unique, Log: in.opts.Log, Watch: in.opts.Watch, Halt: in.opts.Halt,
 		Hall: hall.New(p.Config.Visits.Parallel, in.opts.Now),
 	}
+	if in.Courier != nil {
+		c.After(in.Courier)
+	}
 	if in.keeper != nil {
 		c.MaySend, c.Head = in.keeper.MaySend, in.head
 	}
