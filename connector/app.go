@@ -17,6 +17,7 @@ import (
 	"bankconnector/banks"
 	"bankconnector/connector/approval"
 	"bankconnector/connector/drain"
+	"bankconnector/connector/entry"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/install"
@@ -229,7 +230,7 @@ func codeOf(err error) int {
 		return exitInstance
 	case errors.Is(err, journal.ErrBroken):
 		return exitRetry
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, install.ErrRoot):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, entry.ErrRoot):
 		return exitPermission
 	case errors.Is(err, install.ErrNoJournal), errors.Is(err, evidence.ErrWitness):
 		return exitConfig

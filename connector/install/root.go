@@ -1,33 +1,10 @@
 package install
 
 import (
-	"errors"
-	"fmt"
 	"os"
-	"syscall"
+
+	"bankconnector/connector/entry"
 )
 
-// ErrRoot reports that root would write where the service must write. What root leaves there the service cannot open,
-// and a fault in what reads the banks' files would have the whole machine.
-var ErrRoot = errors.New("this must not run as root")
-
 // MayWrite is asked by everything that writes into the state folder or the office's: root may not.
-func (p *Plan) MayWrite() error { return rootless(&p.Config, os.Geteuid()) }
-
-// rootless refuses to write as root, unless the configuration allows it and nobody else has worked in the state folder.
-func rootless(c *Config, user int) error {
-	if user != 0 {
-		return nil
-	}
-	if !c.AllowRoot {
-		return fmt.Errorf("%w: run it as the service's user (runuser -u bankconnector -- bankconnector …), or write allow_root: true into config.yaml of a container or a rehearsal", ErrRoot)
-	}
-	info, err := os.Stat(c.StateDir)
-	if err != nil {
-		return nil // it is made, and is root's then; any other fault is told where the folder is opened
-	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid != 0 {
-		return fmt.Errorf("%w, also with allow_root: %s belongs to user %d, who could not work there any more", ErrRoot, c.StateDir, s.Uid)
-	}
-	return nil
-}
+func (p *Plan) MayWrite() error { return entry.Rootless(os.Geteuid(), p.Config.AllowRoot, p.Config.StateDir) }

@@ -16,7 +16,7 @@ const anyRoom = "*"
 // room itself.
 var doors = map[string][]string{
 	"connector":           {anyRoom, "connector/install", "connector/daemon", "connector/practice", "connector/rounds"},
-	"connector/install":   {anyRoom},
+	"connector/install":   {anyRoom, "connector/entry"},
 	"connector/daemon":    {"connector/install", "connector/flow", "connector/flow/fate", "banks", "schedule"},
 	"connector/practice":  {anyRoom, "connector/install", "connector/rounds"},
 	"connector/rounds":    {"connector/install", "connector/flow", "connector/flow/fate", "connector/journal", "banks"},
