@@ -48,8 +48,7 @@ type app struct {
 	out, errs io.Writer
 	log       io.Writer // what goes to errs without waiting for it
 	now       func() time.Time
-
-	zone *time.Location // in which times are shown, once a configuration was read
+	zone      *time.Location // in which times are shown, once a configuration was read
 
 	config string
 	months string // archives that event_all reads

@@ -7,4 +7,6 @@ import (
 )
 
 // MayWrite is asked by everything that writes into the state folder or the office's: root may not.
-func (p *Plan) MayWrite() error { return entry.Rootless(os.Geteuid(), p.Config.AllowRoot, p.Config.StateDir) }
+func (p *Plan) MayWrite() error {
+	return entry.Rootless(os.Geteuid(), p.Config.AllowRoot, p.Config.StateDir)
+}
