@@ -219,7 +219,7 @@ func BenchmarkCycle(b *testing.B) {
 // BenchmarkFar is one bank at a distance with everything on, beside the peers that move bare files.
 func BenchmarkFar(b *testing.B) {
 	bin := program(b)
-	n := pick(20, 1000)
+	n := pick(20, 1600) // of the full number a thousand go: liftings wait for their arrests
 	var text strings.Builder
 	for _, rtt := range pick([]time.Duration{20 * time.Millisecond}, []time.Duration{20 * time.Millisecond, 80 * time.Millisecond}) {
 		out, in, size := []float64{}, []float64{}, []float64{}
