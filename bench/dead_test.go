@@ -100,7 +100,7 @@ func BenchmarkDead(b *testing.B) {
 		}
 	}
 	var t sheet
-	t.add("banks", "first deliveries a second to the others", "change", "change in each round, %")
+	t.add("banks", "deliveries a second to the others", "change", "change in each round, %")
 	for i, a := range list {
 		var changes []string
 		for _, r := range ratio[i] {
@@ -108,7 +108,7 @@ func BenchmarkDead(b *testing.B) {
 		}
 		t.add(a.name, number(median(speed[i])), fmt.Sprintf("%+.1f %%", 100*(median(ratio[i])-1)), strings.Join(changes, " "))
 	}
-	publish(b, "dead", "One dead bank among others", fmt.Sprintf("%d banks, %d documents each, one round of visits. Counted by the other banks' ledgers, from the start of "+
+	publish(b, "dead", "One dead bank among others", fmt.Sprintf("%d banks, %d documents each, visits until all are answered. Counted by the other banks' ledgers, from the start of "+
 		"the process to the last of their documents; the change is the median of %d rounds, each beside the same round with all well.\n\n%s", count, each, 2*rounds()-1, t.String()))
 }
 
@@ -123,7 +123,7 @@ func others(b *testing.B, p *practice, each int, ill ailment) float64 {
 	}
 	p.sample(b, each)
 	began := time.Now()
-	c := exec.CommandContext(b.Context(), p.program, "exchange", "-c", p.config(), "--json")
+	c := exec.CommandContext(b.Context(), p.program, "exchange", "-c", p.config(), "--json", "--until", "answered")
 	if err := c.Start(); err != nil {
 		b.Fatal(err)
 	}
