@@ -71,6 +71,9 @@ func complete(tx *journal.Tx, exchange int64, p pages.Page) (bool, error) {
 func (r Reply) acknowledged(tx *journal.Tx, x journal.Exchange, d *formats.Receipt) error {
 	said := fmt.Sprintf("receipt %02d %s", d.StateID, d.StateText)
 	e := rule.Acknowledge(x.State, d.StateID, r.Renames)
+	if x.Kind == string(formats.KindReceipt) {
+		e.Through = nil // no word of the bank moves our own receipt: a look at its folder does, or a person
+	}
 	change := journal.Change{Incoming: r.File.ID, Reason: said}
 	for _, to := range e.Through {
 		if to == journal.Confirmed {
