@@ -173,7 +173,9 @@ func (d *Daemon) leave(id banks.ID, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p := d.state[id]
-	p.busy = false
+	// The ledger is looked at again: a visit that did not come to its slot has left it due, and the times may be others
+	// since a reload.
+	p.busy, p.next = false, time.Time{}
 	if err == nil {
 		p.fails = 0
 		return

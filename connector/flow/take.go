@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -340,5 +341,9 @@ func (v *visit) handOver(ctx context.Context, in journal.Incoming, data []byte, 
 	if err != nil {
 		return v.disk("hand over", err)
 	}
-	return v.disk("hand over", v.Office.HandOver(ctx, in.Bank, files))
+	err = v.Office.HandOver(ctx, in.Bank, files)
+	if errors.Is(err, spool.ErrOther) { // a bank may give two files one name
+		err = v.Office.HandOver(ctx, in.Bank, p.Apart(files, in))
+	}
+	return v.disk("hand over", err)
 }

@@ -44,6 +44,9 @@ func (i Item) Taken() string { return filepath.Base(i.path) }
 // ErrTooLarge reports an office file above the limit; it is refused unread.
 var ErrTooLarge = errors.New("file is too large")
 
+// ErrOther reports a file for the office whose name is taken by other content.
+var ErrOther = errors.New("it is there with other content")
+
 // itemName is the form of a finished office file; names with a leading dot are still
 // being written.
 var itemName = regexp.MustCompile(`^[^.].*\.(?i:xml|zip)$`)
@@ -190,9 +193,8 @@ type File struct {
 
 // HandOver puts files into a bank's outbox in their order, each whole or not at all; the
 // last one, by custom the .json with the verdict, tells the office that the set is
-// complete. A file that is there with the same bytes is done already; with other bytes it
-// is an error, for nothing handed over is ever replaced. All who hand over at one moment
-// share the syncs.
+// complete. A file that is there with the same bytes is done already; with other bytes the
+// error is ErrOther, for nothing handed over is ever replaced. All who hand over at one moment share the syncs.
 func (o *Office) HandOver(ctx context.Context, bank string, files []File) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -305,7 +307,7 @@ func sameBytes(path string, want []byte) error {
 		return err
 	}
 	if string(got) != string(want) {
-		return fmt.Errorf("%s is there with other content", path)
+		return fmt.Errorf("%s: %w", path, ErrOther)
 	}
 	return nil
 }

@@ -201,13 +201,30 @@ func (s *Stamper) fail(ctx context.Context, now time.Time, cause error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	s.Log.WarnContext(ctx, "no time stamp of a checkpoint", slog.String("url", s.URL), slog.Any("err", cause))
+	s.Log.WarnContext(ctx, "no time stamp of a checkpoint", slog.String("url", shown(s.URL)), slog.Any("err", bare(cause)))
 	if s.alarm || now.Sub(s.since) < Terms*s.Every {
 		return nil
 	}
 	s.alarm = true
-	s.Log.ErrorContext(ctx, "ALARM: no time stamps can be had; sending goes on", slog.Time("since", s.since), slog.Any("err", cause))
+	s.Log.ErrorContext(ctx, "ALARM: no time stamps can be had; sending goes on", slog.Time("since", s.since), slog.Any("err", bare(cause)))
 	return s.tell(ctx, "alarm.timestamp", "checkpoints get no time stamps")
+}
+
+// shown is an address without the password and the questions in it, which let others ask in our name.
+func shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}
+
+// bare is an error without the address that was asked.
+func bare(err error) error {
+	if u := new(url.Error); errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 func (s *Stamper) tell(ctx context.Context, kind, reason string) error {

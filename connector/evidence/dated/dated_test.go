@@ -254,6 +254,26 @@ func TestHostileAuthorities(t *testing.T) {
 	})
 }
 
+// TestPasswordsStayOutOfTheLog: what lets us ask an authority stands in its address, and nowhere else.
+func TestPasswordsStayOutOfTheLog(t *testing.T) {
+	r := newRoom(t, newOffice(t))
+	var log strings.Builder
+	r.asking.Log = slog.New(slog.NewTextHandler(&log, nil))
+	silent := httptest.NewServer(http.NotFoundHandler())
+	address := strings.Replace(silent.URL, "http://", "http://fssp:secret@", 1) + "/tsp?token=secret"
+	for name, away := range map[string]func(){"NotFound": func() {}, "NobodyThere": silent.Close} {
+		away()
+		r.asking.URL = address
+		s, err := prepare(r.asking)
+		must(t, err)
+		r.ahead += 3 * time.Minute
+		must(t, s.look(t.Context()))
+		if text := log.String(); !strings.Contains(text, "/tsp") || strings.Contains(text, "secret") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

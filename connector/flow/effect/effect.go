@@ -22,7 +22,8 @@ type Reply struct {
 }
 
 // Settle settles the file and moves its exchange. The error is journal.ErrDuplicate or journal.ErrConflict when the same
-// came before in another file, a *pages.Conflict for a page that contradicts another one.
+// came before in another file, a *pages.Conflict for a page that contradicts another one, journal.ErrStale when no reply can
+// belong to the document any more.
 func (r Reply) Settle(tx *journal.Tx, s journal.Settlement) error {
 	whole, unfit := true, error(nil)
 	if p := pages.Of(r.Doc); p.Count > 0 && s.ExchangeID != 0 {
@@ -38,6 +39,9 @@ func (r Reply) Settle(tx *journal.Tx, s journal.Settlement) error {
 	x, err := tx.Exchange(s.ExchangeID) // as it is now: replies are settled side by side
 	if err != nil {
 		return err
+	}
+	if !rule.Answerable(x.State) { // a person was faster: the file is judged again
+		return fmt.Errorf("%w: document %s has just become %s", journal.ErrStale, x.InternalKey, x.State)
 	}
 	switch d := r.Doc.(type) {
 	case *formats.Receipt:
@@ -67,6 +71,9 @@ func complete(tx *journal.Tx, exchange int64, p pages.Page) (bool, error) {
 func (r Reply) acknowledged(tx *journal.Tx, x journal.Exchange, d *formats.Receipt) error {
 	said := fmt.Sprintf("receipt %02d %s", d.StateID, d.StateText)
 	e := rule.Acknowledge(x.State, d.StateID, r.Renames)
+	if x.Kind == string(formats.KindReceipt) {
+		e.Through = nil // no word of the bank moves our own receipt: a look at its folder does, or a person
+	}
 	change := journal.Change{Incoming: r.File.ID, Reason: said}
 	for _, to := range e.Through {
 		if to == journal.Confirmed {

@@ -2,6 +2,7 @@ package reading
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"bankconnector/connector/journal"
@@ -20,6 +21,16 @@ func (p Parcel) ForOffice(in journal.Incoming) ([]spool.File, error) {
 		Kind: in.Kind, Key: in.ExternalKey, Exchange: in.ExchangeID, Verdict: in.Verdict, Signer: in.Signer,
 	}, "", "  ")
 	return append(files, spool.File{Name: p.Prefix + "_" + p.ID + ".json", Data: append(verdict, '\n')}), err
+}
+
+// Apart gives files for the office names that no other file of the bank has: its digest stands in them.
+func (p Parcel) Apart(files []spool.File, in journal.Incoming) []spool.File {
+	stem := p.Prefix + "_" + p.ID
+	list := make([]spool.File, len(files))
+	for i, f := range files {
+		list[i] = spool.File{Name: stem + "-" + in.SHA256[:12] + strings.TrimPrefix(f.Name, stem), Data: f.Data}
+	}
+	return list
 }
 
 // handed is NAME.json in the office's outbox.
