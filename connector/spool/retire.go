@@ -107,11 +107,11 @@ func (s *Store) Describe(ctx context.Context, name string) (out Segment, err err
 	return out, nil
 }
 
-// ErrOther reports that another segment has the name of one that was to be removed.
-var ErrOther = errors.New("another segment has its name")
+// ErrOtherSegment reports that another segment has the name of one that was to be removed.
+var ErrOtherSegment = errors.New("another segment has its name")
 
 // Drop removes a full segment, once the journal has said so; one that has gone already is no
-// error. Whoever needs a document of it has it from Carry. The error is ErrOther, and nothing
+// error. Whoever needs a document of it has it from Carry. The error is ErrOtherSegment, and nothing
 // is removed, when the segment of that name is not the one that the journal names: a store that
 // was begun anew counts from one again.
 func (s *Store) Drop(ctx context.Context, name, digest string) error {
@@ -124,7 +124,7 @@ func (s *Store) Drop(ctx context.Context, name, digest string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err == nil && is != digest:
-		err = ErrOther
+		err = ErrOtherSegment
 	case err == nil:
 		err = s.pack.Drop(number)
 	}

@@ -37,7 +37,7 @@ func Finish(ctx context.Context, book *journal.Book, store *spool.Store) error {
 		return err
 	}
 	for _, d := range list {
-		if err := store.Drop(ctx, d.Segment, d.SHA256); err != nil && !errors.Is(err, spool.ErrOther) {
+		if err := store.Drop(ctx, d.Segment, d.SHA256); err != nil && !errors.Is(err, spool.ErrOtherSegment) {
 			return err
 		}
 	}
