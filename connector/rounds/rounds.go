@@ -98,8 +98,11 @@ func (r *Rounds) sweep(ctx context.Context, end func(error)) {
 }
 
 // takeIn takes in what the office left for every bank before the first one is visited: a document that was left for two
-// banks is seen to be so while it can still be kept back. What goes wrong, each visit meets again and tells.
+// banks is seen to be so while it can still be kept back. A backlog does not keep the banks waiting for that. What goes
+// wrong, each visit meets again and tells.
 func (r *Rounds) takeIn(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, ahead)
+	defer stop()
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for _, b := range r.List {
@@ -108,8 +111,10 @@ func (r *Rounds) takeIn(ctx context.Context) {
 	_ = group.Wait() // the visits tell it
 }
 
-// atOnce is how many inboxes are read at a time.
-const atOnce = 16
+const (
+	atOnce = 16              // inboxes that are read at a time
+	ahead  = 2 * time.Second // for how long, before the first visit
+)
 
 // follow visits one bank until the purpose is reached. Its error ends all visits.
 func (r *Rounds) follow(ctx, work context.Context, b *banks.Bank, t *tally) error {
