@@ -1,6 +1,7 @@
 package formats
 
 import (
+	"strings"
 	"time"
 
 	"bankconnector/formats/block"
@@ -39,6 +40,36 @@ type ReceiptError struct {
 	Path string
 	Code int
 	Text string
+}
+
+// Fit makes texts that come from what the receipt is about fit its form: what is too long is cut, a path that is none
+// becomes the whole document, a key that is none is left out. Whatever a document holds, there is a receipt for it.
+func (r *Receipt) Fit() {
+	r.StateText = fit(r.StateText, 1000)
+	if check.Key(60)(r.DocumentKey) != (why{}) {
+		r.DocumentKey = ""
+	}
+	for i := range r.Errors {
+		e := &r.Errors[i]
+		if e.Text = fit(e.Text, 1000); e.Text == "" {
+			e.Text = "?"
+		}
+		if e.Path = fit(e.Path, 500); check.Key(500)(e.Path) != (why{}) {
+			e.Path = "/"
+		}
+	}
+}
+
+// fit cuts a text to so many characters, without those that XML cannot hold, and without blanks around it.
+func fit(text string, most int) string {
+	clean := strings.TrimSpace(strings.Map(func(c rune) rune {
+		if c < ' ' && c != '\n' && c != '\t' || c == 0xFFFE || c == 0xFFFF {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(text, "?")))
+	runes := []rune(clean)
+	return strings.TrimSpace(string(runes[:min(len(runes), most)]))
 }
 
 // Kind is KindReceipt.

@@ -88,6 +88,7 @@ func (d Desk) Receipt(ctx context.Context, in journal.Incoming, id string, s Sai
 	for _, f := range s.Faults {
 		doc.Errors = append(doc.Errors, formats.ReceiptError{Path: f.Path, Code: f.Code, Text: f.RU})
 	}
+	doc.Fit()
 	data, err := formats.Encode(doc, b.Format.Namespace)
 	if err != nil {
 		return nil, fate.Disk(b.BIC, "write receipt", err)

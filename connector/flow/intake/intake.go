@@ -336,6 +336,7 @@ func Notice(b *banks.Bank, now time.Time, name string, a journal.Acceptance, r *
 	if len(r.Faults) == 0 {
 		receipt.Errors = []formats.ReceiptError{{Path: "/", Code: r.State, Text: Clip(r.Reason)}}
 	}
+	receipt.Fit()
 	data, err := formats.Encode(receipt, b.Format.Namespace)
 	return spool.File{Name: "notsent_" + key + ".xml", Data: data}, err
 }
