@@ -118,7 +118,7 @@ func (c *Courier) Accept(ctx context.Context, b *banks.Bank) (err error) {
 	}
 	defer c.all().roll.Leave(string(b.BIC))
 	defer fate.Recover("accept", &err)
-	_, faults, err := c.intake().Accept(ctx, b)
+	_, faults, err := c.intake().Accept(ctx, b, intake.Portion)
 	return fate.Gravest(err, faults...)
 }
 

@@ -16,6 +16,7 @@ import (
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/ground"
 	"bankconnector/connector/flow/hall"
+	"bankconnector/connector/flow/intake"
 	"bankconnector/connector/flow/ration"
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
@@ -42,8 +43,9 @@ type visit struct {
 	room  *semaphore.Weighted // octets of documents in memory
 	files ration.Files        // what of the bank's files is held in memory
 
-	more   bool    // the office has left more than was taken in
-	faults []error // of single documents; the visit went on
+	more    bool    // the office has left more than was taken in
+	portion int     // how much was taken in last
+	faults  []error // of single documents; the visit went on
 }
 
 // Why a visit did not take place, or not to its end.
@@ -195,7 +197,8 @@ func (v *visit) accept(ctx context.Context) error {
 	if v.Receive != nil {
 		return nil
 	}
-	more, faults, err := v.intake().Accept(ctx, v.bank)
+	v.portion = min(intake.Portion, max(firstPortion, 2*v.portion)) // the first one is small: a hundred banks begin at once
+	more, faults, err := v.intake().Accept(ctx, v.bank, v.portion)
 	v.more, v.faults = more && !v.halted(), append(v.faults, faults...)
 	return err
 }
@@ -262,8 +265,9 @@ type alarm = waiting.Alarm
 // more documents than the bank allows open files; the mailbox keeps to that limit. A bank
 // with a limit of one gets one document after the other.
 const (
-	ahead    = 4
-	inMemory = 32 << 20 // octets of documents
+	ahead        = 4
+	inMemory     = 32 << 20 // octets of documents
+	firstPortion = 64       // documents of the office
 )
 
 // each does the work for every item side by side. Failures of single documents are noted,

@@ -43,16 +43,16 @@ type desk struct {
 	bank *banks.Bank
 }
 
-// portion is how many files are taken in at a time.
-const portion = 1024
+// Portion is how many files are taken in at a time, at most.
+const Portion = 1024
 
-// Accept takes in a portion of the files that wait for a bank; more tells that others wait
+// Accept takes in at most limit of the files that wait for a bank; more tells that others wait
 // still. A backlog is taken in beside its delivery, not before it. Failures of single
 // documents are returned apart; the others were taken in, and more is false: what failed
 // would come again at once.
-func (k *Intake) Accept(ctx context.Context, b *banks.Bank) (more bool, faults []error, err error) {
+func (k *Intake) Accept(ctx context.Context, b *banks.Bank, limit int) (more bool, faults []error, err error) {
 	d := desk{k, b}
-	items, strange, err := k.Office.Waiting(ctx, string(b.BIC), portion)
+	items, strange, err := k.Office.Waiting(ctx, string(b.BIC), limit)
 	if err != nil {
 		return false, nil, fate.Disk(b.BIC, "list office inbox", err)
 	}
@@ -60,7 +60,7 @@ func (k *Intake) Accept(ctx context.Context, b *banks.Bank) (more bool, faults [
 		k.Log.ErrorContext(ctx, "not a regular file in the office inbox", slog.Any("bank", b.BIC), slog.Any("file", fmt.Sprintf("%q", name)))
 	}
 	faults, err = fate.Each(ctx, b.Limits.Parallel, k.Halt, fate.All(items), d.accept)
-	return len(items) == portion && len(faults) == 0 && err == nil, faults, err
+	return len(items) == limit && len(faults) == 0 && err == nil, faults, err
 }
 
 // accept takes one file. The order of effects: claim by rename, store its parts, journal,
