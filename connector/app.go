@@ -178,15 +178,12 @@ func (a *app) report(v any) error {
 	return nil
 }
 
-// terminal tells whether the output is a person's screen.
-func (a *app) terminal() bool { return screen.Is(a.out) }
-
 // bars shows visits to a person, and nothing with --json.
 func (a *app) bars(list []*banks.Bank) *screen.Bars {
 	if a.json {
 		return screen.NewBars(io.Discard, false, list, a.say)
 	}
-	return screen.NewBars(a.out, a.terminal(), list, a.say)
+	return screen.NewBars(a.out, screen.Is(a.out), list, a.say)
 }
 
 // logger is the log on stderr, which nobody waits for.

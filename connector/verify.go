@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bankconnector/connector/entry"
 	"bankconnector/connector/evidence"
 	"bankconnector/connector/install"
 )
@@ -31,6 +32,7 @@ func (a *app) verifyCommand() *cobra.Command {
 }
 
 func (a *app) journalVerify(ctx context.Context, o install.Given) error {
+	entry.Frugal()
 	q, err := o.Begin(a.config)
 	if err != nil {
 		return err

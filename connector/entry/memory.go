@@ -24,6 +24,13 @@ func BoundMemory() {
 	}
 }
 
+// Frugal is for a command that streams through very much: its garbage is collected when it is as much as what is in use.
+func Frugal() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(100)
+	}
+}
+
 // Revision is the commit that the program was built from, where the build knows it.
 func Revision() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
