@@ -3,8 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"go/ast"
+	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -190,8 +195,11 @@ func TestExport(t *testing.T) {
 	}
 }
 
-// TestHelpNamesEveryView holds journal_help to the schema: every view, and every column
-// that it explains, is there.
+// eventKind is the name of a kind of event that a room gives by itself.
+var eventKind = regexp.MustCompile(`^(alarm|note|config)\.[a-z]+(\.[a-z]+)*$`)
+
+// TestHelpNamesEveryView holds journal_help to the schema and to the source: every view, every
+// column that it explains and every kind of event that a room writes, is there.
 func TestHelpNamesEveryView(t *testing.T) {
 	dir := t.TempDir()
 	done(t, "demo", "--dir", dir, "--banks", "1", "--documents", "1", "--json")
@@ -202,5 +210,24 @@ func TestHelpNamesEveryView(t *testing.T) {
 	for _, wrong := range query(t, b, `SELECT h.name || '.' || h.column_name FROM journal_help h WHERE h.column_name <> ''
 		AND h.column_name NOT IN (SELECT name FROM pragma_table_info(h.name))`) {
 		t.Errorf("journal_help explains %s, which is not there", wrong)
+	}
+	explained, kinds := query(t, b, `SELECT name FROM journal_help WHERE column_name = ''`), map[string]bool{}
+	sources(t, ".", func(f *ast.File) {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				if text, err := strconv.Unquote(lit.Value); err == nil && eventKind.MatchString(text) && text != "config.yaml" {
+					kinds[text] = true
+				}
+			}
+			return true
+		})
+	})
+	for kind := range kinds {
+		if !slices.Contains(explained, kind) {
+			t.Errorf("journal_help says nothing of the event %s", kind)
+		}
+	}
+	if len(kinds) < 20 {
+		t.Errorf("only %d kinds of events were found in the source", len(kinds))
 	}
 }
