@@ -1,9 +1,11 @@
 package flow
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -365,6 +367,48 @@ func TestReplyThatStaysHalfWrittenIsSetAside(t *testing.T) {
 		t.Errorf("the file still lies at the bank: %d", len(f.claimed))
 	}
 	o.checkBooks(t)
+}
+
+// TestIntakeThatIsCutShort: what the office left is taken in beside the first visits only for a moment. Wherever that
+// ends, the visit goes on, and every document is taken in once.
+func TestIntakeThatIsCutShort(t *testing.T) {
+	const documents = 20
+	ended := 0
+	for cut := 1; cut <= documents; cut++ {
+		o := newOffice(t)
+		f := o.banks[0]
+		list := o.submit(t, f, documents)
+		brief, stop := context.WithCancel(t.Context())
+		unique, names := o.Unique, atomic.Int64{}
+		o.Unique = func() string { // asked for every file that is taken
+			if names.Add(1) == int64(cut) {
+				stop()
+			}
+			return unique()
+		}
+		if err := o.Accept(brief, f.bank); err != nil {
+			if ended++; fate.Of(err) != fate.Transient {
+				t.Fatalf("cut at file %d: %v", cut, err)
+			}
+		}
+		stop()
+		o.Unique = unique
+		o.visit(t, f)
+		for _, s := range list {
+			if x := o.find(t, s.Document.Key()); x.State == journal.Refused {
+				t.Errorf("cut at file %d: %s is %s", cut, x.InternalKey, x.State)
+			}
+		}
+		all, err := o.Book.Find(t.Context(), journal.Filter{Kinds: []string{"order", "query"}})
+		must(t, err)
+		if len(all) != documents {
+			t.Errorf("cut at file %d: %d documents in the journal, want %d", cut, len(all), documents)
+		}
+		o.checkBooks(t)
+	}
+	if ended == 0 {
+		t.Error("it was never cut")
+	}
 }
 
 // TestReplyFinishedAfterItsTime: the bank ends its file between the last look and the removal, and we

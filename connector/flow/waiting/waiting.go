@@ -48,9 +48,10 @@ type Memory struct {
 	told  told
 	large sync.Map // by bank, name and size: files above the limit that people know of
 	mu    sync.Mutex
-	swept time.Time // deadlines up to here were looked at
-	full  time.Time // when every deadline was looked at
-	next  time.Time // no look before then
+	swept time.Time     // deadlines up to here were looked at
+	full  time.Time     // when every deadline was looked at
+	took  time.Duration // by that look
+	next  time.Time     // no look before then
 
 	strays map[string]bool // folders of the office's inbox that people know of
 }
@@ -178,7 +179,7 @@ func (w *Watch) Sweep(ctx context.Context) error {
 		return nil
 	}
 	since := m.swept
-	if since.After(now) || now.Sub(m.full) >= again {
+	if since.After(now) || now.Sub(m.full) >= max(again, rests*m.took) {
 		since = time.Time{}
 	}
 	late, err := w.Book.Overdue(ctx, since, now)
@@ -198,11 +199,11 @@ func (w *Watch) Sweep(ctx context.Context) error {
 	if err = fate.Gravest(err, faults...); err != nil {
 		return err
 	}
+	took := w.Now().Sub(now)
 	if m.swept = now; since.IsZero() {
-		m.full = now
+		m.full, m.took = now, min(took, time.Minute)
 	}
-	m.next = w.Now()
-	m.next = m.next.Add(min(again, rests*m.next.Sub(now)))
+	m.next = now.Add(took + min(again, rests*took))
 	return w.gaps(ctx)
 }
 
