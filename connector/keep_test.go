@@ -3,11 +3,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"bankconnector/connector/backup"
 	"bankconnector/connector/journal"
@@ -69,6 +72,31 @@ func TestRestore(t *testing.T) {
 		if out := done(t, "bank", "list", "-c", config); !strings.Contains(out, "RECEIVE ONLY") {
 			t.Errorf("bank list does not tell of it:\n%s", out)
 		}
+		socket := filepath.Join(t.TempDir(), "notify")
+		conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+		must(t, err)
+		defer conn.Close()
+		must(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
+		c := program(t, "run", "-c", config)
+		c.Env = append(c.Env, "NOTIFY_SOCKET="+socket)
+		must(t, c.Start())
+		hears := func(want string) (text string) {
+			t.Helper()
+			for buf := make([]byte, 4096); !strings.HasPrefix(text, want); {
+				n, err := conn.Read(buf)
+				must(t, err)
+				text = string(buf[:n])
+			}
+			return text
+		}
+		hears("STATUS=RECEIVE ONLY")
+		must(t, c.Process.Signal(syscall.SIGHUP))
+		hears("RELOADING=1")
+		if text := hears("READY=1"); !strings.Contains(text, "STATUS=RECEIVE ONLY") {
+			t.Errorf("after a reload systemd shows %q", text)
+		}
+		must(t, c.Process.Signal(syscall.SIGTERM))
+		must(t, c.Wait())
 		key := query(t, b, `SELECT internal_key FROM exchanges LIMIT 1`)[0]
 		if code, _, errs := run(t, "documents", "cancel", key, "-c", config, "--reason", "x"); code != exitData || !strings.Contains(errs, "adopt") {
 			t.Errorf("an act on it: exit %d, %s", code, errs)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,8 +42,8 @@ func New(in *install.Installation, o Options) *Daemon {
 // second. The error is the failure that must end the process, such as a broken journal.
 func (d *Daemon) Run(ctx, work context.Context, hup <-chan os.Signal) error {
 	d.notify(sd.SdNotifyReady)
-	if behind := d.in.Behind(); behind != nil { // what systemctl status shows
-		d.notify("STATUS=" + behind.Error())
+	if behind := d.in.Behind(); behind != nil {
+		d.notify(d.status(nil))
 	}
 	err := d.loop(ctx, work, hup)
 	d.notify(sd.SdNotifyStopping)
@@ -125,15 +126,25 @@ func (d *Daemon) reload(ctx context.Context) {
 	if err == nil {
 		err = d.in.Adopt(ctx, plan)
 	}
-	status := "STATUS="
 	if err != nil {
-		status += "reload refused, the old configuration stays in force; the log says why"
 		d.o.Log.ErrorContext(ctx, "reload refused, the old configuration stays in force", slog.Any("err", err))
 	} else {
 		d.again()
 		d.o.Log.InfoContext(ctx, "configuration reloaded", slog.Any("banks", len(plan.Registry.All())))
 	}
-	d.notify(sd.SdNotifyReady + "\n" + status)
+	d.notify(sd.SdNotifyReady + "\n" + d.status(err))
+}
+
+// status is what systemctl status shows after a reload that ended so: what is wrong, or nothing.
+func (d *Daemon) status(reload error) string {
+	var wrong []string
+	if behind := d.in.Behind(); behind != nil {
+		wrong = append(wrong, behind.Error())
+	}
+	if reload != nil {
+		wrong = append(wrong, "reload refused, the old configuration stays in force; the log says why")
+	}
+	return "STATUS=" + strings.Join(wrong, "; ")
 }
 
 // monotonic is CLOCK_MONOTONIC in microseconds, which systemd compares with its own.
