@@ -34,7 +34,7 @@ func (t *Tx) Receive(i Incoming) (id int64, known bool, err error) {
 // written then, and the caller settles again with the outcome that follows.
 // An exchange of another bank is an error: that would be a misdirected reply.
 func (t *Tx) Settle(id int64, s Settlement) error {
-	i, err := t.Incoming(id)
+	i, err := t.arrived(id)
 	if err != nil {
 		return fmt.Errorf("settle: %w", err)
 	}
@@ -50,7 +50,7 @@ func (t *Tx) Settle(id int64, s Settlement) error {
 // Hold says why an incoming file cannot be settled yet: Verdict, Code, Signer and
 // Reason of s count. It stays to be settled; [ErrStale] when it is.
 func (t *Tx) Hold(id int64, s Settlement) error {
-	i, err := t.Incoming(id)
+	i, err := t.arrived(id)
 	if err != nil {
 		return fmt.Errorf("hold: %w", err)
 	}
@@ -62,17 +62,17 @@ func (t *Tx) Hold(id int64, s Settlement) error {
 	}})
 }
 
-func (t *Tx) checkSettlement(i Incoming, s Settlement) error {
+func (t *Tx) checkSettlement(i standing.Arrived, s Settlement) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
 	if s.ExchangeID != 0 {
-		x, err := t.Exchange(s.ExchangeID)
+		x, err := t.stand(s.ExchangeID)
 		if err != nil {
 			return err
 		}
 		if x.Bank != i.Bank {
-			return fmt.Errorf("exchange %d belongs to bank %s, the file came from %s", x.ID, x.Bank, i.Bank)
+			return fmt.Errorf("exchange %d belongs to bank %s, the file came from %s", s.ExchangeID, x.Bank, i.Bank)
 		}
 	}
 	if s.Outcome != "matched" {
@@ -113,15 +113,15 @@ func (t *Tx) Hand(id int64) error { return t.touch(id, "incoming.handed") }
 func (t *Tx) Clean(id int64) error { return t.touch(id, "incoming.cleaned") }
 
 func (t *Tx) touch(id int64, kind string) error {
-	i, err := t.Incoming(id)
+	i, err := t.arrived(id)
 	if err != nil {
 		return fmt.Errorf("record %s: %w", kind, err)
 	}
-	done := i.HandedAt
+	done := i.Handed
 	if kind == "incoming.cleaned" {
-		done = i.CleanedAt
+		done = i.Cleaned
 	}
-	if i.Outcome == "" || done != nil {
+	if i.Outcome == "" || done {
 		return fmt.Errorf("record %s of %d: %w: not settled, or already done", kind, id, ErrStale)
 	}
 	return t.append(kind, i.Bank, i.ExchangeID, record.Touched{ID: id})
@@ -130,7 +130,7 @@ func (t *Tx) touch(id int64, kind string) error {
 // Reopen lets a file that was put aside (quarantined, orphan, conflict or
 // misdirected) be judged once more, by a person's act; it is unsettled again.
 func (t *Tx) Reopen(id int64, reason string) error {
-	i, err := t.Incoming(id)
+	i, err := t.arrived(id)
 	if err != nil {
 		return fmt.Errorf("reopen: %w", err)
 	}
@@ -147,12 +147,10 @@ func (t *Tx) Reopen(id int64, reason string) error {
 
 // Incoming reads an incoming file as this transaction sees it, or [ErrNotFound].
 func (t *Tx) Incoming(id int64) (Incoming, error) {
-	row, err := t.one(`SELECT `+standing.IncomingColumns+` FROM arrival WHERE id = ?`, id)
-	if err != nil {
-		return Incoming{}, err
-	}
-	if row == nil {
-		return Incoming{}, fmt.Errorf("incoming %d: %w", id, ErrNotFound)
-	}
-	return standing.ReadIncoming(row)
+	return read(t, "incoming", `SELECT `+standing.IncomingColumns+` FROM arrival WHERE id = ?`, id, standing.ReadIncoming)
+}
+
+// arrived is Incoming as far as the rules ask.
+func (t *Tx) arrived(id int64) (standing.Arrived, error) {
+	return read(t, "incoming", standing.ArrivedOf, id, standing.ReadArrived)
 }

@@ -130,7 +130,7 @@ func (t *Tx) open(o record.Opened) (int64, error) {
 // Previous are not the next of the stream, or if to is Sending and another
 // temporary name was already announced.
 func (t *Tx) Advance(id int64, from, to State, c Change) error {
-	x, err := t.Exchange(id)
+	x, err := t.stand(id)
 	if err != nil {
 		return fmt.Errorf("advance: %w", err)
 	}
@@ -176,11 +176,11 @@ func level(at *time.Time) *time.Time {
 
 // checkChange holds that what was sealed stays as it is, whatever a later step
 // says about it.
-func checkChange(x Exchange, c Change) error {
+func checkChange(x standing.Stand, c Change) error {
 	if c.WarnAt != nil && c.DueAt != nil && c.WarnAt.After(*c.DueAt) {
 		return errors.New("warning time is after the deadline")
 	}
-	if x.SealedAt == nil {
+	if !x.Sealed {
 		return nil
 	}
 	for _, f := range []struct{ name, is, said string }{
@@ -199,12 +199,12 @@ func checkChange(x Exchange, c Change) error {
 
 // checkSealed holds the numbers of a stream without gaps. A document that a
 // person sends once more keeps its number, name and bytes.
-func (t *Tx) checkSealed(x Exchange, c Change) error {
+func (t *Tx) checkSealed(x standing.Stand, c Change) error {
 	if x.State == Suspect {
 		if c.Reason == "" {
 			return errors.New("sending once more needs a reason")
 		}
-		if x.SealedAt == nil {
+		if !x.Sealed {
 			return errors.New("it was never sealed: there are no bytes to send")
 		}
 		return nil
@@ -224,7 +224,7 @@ func (t *Tx) checkSealed(x Exchange, c Change) error {
 }
 
 // checkSending holds that one intent names one temporary file, for good.
-func checkSending(x Exchange, c Change) error {
+func checkSending(x standing.Stand, c Change) error {
 	switch {
 	case c.TempName == "":
 		return errors.New("a temporary name is required")
@@ -252,7 +252,7 @@ func (t *Tx) Last(bank, stream string) (seq int64, previous string, err error) {
 
 // Attempt records that an upload was tried and failed before the intent.
 func (t *Tx) Attempt(id int64, cause string) error {
-	x, err := t.Exchange(id)
+	x, err := t.stand(id)
 	if err != nil {
 		return fmt.Errorf("record attempt: %w", err)
 	}
@@ -261,12 +261,22 @@ func (t *Tx) Attempt(id int64, cause string) error {
 
 // Exchange reads an exchange as this transaction sees it, or [ErrNotFound].
 func (t *Tx) Exchange(id int64) (Exchange, error) {
-	row, err := t.one(`SELECT `+standing.ExchangeColumns+` FROM exchange WHERE id = ?`, id)
-	if err != nil {
-		return Exchange{}, err
+	return read(t, "exchange", `SELECT `+standing.ExchangeColumns+` FROM exchange WHERE id = ?`, id, standing.ReadExchange)
+}
+
+// stand is Exchange as far as the rules of a move ask.
+func (t *Tx) stand(id int64) (standing.Stand, error) {
+	return read(t, "exchange", standing.StandOf, id, standing.ReadStand)
+}
+
+// read reads the row of an id; where there is none the error is [ErrNotFound].
+func read[T any](t *Tx, what, query string, id int64, of func(sqlite.Fields) (T, error)) (x T, err error) {
+	row, err := t.one(query, id)
+	switch {
+	case err != nil:
+		return x, err
+	case row == nil:
+		return x, fmt.Errorf("%s %d: %w", what, id, ErrNotFound)
 	}
-	if row == nil {
-		return Exchange{}, fmt.Errorf("exchange %d: %w", id, ErrNotFound)
-	}
-	return standing.ReadExchange(row)
+	return of(row)
 }

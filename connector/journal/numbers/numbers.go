@@ -32,7 +32,7 @@ func Bare(c *sqlite.Conn, bank string) error {
 
 // Hear notes the number of a file.
 func Hear(c *sqlite.Conn, p Place) error {
-	if _, err := c.Exec(`UPDATE arrival SET stream = ?2, seq = ?3, previous = ?4 WHERE id = ?1`, p.ID, p.Stream, p.Seq, p.Previous); err != nil {
+	if err := c.Put(`UPDATE arrival SET stream = ?2, seq = ?3, previous = ?4 WHERE id = ?1`, p.ID, p.Stream, p.Seq, p.Previous); err != nil {
 		return err
 	}
 	heard, err := c.One(`SELECT low, high FROM heard WHERE bank = ? AND stream = ?`, p.Bank, p.Stream)
@@ -44,12 +44,12 @@ func Hear(c *sqlite.Conn, p Place) error {
 	}
 	switch low, high := heard.Num(0), heard.Num(1); {
 	case p.Seq > high:
-		if _, err := c.Exec(`UPDATE heard SET high = ?3 WHERE bank = ?1 AND stream = ?2`, p.Bank, p.Stream, p.Seq); err != nil {
+		if err := c.Put(`UPDATE heard SET high = ?3 WHERE bank = ?1 AND stream = ?2`, p.Bank, p.Stream, p.Seq); err != nil {
 			return err
 		}
 		return lack(c, p, high+1, p.Seq-1)
 	case p.Seq < low:
-		if _, err := c.Exec(`UPDATE heard SET low = ?3 WHERE bank = ?1 AND stream = ?2`, p.Bank, p.Stream, p.Seq); err != nil {
+		if err := c.Put(`UPDATE heard SET low = ?3 WHERE bank = ?1 AND stream = ?2`, p.Bank, p.Stream, p.Seq); err != nil {
 			return err
 		}
 		return lack(c, p, p.Seq+1, low-1)

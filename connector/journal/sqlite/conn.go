@@ -122,15 +122,20 @@ func (c *Conn) Exec(query string, args ...driver.Value) (int64, error) {
 // Put runs a statement whose count of changed rows nobody needs. Its arguments are bound
 // and it is stepped in one call of the engine, where Exec needs one for each argument.
 func (c *Conn) Put(query string, args ...driver.Value) error {
-	s, err := c.prepare(query)
-	if err != nil {
-		return err
-	}
-	rows, err := s.Query(args) // runs it: the driver steps once before it returns
+	rows, err := c.begin(query, args) // runs it: the driver steps once before it returns
 	if err != nil {
 		return err
 	}
 	return rows.Close()
+}
+
+// begin binds the arguments of a statement, prepared once, and steps it once.
+func (c *Conn) begin(query string, args []driver.Value) (driver.Rows, error) {
+	s, err := c.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.Query(args)
 }
 
 // PutRows is Put for n rows at once: head ends with VALUES, row holds the marks of one.
@@ -158,22 +163,16 @@ func (c *Conn) Rollback() error {
 // Cursor is a result being read row by row.
 type Cursor struct {
 	rows driver.Rows
-	raw  []driver.Value
 	row  Fields
 }
 
 // Query starts reading a result; one at a time for each query text.
 func (c *Conn) Query(query string, args ...driver.Value) (*Cursor, error) {
-	s, err := c.prepare(query)
+	rows, err := c.begin(query, args)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.Query(args)
-	if err != nil {
-		return nil, err
-	}
-	n := len(rows.Columns())
-	return &Cursor{rows: rows, raw: make([]driver.Value, n), row: make(Fields, n)}, nil
+	return &Cursor{rows: rows, row: make(Fields, len(rows.Columns()))}, nil
 }
 
 // Names are the names of the columns.
@@ -181,13 +180,11 @@ func (r *Cursor) Names() []string { return r.rows.Columns() }
 
 // Next returns the next row, valid until the one after it, or nil at the end.
 func (r *Cursor) Next() (Fields, error) {
-	if err := r.rows.Next(r.raw); errors.Is(err, io.EOF) {
+	switch err := r.rows.Next(r.row); {
+	case errors.Is(err, io.EOF):
 		return nil, nil
-	} else if err != nil {
+	case err != nil:
 		return nil, err
-	}
-	for i := range r.raw {
-		r.row[i] = r.raw[i]
 	}
 	return r.row, nil
 }

@@ -1,9 +1,12 @@
 package sqlite
 
-import "time"
+import (
+	"database/sql/driver"
+	"time"
+)
 
 // Fields is one row: nil, int64 or string in each place.
-type Fields []any
+type Fields []driver.Value
 
 // Str is the text in a place, "" for NULL.
 func (f Fields) Str(i int) string {
