@@ -34,7 +34,7 @@ func (v *visit) outbound(ctx context.Context) error {
 
 // envelopes gives what an earlier visit sealed but could not upload, for its numbers are
 // older, and then seals what was accepted, a batch at a time; what the office has left
-// beyond the first portion is taken in between. The first batches are small: while they are
+// beyond the first portions is taken in meanwhile. The first batches are small: while they are
 // on their way, the others are sealed.
 func (v *visit) envelopes(ctx context.Context, left []journal.Exchange) iter.Seq2[sealing.Sealed, error] {
 	portion := min(32, v.batch())
@@ -46,16 +46,18 @@ func (v *visit) envelopes(ctx context.Context, left []journal.Exchange) iter.Seq
 		}
 		for {
 			batch, err := v.find(ctx, 0, portion, journal.Accepted)
-			portion = min(2*portion, v.batch())
-			switch {
-			case err != nil:
+			if err != nil {
 				return nil, err
+			}
+			v.feed.Begin(ctx)
+			switch {
 			case len(batch) > 0:
+				portion = min(2*portion, v.batch())
 				return v.sealer().Seal(ctx, v.bank, batch)
-			case !v.more:
+			case !v.feed.More():
 				return nil, nil
 			}
-			if err := v.accept(ctx); err != nil {
+			if err := v.feed.Wait(); err != nil {
 				return nil, err
 			}
 		}

@@ -110,19 +110,22 @@ type Progress struct {
 // Accept takes in a portion of what the office left for a bank, when nobody visits it: an
 // order gets its answer "not sent, because" at once, not at the next visit.
 func (c *Courier) Accept(ctx context.Context, b *banks.Bank) (err error) {
-	if c.Receive != nil {
-		return nil // what the office left stays where it is
-	}
-	if !c.all().roll.Enter(string(b.BIC)) {
-		return nil // the visit under way accepts
+	k := c.intake()
+	if k == nil || !c.all().roll.Enter(string(b.BIC)) {
+		return nil // what the office left stays where it is, or the visit under way takes it in
 	}
 	defer c.all().roll.Leave(string(b.BIC))
 	defer fate.Recover("accept", &err)
-	_, faults, err := c.intake().Accept(ctx, b, intake.Portion)
+	_, faults, err := k.Accept(ctx, b, intake.Portion)
 	return fate.Gravest(err, faults...)
 }
 
+// intake is how the office's documents come in. A journal that may only receive has none: it leaves them where they
+// are, for it does not know what it took in before.
 func (c *Courier) intake() *intake.Intake {
+	if c.Receive != nil {
+		return nil
+	}
 	return &intake.Intake{
 		Book: c.Book, Store: c.Store, Office: c.Office, Quarantine: c.Quarantine, Officials: c.Officials,
 		Deadline: c.Deadline, Now: c.Now, Unique: c.Unique, Log: c.Log, Halt: c.Halt,

@@ -43,9 +43,8 @@ type visit struct {
 	room  *semaphore.Weighted // octets of documents in memory
 	files ration.Files        // what of the bank's files is held in memory
 
-	more    bool    // the office has left more than was taken in
-	portion int     // how much was taken in last
-	faults  []error // of single documents; the visit went on
+	feed   *intake.Feed // what the office left
+	faults []error      // of single documents; the visit went on
 }
 
 // Why a visit did not take place, or not to its end.
@@ -75,7 +74,7 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	defer c.all().roll.Leave(string(b.BIC))
 
 	start := c.Now()
-	v := &visit{Courier: c, bank: b, room: semaphore.NewWeighted(inMemory)}
+	v := &visit{Courier: c, bank: b, room: semaphore.NewWeighted(inMemory), feed: c.intake().Feed(b)}
 	var id int64
 	err := v.write(ctx, "begin visit", func(tx *journal.Tx) (err error) {
 		if !slot.At.IsZero() {
@@ -91,7 +90,7 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 		return out
 	}
 	out.Err = v.run(ctx)
-	out.Err = fate.Gravest(out.Err, v.faults...)
+	out.Err = fate.Gravest(out.Err, append(v.faults, v.feed.Faults()...)...)
 	out.Sent, out.Taken, out.Bytes = int(v.sent.Load()), int(v.taken.Load()), v.bytes.Load()
 	out.Took = c.Now().Sub(start)
 	var fault *fate.Panic
@@ -133,12 +132,15 @@ func (o Outcome) record() journal.VisitOutcome {
 func (v *visit) run(ctx context.Context) (err error) {
 	defer fate.Recover("visit", &err)
 	if v.bank.State == banks.StateSuspended {
-		return v.local(ctx)
+		return v.feed.Until(ctx, nil)
 	}
 	calling, hangUp := context.WithCancel(ctx)
 	defer hangUp()
-	answer := v.call(calling)
-	local := v.local(ctx)
+	answer, came := v.call(calling)
+	if v.bank.State != banks.StateActive {
+		came = nil // what goes nowhere comes in whole
+	}
+	local := v.feed.Until(ctx, came)
 	if local != nil {
 		hangUp() // what comes of it is closed below
 	}
@@ -158,28 +160,24 @@ func (v *visit) run(ctx context.Context) (err error) {
 	return err
 }
 
-// call begins to open the connection and returns where to wait for it. A bank with a limit
-// of one is called when it is asked for: nothing goes side by side there.
-func (v *visit) call(ctx context.Context) (answer func() (Mailbox, error)) {
+// call begins to open the connection and returns where to wait for it; came is closed when
+// there is nothing to wait for. A bank with a limit of one is called when it is asked for:
+// nothing goes side by side there.
+func (v *visit) call(ctx context.Context) (answer func() (Mailbox, error), came <-chan struct{}) {
+	there := make(chan struct{})
 	dial := sync.OnceValues(func() (box Mailbox, err error) {
 		defer fate.Recover("connect", &err)
 		return v.Dial(ctx, v.bank)
 	})
-	if v.bank.Limits.Parallel > 1 {
-		go func() { _, _ = dial() }() // the answer waits for it, and has what it brings
+	if v.bank.Limits.Parallel == 1 {
+		close(there)
+		return dial, there
 	}
-	return dial
-}
-
-// local takes in what the office left. What is more than a portion comes beside the
-// delivery, where there is one.
-func (v *visit) local(ctx context.Context) (err error) {
-	defer fate.Recover("accept", &err)
-	err = v.accept(ctx)
-	for err == nil && v.more && v.bank.State != banks.StateActive {
-		err = v.accept(ctx)
-	}
-	return err
+	go func() { // the answer waits for it, and has what it brings
+		defer close(there)
+		_, _ = dial()
+	}()
+	return dial, there
 }
 
 // stand makes sure that the folders are those of the earlier visits, before anything is read or left there.
@@ -189,18 +187,6 @@ func (v *visit) stand(ctx context.Context) error {
 		return fmt.Errorf("ask where the folders are: %w", err)
 	}
 	return ground.Ground{Book: v.Book, Log: v.Log, Memory: &v.all().places}.Stand(ctx, v.bank, ground.Of(v.bank, toBank, fromBank))
-}
-
-// accept takes in a portion of what the office left. A journal that may only receive leaves
-// it there: it does not know what it took in before.
-func (v *visit) accept(ctx context.Context) error {
-	if v.Receive != nil {
-		return nil
-	}
-	v.portion = min(intake.Portion, max(firstPortion, 2*v.portion)) // the first one is small: a hundred banks begin at once
-	more, faults, err := v.intake().Accept(ctx, v.bank, v.portion)
-	v.more, v.faults = more && !v.halted(), append(v.faults, faults...)
-	return err
 }
 
 func (v *visit) exchange(ctx context.Context) (err error) {
@@ -227,7 +213,7 @@ func (v *visit) unlessAtRest(step func(context.Context) error) func(context.Cont
 	return func(ctx context.Context) error {
 		bank := string(v.bank.BIC)
 		touched := v.Book.Touched(bank) // before the look: what comes after it is looked at again
-		if v.more {
+		if v.feed.More() {
 			return step(ctx)
 		}
 		if v.all().roll.Rests(bank, touched) {
@@ -262,22 +248,30 @@ type alarm = waiting.Alarm
 
 // How much a visit has under way. A document holds a file open at the bank for less than
 // half of its way, and waits for answers and for the journal during the rest, so there are
-// more documents than the bank allows open files; the mailbox keeps to that limit. A bank
-// with a limit of one gets one document after the other.
+// more documents than the bank allows open files; the mailbox keeps to that limit. Many
+// visits at work share what two processors can keep moving: more would only wait for the
+// journal, each on a stack that the garbage collector walks. A bank with a limit of one gets one document after the
+// other.
 const (
-	ahead        = 4
-	inMemory     = 32 << 20 // octets of documents
-	firstPortion = 64       // documents of the office
+	ahead    = 4
+	underWay = 1024     // documents of all visits at work
+	fewest   = 8        // documents of one visit, however many there are
+	inMemory = 32 << 20 // octets of documents
 )
+
+// width is how many documents of the visit may be under way at once.
+func (v *visit) width() int {
+	limit := v.bank.Limits.Parallel
+	if limit == 1 {
+		return 1
+	}
+	return min(ahead*limit, max(fewest, underWay/max(1, v.Hall.Moving())))
+}
 
 // each does the work for every item side by side. Failures of single documents are noted,
 // and the others go on.
 func each[T any](ctx context.Context, v *visit, items iter.Seq2[T, error], work func(context.Context, T) error) error {
-	limit := v.bank.Limits.Parallel
-	if limit > 1 {
-		limit *= ahead
-	}
-	faults, err := fate.Each(ctx, limit, v.Halt, items, work)
+	faults, err := fate.Each(ctx, v.width(), v.Halt, items, work)
 	v.faults = append(v.faults, faults...)
 	if err == nil && v.halted() {
 		err = &fate.Failure{Op: "visit", Bank: v.bank.BIC, Kind: fate.Transient, Err: ErrHalted}

@@ -56,7 +56,9 @@ func (r *Rounds) Run(ctx, work context.Context) (Result, error) {
 	watch, rest := context.WithCancel(work)
 	var group, watching sync.WaitGroup
 	watching.Go(func() { r.sweep(watch, end) })
-	r.takeIn(work)
+	if len(r.List) > 1 { // a single bank's visit takes in beside the call
+		r.takeIn(work)
+	}
 	for _, b := range r.List {
 		group.Go(func() {
 			if err := r.follow(ctx, work, b, &t); err != nil {

@@ -64,18 +64,33 @@ func (h *Hall) Enter(ctx context.Context, halt <-chan struct{}, bank string) err
 func (h *Hall) admit(bank string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now, moving := h.now(), 0
-	for _, last := range h.guests {
-		// A last sign that lies ahead means that the clock was set back.
-		if since := now.Sub(last); !last.IsZero() && since < still && since > -still {
-			moving++
-		}
-	}
-	if moving >= h.places || len(h.guests) >= crowd*h.places {
+	now := h.now()
+	if h.moving(now) >= h.places || len(h.guests) >= crowd*h.places {
 		return false
 	}
 	h.guests[bank] = now
 	return true
+}
+
+// Moving tells how many visits are at work, not counting those that wait for their bank.
+func (h *Hall) Moving() int {
+	if h == nil {
+		return 0
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.moving(h.now())
+}
+
+// moving counts; h.mu is held.
+func (h *Hall) moving(now time.Time) (n int) {
+	for _, last := range h.guests {
+		// A last sign that lies ahead means that the clock was set back.
+		if since := now.Sub(last); !last.IsZero() && since < still && since > -still {
+			n++
+		}
+	}
+	return n
 }
 
 // Waits tells that a visit does nothing now but wait for its bank.

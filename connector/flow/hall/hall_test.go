@@ -77,6 +77,31 @@ func TestWhoMovesKeepsItsPlace(t *testing.T) {
 	})
 }
 
+func TestMoving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(8, time.Now)
+		for _, bank := range []string{"a", "b", "c"} {
+			enter(t, h, bank)
+		}
+		h.Waits("b")
+		if n := h.Moving(); n != 2 {
+			t.Errorf("%d move, want 2: b waits for its bank", n)
+		}
+		time.Sleep(still)
+		h.Moves("b")
+		if n := h.Moving(); n != 1 {
+			t.Errorf("%d move, want 1: a and c show nothing", n)
+		}
+		h.Leave("b")
+		if n := h.Moving(); n != 0 {
+			t.Errorf("%d move, want none", n)
+		}
+		if n := (*Hall)(nil).Moving(); n != 0 {
+			t.Errorf("without a hall %d move", n)
+		}
+	})
+}
+
 func TestThoseWhoWaitAreBoundedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(1, time.Now)

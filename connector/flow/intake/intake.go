@@ -171,6 +171,9 @@ func (d desk) enter(ctx context.Context, sub reading.Submission, doc formats.Doc
 
 // lift holds a lifting back that does not fit its base, or refuses it: the error is a *reading.Refusal then.
 func (d desk) lift(tx *journal.Tx, gate waiting.Gate, id int64, a journal.Acceptance) error {
+	if gate.Base.ID == 0 {
+		return nil
+	}
 	x, err := tx.Exchange(id)
 	if err != nil {
 		return err

@@ -1,0 +1,90 @@
+package intake
+
+import (
+	"context"
+
+	"bankconnector/banks"
+	"bankconnector/connector/flow/fate"
+)
+
+// How many files of the office are a portion. The first one is small: a hundred banks begin at once. What is taken in
+// for longer than the largest one keeps a bank waiting that has answered.
+const (
+	firstPortion = 64
+	mostPortion  = 256
+)
+
+// Feed takes in what the office left for one bank, portion by portion, before and beside the
+// rest of a visit. It serves one goroutine.
+type Feed struct {
+	intake  *Intake
+	bank    *banks.Bank
+	portion int
+	more    bool
+	coming  chan error // the portion that is taken in meanwhile; nil: none is
+	faults  []error
+}
+
+// Feed begins with nothing taken in. Without an intake nothing ever is.
+func (k *Intake) Feed(b *banks.Bank) *Feed { return &Feed{intake: k, bank: b} }
+
+// More tells that the office has left more than was taken in. What is taken in meanwhile is not yet counted.
+func (f *Feed) More() bool { return f.coming != nil || f.more }
+
+// Next takes in a portion.
+func (f *Feed) Next(ctx context.Context) (err error) {
+	defer fate.Recover("accept", &err)
+	if f.intake == nil {
+		return nil
+	}
+	f.portion = min(mostPortion, max(firstPortion, 2*f.portion))
+	more, faults, err := f.intake.Accept(ctx, f.bank, f.portion)
+	f.more, f.faults = more && !closed(f.intake.Halt), append(f.faults, faults...)
+	return err
+}
+
+// Until takes in a portion, and further ones until came is closed; nil never is.
+func (f *Feed) Until(ctx context.Context, came <-chan struct{}) error {
+	err := f.Next(ctx)
+	for err == nil && f.more && !closed(came) {
+		err = f.Next(ctx)
+	}
+	return err
+}
+
+// Begin takes in a portion beside other work, where there is more and none is under way.
+func (f *Feed) Begin(ctx context.Context) {
+	if f.coming != nil || !f.more {
+		return
+	}
+	done := make(chan error, 1)
+	f.coming = done
+	go func() { done <- f.Next(ctx) }()
+}
+
+// Wait waits for the portion that Begin began, if there is one.
+func (f *Feed) Wait() error {
+	if f.coming == nil {
+		return nil
+	}
+	err := <-f.coming
+	f.coming = nil
+	return err
+}
+
+// Faults waits, and gives the failures of single documents and of a portion that nobody waited for.
+func (f *Feed) Faults() []error {
+	if err := f.Wait(); err != nil {
+		f.faults = append(f.faults, err)
+	}
+	return f.faults
+}
+
+func closed(signal <-chan struct{}) bool {
+	select {
+	case <-signal:
+		return true
+	default:
+		return false
+	}
+}
