@@ -119,7 +119,7 @@ func others(b *testing.B, p *practice, each int, ill ailment) float64 {
 	ctx, well := context.WithCancel(b.Context())
 	defer well()
 	if ill.catch != nil {
-		move(b, files[0], func(old int) int { return ill.catch(ctx, b, old) })
+		rewrite(b, files[0], map[string]string{"port": fmt.Sprintf("  port: %d", ill.catch(ctx, b, port(b, files[0])))})
 	}
 	p.sample(b, each)
 	began := time.Now()
