@@ -154,8 +154,8 @@ func TestListingWithoutTypesAsks(t *testing.T) {
 	h, b := hostile(t)
 	h.Put(fromBank+"/rep_1.zip", []byte("reply"))
 	served := false
-	h.On("readdir", func(r *testkit.Request) {
-		if served {
+	h.On("readdir", func(r *testkit.Request) { // the folder of what we claimed is read meanwhile: it is empty
+		if served || r.Path != fromBank {
 			r.Status(1, "")
 			return
 		}

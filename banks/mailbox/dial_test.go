@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -227,7 +228,8 @@ func TestServerThatTalksForEverIsCutOff(t *testing.T) {
 	}})
 	h.Cut = s.Cut
 	b.SFTP.ToBank, b.SFTP.FromBank = toBank, fromBank
-	h.On("opendir", func(*testkit.Request) { close(begin) })
+	start := sync.OnceFunc(func() { close(begin) }) // two folders are opened
+	h.On("opendir", func(*testkit.Request) { start() })
 	b.SFTP.Timeout = time.Minute
 	_, err := dialed(t, dialer(), b).List(t.Context())
 	wantKind(t, err, Unknown)

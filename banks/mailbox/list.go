@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"sync"
 	"time"
 
 	"bankconnector/banks/mailbox/sieve"
@@ -43,19 +44,23 @@ type Listing struct {
 func (s *Session) List(ctx context.Context) (Listing, error) {
 	var l Listing
 	err := s.do(ctx, "list", s.route.fromBank, func() error {
-		items, more, err := s.readdir(ctx, s.route.fromBank)
-		if err != nil {
-			return s.absent("list", "from_bank", s.route.fromBank, err)
+		theirs, ours := s.folders(ctx)
+		if theirs.err != nil {
+			return s.absent("list", "from_bank", s.route.fromBank, theirs.err)
 		}
-		l.Truncated = more
+		l.Truncated = theirs.more || ours.more
 		rules := sieve.Rules{
 			Bank: string(s.route.bank.BIC), Marker: s.route.marker, Stable: s.route.stable, Hidden: ClaimedFolder,
 			Ask: s.asker(s.route.fromBank),
 		}
 		var strange sieve.Strange
-		l.Files, l.Waiting, err = s.dialer.memory.Finished(rules, s.dialer.Now(), items, &strange)
-		if err == nil && !s.route.leave {
-			err = s.listClaimed(ctx, &l, &strange)
+		var err error
+		l.Files, l.Waiting, err = s.dialer.memory.Finished(rules, s.dialer.Now(), theirs.items, &strange)
+		if err == nil {
+			err = ours.err
+		}
+		if err == nil {
+			l.Claimed, err = sieve.Regular(ours.items, sieve.Claimed, s.asker(s.route.claimed), &strange)
 		}
 		l.Strange, l.StrangeCount = strange.Names, strange.Count
 		return err
@@ -66,18 +71,37 @@ func (s *Session) List(ctx context.Context) (Listing, error) {
 	return l, nil
 }
 
-// listClaimed adds what an earlier visit has claimed and not yet removed.
-func (s *Session) listClaimed(ctx context.Context, l *Listing, strange *sieve.Strange) error {
-	items, more, err := s.readdir(ctx, s.route.claimed)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// folder is what was read of one.
+type folder struct {
+	items []wire.Item
+	more  bool // not all was read
+	err   error
+}
+
+// folders reads from_bank and, within it, what an earlier visit has claimed and not yet removed, both at once where the
+// bank allows that: a folder is four round trips. Nobody but us moves files from one to the other; one that a late request
+// of an earlier connection moves meanwhile is seen by the next listing, if not by this one.
+func (s *Session) folders(ctx context.Context) (theirs, ours folder) {
+	var side sync.WaitGroup
+	claimed := func() {
+		if ours = s.folder(ctx, s.route.claimed); errors.Is(ours.err, fs.ErrNotExist) {
+			ours.err = nil
+		}
 	}
-	if err != nil {
-		return err
+	if !s.route.leave && s.route.parallel > 1 {
+		side.Go(claimed)
 	}
-	l.Truncated = l.Truncated || more
-	l.Claimed, err = sieve.Regular(items, sieve.Claimed, s.asker(s.route.claimed), strange)
-	return err
+	theirs = s.folder(ctx, s.route.fromBank)
+	side.Wait()
+	if !s.route.leave && s.route.parallel == 1 && theirs.err == nil {
+		claimed()
+	}
+	return theirs, ours
+}
+
+func (s *Session) folder(ctx context.Context, name string) (f folder) {
+	f.items, f.more, f.err = s.readdir(ctx, name)
+	return f
 }
 
 // Leftovers lists the temporary files of ours that interrupted uploads have left, by the name pattern
