@@ -57,7 +57,7 @@ func (v *visit) envelopes(ctx context.Context, left []journal.Exchange) iter.Seq
 			case !v.feed.More():
 				return nil, nil
 			}
-			if err := v.feed.Wait(); err != nil {
+			if err := v.feed.Wait(ctx); err != nil {
 				return nil, err
 			}
 		}

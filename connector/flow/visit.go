@@ -90,7 +90,7 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 		return out
 	}
 	out.Err = v.run(ctx)
-	out.Err = fate.Gravest(out.Err, append(v.faults, v.feed.Faults()...)...)
+	out.Err = fate.Gravest(out.Err, append(v.faults, v.feed.Faults(ctx)...)...)
 	out.Sent, out.Taken, out.Bytes = int(v.sent.Load()), int(v.taken.Load()), v.bytes.Load()
 	out.Took = c.Now().Sub(start)
 	var fault *fate.Panic

@@ -52,9 +52,10 @@ func (f *Feed) Until(ctx context.Context, came <-chan struct{}) error {
 	return err
 }
 
-// Begin takes in a portion beside other work, where there is more and none is under way.
+// Begin takes in a portion beside other work, where there is more and none is under way. For a bank with a limit of one
+// nothing goes side by side.
 func (f *Feed) Begin(ctx context.Context) {
-	if f.coming != nil || !f.more {
+	if f.coming != nil || !f.more || f.bank.Limits.Parallel == 1 {
 		return
 	}
 	done := make(chan error, 1)
@@ -62,20 +63,23 @@ func (f *Feed) Begin(ctx context.Context) {
 	go func() { done <- f.Next(ctx) }()
 }
 
-// Wait waits for the portion that Begin began, if there is one.
-func (f *Feed) Wait() error {
+// Wait waits for the portion that Begin began. Where there is none it takes in the next one.
+func (f *Feed) Wait(ctx context.Context) error {
 	if f.coming == nil {
-		return nil
+		return f.Next(ctx)
 	}
 	err := <-f.coming
 	f.coming = nil
 	return err
 }
 
-// Faults waits, and gives the failures of single documents and of a portion that nobody waited for.
-func (f *Feed) Faults() []error {
-	if err := f.Wait(); err != nil {
-		f.faults = append(f.faults, err)
+// Faults waits for the portion under way, and gives the failures of single documents and of a portion that nobody asked
+// for any more.
+func (f *Feed) Faults(ctx context.Context) []error {
+	if f.coming != nil {
+		if err := f.Wait(ctx); err != nil {
+			f.faults = append(f.faults, err)
+		}
 	}
 	return f.faults
 }
