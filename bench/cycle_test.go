@@ -105,8 +105,12 @@ func (p *practice) exchange(b *testing.B, profile string, args ...string) visite
 		c.Env = append(os.Environ(), "BENCH_PROFILE="+profile)
 	}
 	began := time.Now()
-	err := c.Run()
-	v := visited{usage: usage{wall: time.Since(began)}}
+	if err := c.Start(); err != nil {
+		b.Fatal(err)
+	}
+	most := watch(c.Process.Pid)
+	err := c.Wait()
+	v := visited{usage: usage{wall: time.Since(began), rss: most()}}
 	var result struct {
 		Visits []struct{ Sent, Taken int } `json:"visits"`
 		Open   int                         `json:"open"`
@@ -115,7 +119,7 @@ func (p *practice) exchange(b *testing.B, profile string, args ...string) visite
 		b.Fatalf("exchange: %v\n%s%s", err, tail(out.String()), tail(errs.String()))
 	}
 	r := c.ProcessState.SysUsage().(*syscall.Rusage)
-	v.cpu, v.rss = time.Duration(r.Utime.Nano()+r.Stime.Nano()), r.Maxrss<<10
+	v.cpu = time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	for _, one := range result.Visits {
 		v.sent += one.Sent
 		v.taken += one.Taken

@@ -162,15 +162,49 @@ func run(b *testing.B, c *exec.Cmd) usage {
 	}
 	c.Stderr = &out
 	began := time.Now()
-	err := c.Run()
-	u := usage{wall: time.Since(began)}
+	err := c.Start()
+	var u usage
+	if err == nil {
+		most := watch(c.Process.Pid)
+		err = c.Wait()
+		u.wall, u.rss = time.Since(began), most()
+	}
 	if err != nil {
 		b.Fatalf("%s: %v\n%s", strings.Join(c.Args[:min(4, len(c.Args))], " "), err, tail(out.String()))
 	}
 	if r, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		u.cpu, u.rss = time.Duration(r.Utime.Nano()+r.Stime.Nano()), r.Maxrss<<10
+		u.cpu = time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	}
 	return u
+}
+
+// watch follows the largest memory of a process until most is called, in octets. What getrusage says of a child is never
+// less than what its parent had when it was made.
+func watch(pid int) (most func() int64) {
+	end, told := make(chan struct{}), make(chan int64)
+	go func() {
+		var largest int64
+		for tick := time.NewTicker(20 * time.Millisecond); ; {
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			if _, rest, ok := strings.Cut(string(status), "VmHWM:"); err == nil && ok {
+				var kb int64
+				if _, err := fmt.Sscan(rest, &kb); err == nil {
+					largest = max(largest, kb<<10)
+				}
+			}
+			select {
+			case <-tick.C:
+			case <-end:
+				tick.Stop()
+				told <- largest
+				return
+			}
+		}
+	}()
+	return func() int64 {
+		close(end)
+		return <-told
+	}
 }
 
 func tail(s string) string { return s[max(0, len(s)-2000):] }
