@@ -10,6 +10,15 @@ import (
 // ground is a file system to work on.
 type ground struct{ name, dir string }
 
+// memory is a folder whose files lie in memory, where there is one.
+func memory() string {
+	const shared = "/dev/shm"
+	if info, err := os.Stat(shared); err == nil && info.IsDir() {
+		return shared
+	}
+	return os.TempDir()
+}
+
 // journaled makes an ext4 with a journal, as servers have it, in an image of its own. Only root can; the short form
 // does without.
 func journaled(b *testing.B) (ground, bool) {
