@@ -273,20 +273,10 @@ func (v *visit) width() int {
 func each[T any](ctx context.Context, v *visit, items iter.Seq2[T, error], work func(context.Context, T) error) error {
 	faults, err := fate.Each(ctx, v.width(), v.Halt, items, work)
 	v.faults = append(v.faults, faults...)
-	if err == nil && v.halted() {
+	if err == nil && fate.Closed(v.Halt) {
 		err = &fate.Failure{Op: "visit", Bank: v.bank.BIC, Kind: fate.Transient, Err: ErrHalted}
 	}
 	return err
-}
-
-// halted tells that nothing new may be begun.
-func (c *Courier) halted() bool {
-	select {
-	case <-c.Halt:
-		return true
-	default:
-		return false
-	}
 }
 
 func (v *visit) write(ctx context.Context, op string, fn func(*journal.Tx) error) error {

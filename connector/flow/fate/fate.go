@@ -125,7 +125,7 @@ func Each[T any](ctx context.Context, limit int, halt <-chan struct{}, items ite
 	// Whatever happens to the sequence, nobody who is at work outlives this call.
 	broken := guarded(func() error {
 		for item, err := range items {
-			if err != nil || within.Err() != nil || halted(halt) {
+			if err != nil || within.Err() != nil || Closed(halt) {
 				return err
 			}
 			if limit > 1 {
@@ -156,9 +156,10 @@ func All[T any](list []T) iter.Seq2[T, error] {
 	}
 }
 
-func halted(halt <-chan struct{}) bool {
+// Closed tells whether a signal was given; a nil one never is.
+func Closed(signal <-chan struct{}) bool {
 	select {
-	case <-halt:
+	case <-signal:
 		return true
 	default:
 		return false

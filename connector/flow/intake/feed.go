@@ -39,14 +39,14 @@ func (f *Feed) Next(ctx context.Context) (err error) {
 	}
 	f.portion = min(mostPortion, max(firstPortion, 2*f.portion))
 	more, faults, err := f.intake.Accept(ctx, f.bank, f.portion)
-	f.more, f.faults = more && !closed(f.intake.Halt), append(f.faults, faults...)
+	f.more, f.faults = more && !fate.Closed(f.intake.Halt), append(f.faults, faults...)
 	return err
 }
 
 // Until takes in a portion, and further ones until came is closed; nil never is.
 func (f *Feed) Until(ctx context.Context, came <-chan struct{}) error {
 	err := f.Next(ctx)
-	for err == nil && f.more && !closed(came) {
+	for err == nil && f.more && !fate.Closed(came) {
 		err = f.Next(ctx)
 	}
 	return err
@@ -82,13 +82,4 @@ func (f *Feed) Faults(ctx context.Context) []error {
 		}
 	}
 	return f.faults
-}
-
-func closed(signal <-chan struct{}) bool {
-	select {
-	case <-signal:
-		return true
-	default:
-		return false
-	}
 }

@@ -26,9 +26,11 @@ type Rebuilding struct {
 	parts []*sqlite.Conn
 }
 
+// What waits between reading and projecting is a good part of what a verification holds in memory.
 const (
-	batchSize = 512
-	tallyEach = 16
+	batchSize = 256 // events
+	waiting   = 2   // batches in front of each part
+	tallyEach = 32  // batches
 )
 
 // lean is the schema without what only speeds queries up or forbids what cannot happen
@@ -99,7 +101,7 @@ func (r *Rebuilding) Replay(ctx context.Context, read func(fn func(sqlite.Fields
 	group, ctx := errgroup.WithContext(ctx)
 	queues := make([]chan []record.Event, len(r.parts))
 	for i, c := range r.parts {
-		queues[i] = make(chan []record.Event, 4)
+		queues[i] = make(chan []record.Event, waiting)
 		group.Go(func() error {
 			var page record.Page
 			for n := 1; ; n++ {
