@@ -21,6 +21,7 @@ type ailment struct {
 func ailments() []ailment {
 	return []ailment{
 		{"all well", nil},
+		{"all well, once more", nil}, // what the rounds differ by themselves
 		{"one refuses the connection", refuses},
 		{"one takes the connection and is mute", isMute},
 		{"one gives an octet a second from the middle of a transfer on", isLoris},
