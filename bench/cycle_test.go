@@ -256,7 +256,7 @@ func BenchmarkCycle(b *testing.B) {
 	bin := program(b)
 	count, each := pick(3, 113), pick(5, 20)
 	n := count * each
-	profile := b.TempDir()
+	var profile string // of the last run
 	grounds := []ground{{"the machine's own", os.TempDir()}}
 	if j, ok := journaled(b); ok {
 		grounds = append(grounds, j)
@@ -264,6 +264,7 @@ func BenchmarkCycle(b *testing.B) {
 	figures := make([]cycle, len(grounds))
 	for range rounds() {
 		for i, g := range grounds {
+			profile = b.TempDir()
 			figures[i].run(b, newPracticeIn(b, bin, count, g.dir), each, profile)
 		}
 	}
@@ -280,7 +281,7 @@ func BenchmarkCycle(b *testing.B) {
 		"An exchange is one document out, its receipt and reply in, our receipt out. The time is that of the process from start to end. Each exchange hands the office six files. "+
 		"An ext4 without a journal, as some virtual machines have it, looks at each inode that was freed in the last seconds before it takes another one "+
 		"(recently_deleted in the kernel's fs/ext4/ialloc.c); the banks of the bench free thousands on the same disk.\n\n%s\n"+
-		"Where our processor time goes (last round, profile):\n\n%s", count, each, t.String(), stageTable(b, profile, n)))
+		"Where our processor time goes (last round, %s, profile):\n\n%s", count, each, t.String(), grounds[len(grounds)-1].name, stageTable(b, profile, n)))
 }
 
 // cycle is what the rounds on one file system took.

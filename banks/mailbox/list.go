@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"sync"
 	"time"
 
 	"bankconnector/banks/mailbox/sieve"
@@ -45,22 +44,22 @@ func (s *Session) List(ctx context.Context) (Listing, error) {
 	var l Listing
 	err := s.do(ctx, "list", s.route.fromBank, func() error {
 		theirs, ours := s.folders(ctx)
-		if theirs.err != nil {
-			return s.absent("list", "from_bank", s.route.fromBank, theirs.err)
+		if theirs.Err != nil {
+			return s.absent("list", "from_bank", s.route.fromBank, theirs.Err)
 		}
-		l.Truncated = theirs.more || ours.more
+		l.Truncated = theirs.More || ours.More
 		rules := sieve.Rules{
 			Bank: string(s.route.bank.BIC), Marker: s.route.marker, Stable: s.route.stable, Hidden: ClaimedFolder,
 			Ask: s.asker(s.route.fromBank),
 		}
 		var strange sieve.Strange
 		var err error
-		l.Files, l.Waiting, err = s.dialer.memory.Finished(rules, s.dialer.Now(), theirs.items, &strange)
+		l.Files, l.Waiting, err = s.dialer.memory.Finished(rules, s.dialer.Now(), theirs.Items, &strange)
 		if err == nil {
-			err = ours.err
+			err = ours.Err
 		}
 		if err == nil {
-			l.Claimed, err = sieve.Regular(ours.items, sieve.Claimed, s.asker(s.route.claimed), &strange)
+			l.Claimed, err = sieve.Regular(ours.Items, sieve.Claimed, s.asker(s.route.claimed), &strange)
 		}
 		l.Strange, l.StrangeCount = strange.Names, strange.Count
 		return err
@@ -71,37 +70,20 @@ func (s *Session) List(ctx context.Context) (Listing, error) {
 	return l, nil
 }
 
-// folder is what was read of one.
-type folder struct {
-	items []wire.Item
-	more  bool // not all was read
-	err   error
-}
-
-// folders reads from_bank and, within it, what an earlier visit has claimed and not yet removed, both at once where the
-// bank allows that: a folder is four round trips. Nobody but us moves files from one to the other; one that a late request
-// of an earlier connection moves meanwhile is seen by the next listing, if not by this one.
-func (s *Session) folders(ctx context.Context) (theirs, ours folder) {
-	var side sync.WaitGroup
-	claimed := func() {
-		if ours = s.folder(ctx, s.route.claimed); errors.Is(ours.err, fs.ErrNotExist) {
-			ours.err = nil
-		}
+// folders reads from_bank and, within it, what an earlier visit has claimed and not yet removed. Nobody but us moves files
+// from one to the other; one that a late request of an earlier connection moves meanwhile is seen by the next listing, if
+// not by this one.
+func (s *Session) folders(ctx context.Context) (theirs, ours wire.Folder) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	if s.route.leave {
+		return s.wire.Folder(ctx, s.route.fromBank, s.route.files), wire.Folder{}
 	}
-	if !s.route.leave && s.route.parallel > 1 {
-		side.Go(claimed)
-	}
-	theirs = s.folder(ctx, s.route.fromBank)
-	side.Wait()
-	if !s.route.leave && s.route.parallel == 1 && theirs.err == nil {
-		claimed()
+	theirs, ours = s.wire.Folders(ctx, s.route.fromBank, s.route.claimed, s.route.files, s.files.Most() > 1)
+	if errors.Is(ours.Err, fs.ErrNotExist) { // before the first claim
+		ours.Err = nil
 	}
 	return theirs, ours
-}
-
-func (s *Session) folder(ctx context.Context, name string) (f folder) {
-	f.items, f.more, f.err = s.readdir(ctx, name)
-	return f
 }
 
 // Leftovers lists the temporary files of ours that interrupted uploads have left, by the name pattern

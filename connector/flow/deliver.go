@@ -72,7 +72,8 @@ func (v *visit) envelopes(ctx context.Context, left []journal.Exchange) iter.Seq
 				return
 			}
 			for _, x := range ready {
-				if !yield(x, nil) {
+				err := v.feed.Glance() // what the portion beside us met ends the delivery at once
+				if !yield(x, err) || err != nil {
 					return
 				}
 			}

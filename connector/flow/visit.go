@@ -89,12 +89,13 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 		out.Err = err
 		return out
 	}
-	out.Err = v.run(ctx)
-	out.Err = fate.Gravest(out.Err, append(v.faults, v.feed.Faults(ctx)...)...)
+	err = v.run(ctx)
+	faults := append(v.faults, v.feed.Faults(ctx)...)
+	out.Err = fate.Gravest(err, faults...)
 	out.Sent, out.Taken, out.Bytes = int(v.sent.Load()), int(v.taken.Load()), v.bytes.Load()
 	out.Took = c.Now().Sub(start)
 	var fault *fate.Panic
-	if errors.As(out.Err, &fault) {
+	if errors.As(errors.Join(append(faults, err)...), &fault) {
 		c.Log.ErrorContext(ctx, "the program failed in a visit", slog.Any("bank", b.BIC), slog.Any("err", fault), slog.String("stack", string(fault.Stack)))
 	}
 	// The end of a visit is written even when its time is up: an auditor must not find a
@@ -132,15 +133,12 @@ func (o Outcome) record() journal.VisitOutcome {
 func (v *visit) run(ctx context.Context) (err error) {
 	defer fate.Recover("visit", &err)
 	if v.bank.State == banks.StateSuspended {
-		return v.feed.Until(ctx, nil)
+		return v.feed.While(ctx, nil)
 	}
 	calling, hangUp := context.WithCancel(ctx)
 	defer hangUp()
 	answer, came := v.call(calling)
-	if v.bank.State != banks.StateActive {
-		came = nil // what goes nowhere comes in whole
-	}
-	local := v.feed.Until(ctx, came)
+	local := v.feed.While(ctx, v.idleUntil(came))
 	if local != nil {
 		hangUp() // what comes of it is closed below
 	}
@@ -178,6 +176,18 @@ func (v *visit) call(ctx context.Context) (answer func() (Mailbox, error), came 
 		_, _ = dial()
 	}()
 	return dial, there
+}
+
+// idleUntil tells whether further portions may come in before the bank answers: the visit gives its place in the hall
+// back after the first one, and goes on while nobody wants it. What goes nowhere comes in whole.
+func (v *visit) idleUntil(came <-chan struct{}) func() bool {
+	if v.bank.State != banks.StateActive {
+		return nil
+	}
+	return func() bool {
+		v.Hall.Waits(string(v.bank.BIC))
+		return !fate.Closed(came) && v.Hall.Room()
+	}
 }
 
 // stand makes sure that the folders are those of the earlier visits, before anything is read or left there.
@@ -250,8 +260,8 @@ type alarm = waiting.Alarm
 // half of its way, and waits for answers and for the journal during the rest, so there are
 // more documents than the bank allows open files; the mailbox keeps to that limit. Many
 // visits at work share what two processors can keep moving: more would only wait for the
-// journal, each on a stack that the garbage collector walks. A bank with a limit of one gets one document after the
-// other.
+// journal, each on a stack that the garbage collector walks. A bank with a limit of one gets
+// one document after the other.
 const (
 	ahead    = 4
 	underWay = 1024     // documents of all visits at work
@@ -259,7 +269,7 @@ const (
 	inMemory = 32 << 20 // octets of documents
 )
 
-// width is how many documents of the visit may be under way at once.
+// width is how many documents of the visit may be under way at once, now: it is asked before each.
 func (v *visit) width() int {
 	limit := v.bank.Limits.Parallel
 	if limit == 1 {
@@ -271,7 +281,7 @@ func (v *visit) width() int {
 // each does the work for every item side by side. Failures of single documents are noted,
 // and the others go on.
 func each[T any](ctx context.Context, v *visit, items iter.Seq2[T, error], work func(context.Context, T) error) error {
-	faults, err := fate.Each(ctx, v.width(), v.Halt, items, work)
+	faults, err := fate.Each(ctx, v.width, v.Halt, items, work)
 	v.faults = append(v.faults, faults...)
 	if err == nil && fate.Closed(v.Halt) {
 		err = &fate.Failure{Op: "visit", Bank: v.bank.BIC, Kind: fate.Transient, Err: ErrHalted}

@@ -58,6 +58,13 @@ func (g *Gauge) Leave() {
 	g.room.Signal()
 }
 
+// Most is the bound as it is now.
+func (g *Gauge) Most() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.most
+}
+
 // Lower brings the bound down to most, at least one; it never rises again. What is open
 // beyond it stays open.
 func (g *Gauge) Lower(most int) {

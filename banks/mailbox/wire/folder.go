@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sync"
 )
 
 // Bounds of one listing.
@@ -97,6 +98,45 @@ func (w *Wire) pages(ctx context.Context, handle string, limit int) (items []Ite
 		}
 	}
 	return items, true, nil
+}
+
+// Folder is what was read of one, as of Readdir.
+type Folder struct {
+	Items []Item
+	More  bool
+	Err   error
+}
+
+// Folder is Readdir.
+func (w *Wire) Folder(ctx context.Context, name string, limit int) (f Folder) {
+	f.Items, f.More, f.Err = w.Readdir(ctx, name, limit)
+	return f
+}
+
+// Folders reads two folders, each as of Readdir: both at once if the server may hold two open, for a folder is four
+// round trips; where it refuses one, they are read again, one after the other.
+func (w *Wire) Folders(ctx context.Context, one, other string, limit int, atOnce bool) (first, second Folder) {
+	if atOnce {
+		var side sync.WaitGroup
+		var broke any
+		side.Go(func() {
+			defer func() { broke = recover() }() // it is the caller's, as if it had happened there
+			second = w.Folder(ctx, other, limit)
+		})
+		first = w.Folder(ctx, one, limit)
+		side.Wait()
+		if broke != nil {
+			panic(broke)
+		}
+		var no Status
+		if !errors.As(first.Err, &no) && !errors.As(second.Err, &no) {
+			return first, second
+		}
+	}
+	if first = w.Folder(ctx, one, limit); first.Err == nil {
+		second = w.Folder(ctx, other, limit)
+	}
+	return first, second
 }
 
 // Remove removes one file, never a folder. Errors as of Readdir.

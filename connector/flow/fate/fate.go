@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -104,13 +105,12 @@ func Write(ctx context.Context, book *journal.Book, bank banks.ID, op string, fn
 	return &Failure{Op: op, Bank: bank, Kind: kind, Err: err}
 }
 
-// Each does the work for every item as the sequence gives it, at most limit at a time,
-// and begins no further one once halt is closed or a failure ended the whole. The next
-// item is asked for while others are at work, unless the limit is one. Failures of single documents are returned
-// apart: the others went on. An error of the sequence ends the whole.
-func Each[T any](ctx context.Context, limit int, halt <-chan struct{}, items iter.Seq2[T, error], work func(context.Context, T) error) (faults []error, err error) {
+// Each does the work for every item as the sequence gives it, at most limit at a time, which is
+// asked before each one, and begins no further one once halt is closed or a failure ended the whole. The next
+// item is asked for while others are at work, unless the limit is one at the beginning. Failures of single documents
+// are returned apart: the others went on. An error of the sequence ends the whole.
+func Each[T any](ctx context.Context, limit func() int, halt <-chan struct{}, items iter.Seq2[T, error], work func(context.Context, T) error) (faults []error, err error) {
 	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, limit))
 	var mu sync.Mutex
 	one := func(item T) error {
 		err := guarded(func() error { return work(within, item) })
@@ -122,22 +122,53 @@ func Each[T any](ctx context.Context, limit int, halt <-chan struct{}, items ite
 		faults = append(faults, err)
 		return nil
 	}
+	places, alone := door{freed: make(chan struct{}, 1)}, limit() <= 1
 	// Whatever happens to the sequence, nobody who is at work outlives this call.
 	broken := guarded(func() error {
 		for item, err := range items {
 			if err != nil || within.Err() != nil || Closed(halt) {
 				return err
 			}
-			if limit > 1 {
-				group.Go(func() error { return one(item) })
-			} else if err := one(item); err != nil { // nothing goes side by side, nor is the next one made meanwhile
-				return err
+			if alone { // nothing goes side by side, nor is the next one made meanwhile
+				if err := one(item); err != nil {
+					return err
+				}
+				continue
 			}
+			places.enter(limit)
+			group.Go(func() error {
+				defer places.leave()
+				return one(item)
+			})
 		}
 		return nil
 	})
 	err = group.Wait()
 	return faults, Gravest(err, broken)
+}
+
+// AtMost is a limit that stays the same.
+func AtMost(n int) func() int { return func() int { return n } }
+
+// door lets as many in as there are places at that moment. One goroutine enters.
+type door struct {
+	within atomic.Int64
+	freed  chan struct{} // one token: look again
+}
+
+func (d *door) enter(limit func() int) {
+	for d.within.Load() >= int64(max(1, limit())) {
+		<-d.freed
+	}
+	d.within.Add(1)
+}
+
+func (d *door) leave() {
+	d.within.Add(-1)
+	select {
+	case d.freed <- struct{}{}:
+	default: // told already
+	}
 }
 
 func guarded(do func() error) (err error) {

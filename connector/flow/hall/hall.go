@@ -72,6 +72,9 @@ func (h *Hall) admit(bank string) bool {
 	return true
 }
 
+// Room tells whether there is a place that nobody takes.
+func (h *Hall) Room() bool { return h == nil || h.Moving() < h.places }
+
 // Moving tells how many visits are at work, not counting those that wait for their bank.
 func (h *Hall) Moving() int {
 	if h == nil {

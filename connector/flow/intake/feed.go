@@ -43,10 +43,10 @@ func (f *Feed) Next(ctx context.Context) (err error) {
 	return err
 }
 
-// Until takes in a portion, and further ones until came is closed; nil never is.
-func (f *Feed) Until(ctx context.Context, came <-chan struct{}) error {
+// While takes in a portion, and further ones as long as there are some and more says so; nil always does.
+func (f *Feed) While(ctx context.Context, more func() bool) error {
 	err := f.Next(ctx)
-	for err == nil && f.more && !fate.Closed(came) {
+	for err == nil && f.more && (more == nil || more()) {
 		err = f.Next(ctx)
 	}
 	return err
@@ -71,6 +71,17 @@ func (f *Feed) Wait(ctx context.Context) error {
 	err := <-f.coming
 	f.coming = nil
 	return err
+}
+
+// Glance gives the error of the portion that Begin began, if that is over.
+func (f *Feed) Glance() error {
+	select {
+	case err := <-f.coming:
+		f.coming = nil
+		return err
+	default:
+		return nil
+	}
 }
 
 // Faults waits for the portion under way, and gives the failures of single documents and of a portion that nobody asked

@@ -59,7 +59,7 @@ func (k *Intake) Accept(ctx context.Context, b *banks.Bank, limit int) (more boo
 	for _, name := range strange {
 		k.Log.ErrorContext(ctx, "not a regular file in the office inbox", slog.Any("bank", b.BIC), slog.Any("file", fmt.Sprintf("%q", name)))
 	}
-	faults, err = fate.Each(ctx, b.Limits.Parallel, k.Halt, fate.All(items), d.accept)
+	faults, err = fate.Each(ctx, fate.AtMost(b.Limits.Parallel), k.Halt, fate.All(items), d.accept)
 	return len(items) == limit && len(faults) == 0 && err == nil, faults, err
 }
 

@@ -193,7 +193,7 @@ func (w *Watch) Sweep(ctx context.Context) error {
 	if len(late) > crowd {
 		limit = sideBySide
 	}
-	faults, err := fate.Each(ctx, limit, nil, fate.All(late), func(ctx context.Context, id int64) error {
+	faults, err := fate.Each(ctx, fate.AtMost(limit), nil, fate.All(late), func(ctx context.Context, id int64) error {
 		return w.overdue(ctx, id, now)
 	})
 	if err = fate.Gravest(err, faults...); err != nil {
