@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"bankconnector/banks"
 	"bankconnector/connector/flow/fate"
+	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/journal"
 )
 
@@ -156,4 +158,54 @@ func TestPanicBesideADelivery(t *testing.T) {
 	o.Log = log
 	o.visit(t, f)
 	o.isEmpty(t, f, documents)
+}
+
+// TestMuteBankWithADeepInboxKeepsNoPlace: a visit whose bank does not answer takes in what the office left, and anybody
+// who wants its place in the hall has it after the first portion.
+func TestMuteBankWithADeepInboxKeepsNoPlace(t *testing.T) {
+	o := newOffice(t)
+	mute, other := o.banks[0], o.banks[1]
+	o.Hall = hall.New(1, o.Now) // the office's clock stands: nobody counts as standing still
+	o.submit(t, mute, 400)
+	dial, hangUp, entered, second := o.Dial, make(chan struct{}), make(chan struct{}), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(second) })
+	o.Dial = func(ctx context.Context, b *banks.Bank) (Mailbox, error) {
+		if b.BIC == mute.bank.BIC {
+			<-hangUp
+		}
+		return dial(ctx, b)
+	}
+	unique, asked := o.Unique, atomic.Int64{}
+	o.Unique = func() string { // the second portion lasts until the other bank has the place
+		if strings.Contains(string(debug.Stack()), "/intake.") && asked.Add(1) > 64 {
+			begin()
+			<-entered
+		}
+		return unique()
+	}
+	must(t, o.Enter(t.Context(), mute.bank))
+	var visit sync.WaitGroup
+	visit.Go(func() {
+		defer o.Leave(mute.bank)
+		if out := o.Visit(t.Context(), mute.bank, Slot{Name: "test"}); out.Err != nil {
+			t.Error(out.Err)
+		}
+	})
+	soon, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	select {
+	case <-second:
+	case <-soon.Done():
+		t.Error("nothing more came in while the bank was mute and the place free")
+	}
+	err := o.Enter(soon, other.bank)
+	close(entered)
+	if err != nil {
+		t.Errorf("the other bank got no place: %v", err)
+	} else {
+		o.Leave(other.bank)
+	}
+	close(hangUp)
+	visit.Wait()
+	o.isEmpty(t, mute, 400)
 }

@@ -167,7 +167,7 @@ func (v *visit) call(ctx context.Context) (answer func() (Mailbox, error), came 
 		defer fate.Recover("connect", &err)
 		return v.Dial(ctx, v.bank)
 	})
-	if v.bank.Limits.Parallel == 1 {
+	if v.bank.Limits.Parallel <= 1 {
 		close(there)
 		return dial, there
 	}
@@ -272,7 +272,7 @@ const (
 // width is how many documents of the visit may be under way at once, now: it is asked before each.
 func (v *visit) width() int {
 	limit := v.bank.Limits.Parallel
-	if limit == 1 {
+	if limit <= 1 {
 		return 1
 	}
 	return min(ahead*limit, max(fewest, underWay/max(1, v.Hall.Moving())))

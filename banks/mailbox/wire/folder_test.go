@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -43,4 +45,28 @@ func TestFolders(t *testing.T) {
 			})
 		}
 	}
+}
+
+// faint is a context that fails the program on the goroutine that reads the second folder.
+type faint struct{ context.Context }
+
+func (c faint) Err() error {
+	if strings.Contains(string(debug.Stack()), "Folders.func") {
+		panic("a fault beside")
+	}
+	return c.Context.Err()
+}
+
+// TestFaultBesideAFolder: a fault of the program on a goroutine of its own would end the process, and with it the visits
+// to every other bank; it is the caller's, who ends this one.
+func TestFaultBesideAFolder(t *testing.T) {
+	h := testkit.NewHostile("/", "/a", "/b")
+	h.Put("/b/one", []byte("1"))
+	w, _ := wired(t, h)
+	defer func() {
+		if p := recover(); p != "a fault beside" {
+			t.Errorf("the caller got %v", p)
+		}
+	}()
+	w.Folders(faint{t.Context()}, "/a", "/b", 10, true)
 }

@@ -102,6 +102,19 @@ func TestMoving(t *testing.T) {
 	})
 }
 
+func TestRoom(t *testing.T) {
+	h := New(2, time.Now)
+	enter(t, h, "a")
+	enter(t, h, "b")
+	if h.Room() {
+		t.Error("both places are taken, and there is room")
+	}
+	h.Waits("a")
+	if !h.Room() || !(*Hall)(nil).Room() {
+		t.Error("a waits for its bank, and there is no room")
+	}
+}
+
 func TestThoseWhoWaitAreBoundedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(1, time.Now)

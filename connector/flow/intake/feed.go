@@ -55,7 +55,7 @@ func (f *Feed) While(ctx context.Context, more func() bool) error {
 // Begin takes in a portion beside other work, where there is more and none is under way. For a bank with a limit of one
 // nothing goes side by side.
 func (f *Feed) Begin(ctx context.Context) {
-	if f.coming != nil || !f.more || f.bank.Limits.Parallel == 1 {
+	if f.coming != nil || !f.more || f.bank.Limits.Parallel <= 1 {
 		return
 	}
 	done := make(chan error, 1)
