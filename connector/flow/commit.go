@@ -50,7 +50,7 @@ func (v *visit) commitOnce(ctx context.Context, in journal.Incoming, j *judgemen
 			return err
 		}
 		if j.alarm != "" {
-			if err := tx.Note("alarm.incoming", in.Bank, j.ExchangeID, alarm{Reason: j.alarm, Name: in.Name}); err != nil {
+			if err := tx.Note("alarm.incoming", in.Bank, j.ExchangeID, waiting.Alarm{Reason: j.alarm, Name: in.Name}); err != nil {
 				return err
 			}
 			v.Log.ErrorContext(ctx, "reply set aside", slog.Any("bank", in.Bank), slog.Any("file", in.Name), slog.Any("err", j.Outcome))

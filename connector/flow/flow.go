@@ -111,10 +111,14 @@ type Progress struct {
 // order gets its answer "not sent, because" at once, not at the next visit.
 func (c *Courier) Accept(ctx context.Context, b *banks.Bank) (err error) {
 	k := c.intake()
-	if k == nil || !c.all().roll.Enter(string(b.BIC)) {
-		return nil // what the office left stays where it is, or the visit under way takes it in
+	if k == nil {
+		return nil // what the office left stays where it is
 	}
-	defer c.all().roll.Leave(string(b.BIC))
+	end, ok := c.all().roll.TakeIn(string(b.BIC))
+	if !ok {
+		return nil // the visit under way takes it in
+	}
+	defer end()
 	defer fate.Recover("accept", &err)
 	_, faults, err := k.Accept(ctx, b, intake.Portion)
 	return fate.Gravest(err, faults...)

@@ -9,6 +9,7 @@ import (
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/rule"
 	"bankconnector/connector/flow/sealing"
+	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 )
@@ -127,6 +128,6 @@ func (v *visit) doubt(ctx context.Context, x sealing.Sealed, to journal.State, r
 		if err := tx.Advance(x.ID, x.State, to, change); err != nil {
 			return err
 		}
-		return tx.Note("alarm.delivery", x.Bank, x.ID, alarm{Reason: reason, Name: x.FileName})
+		return tx.Note("alarm.delivery", x.Bank, x.ID, waiting.Alarm{Reason: reason, Name: x.FileName})
 	})
 }

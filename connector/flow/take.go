@@ -10,6 +10,7 @@ import (
 	"bankconnector/connector/flow/fate"
 	"bankconnector/connector/flow/reading"
 	"bankconnector/connector/flow/rule"
+	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 	"bankconnector/connector/spool"
 )
@@ -268,7 +269,7 @@ func (v *visit) hold(ctx context.Context, in journal.Incoming, s journal.Settlem
 		if err := tx.Hold(in.ID, s); err != nil {
 			return err
 		}
-		return tx.Note("alarm.unchecked", in.Bank, 0, alarm{Reason: s.Reason, Name: in.Name})
+		return tx.Note("alarm.unchecked", in.Bank, 0, waiting.Alarm{Reason: s.Reason, Name: in.Name})
 	})
 	if err == nil {
 		v.Log.ErrorContext(ctx, "a reply is held: it cannot be judged now", slog.Any("bank", in.Bank),

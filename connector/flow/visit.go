@@ -18,6 +18,7 @@ import (
 	"bankconnector/connector/flow/hall"
 	"bankconnector/connector/flow/intake"
 	"bankconnector/connector/flow/ration"
+	"bankconnector/connector/flow/roll"
 	"bankconnector/connector/flow/waiting"
 	"bankconnector/connector/journal"
 )
@@ -47,11 +48,8 @@ type visit struct {
 	faults []error      // of single documents; the visit went on
 }
 
-// Why a visit did not take place, or not to its end.
-var (
-	ErrBusy   = errors.New("a visit to this bank is under way")
-	ErrHalted = hall.ErrHalted
-)
+// ErrBusy is why a visit did not take place: another one is at work.
+var ErrBusy = roll.ErrBusy
 
 // Slot is the run of the timetable that a visit is: its name in the run ledger and its
 // time. A slot without a time is a visit that a person asked for.
@@ -67,8 +65,8 @@ type Slot struct {
 // beginning, so that it happens once, across restarts and steps of the clock.
 func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 	out := Outcome{Bank: b.BIC}
-	if !c.all().roll.Enter(string(b.BIC)) {
-		out.Err = &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: ErrBusy}
+	if err := c.all().roll.Visit(ctx, string(b.BIC)); err != nil {
+		out.Err = &fate.Failure{Op: "visit", Bank: b.BIC, Kind: fate.Transient, Err: err}
 		return out
 	}
 	defer c.all().roll.Leave(string(b.BIC))
@@ -109,7 +107,7 @@ func (c *Courier) Visit(ctx context.Context, b *banks.Bank, slot Slot) Outcome {
 		if err := tx.EndVisit(id, r); err != nil || fault == nil {
 			return err
 		}
-		return tx.Note("alarm.panic", string(b.BIC), 0, alarm{Reason: fault.Error()})
+		return tx.Note("alarm.panic", string(b.BIC), 0, waiting.Alarm{Reason: fault.Error()})
 	})
 	out.Err = fate.Gravest(out.Err, err)
 	return out
@@ -253,9 +251,6 @@ func (v *visit) gate(context.Context) error {
 	return nil
 }
 
-// alarm is the body of an alarm event.
-type alarm = waiting.Alarm
-
 // How much a visit has under way. A document holds a file open at the bank for less than
 // half of its way, and waits for answers and for the journal during the rest, so there are
 // more documents than the bank allows open files; the mailbox keeps to that limit. Many
@@ -284,7 +279,7 @@ func each[T any](ctx context.Context, v *visit, items iter.Seq2[T, error], work 
 	faults, err := fate.Each(ctx, v.width, v.Halt, items, work)
 	v.faults = append(v.faults, faults...)
 	if err == nil && fate.Closed(v.Halt) {
-		err = &fate.Failure{Op: "visit", Bank: v.bank.BIC, Kind: fate.Transient, Err: ErrHalted}
+		err = &fate.Failure{Op: "visit", Bank: v.bank.BIC, Kind: fate.Transient, Err: hall.ErrHalted}
 	}
 	return err
 }

@@ -1,16 +1,22 @@
-// Package roll holds which banks are being visited, and for which of them nothing is left to
-// do. It knows banks by their names only and calls no other room.
+// Package roll holds which banks are being visited, whose documents are being taken in from
+// the office, and for which banks nothing is left to do. It knows banks by their names only and calls no other room.
 package roll
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"sync"
 )
+
+// ErrBusy is why a visit does not begin: another one is at work.
+var ErrBusy = errors.New("a visit to this bank is under way")
 
 // Roll is the list. Its zero value is empty. Safe for concurrent callers.
 type Roll struct {
 	mu      sync.Mutex
 	visited map[string]bool
+	intakes map[string]chan struct{}   // by bank: closed when the office's documents are in
 	resting map[string]int64           // what journal.Book.Touched said when nothing was left to do
 	stays   map[string]map[string]bool // by bank: files that stay there and need nothing more
 }
@@ -42,19 +48,37 @@ func (r *Roll) Forget(bank string, lies map[string]bool) {
 	maps.DeleteFunc(r.stays[bank], func(observed string, _ bool) bool { return !lies[observed] })
 }
 
-// Enter notes that a bank is being visited, one visit at a time, for the order of effects
-// within a bank is what the state table is about. It is false when a visit is under way.
-func (r *Roll) Enter(bank string) bool {
+// Visit notes that a bank is being visited, one visit at a time, for the order of effects
+// within a bank is what the state table is about; the caller must Leave. While the office's
+// documents for the bank are being taken in it waits for that. The error is ErrBusy, or the
+// context's when it ended before they were in; then nothing is noted.
+func (r *Roll) Visit(ctx context.Context, bank string) error {
+	in, err := r.announce(bank)
+	if in == nil || err != nil {
+		return err
+	}
+	select {
+	case <-in:
+		return nil
+	case <-ctx.Done():
+		r.Leave(bank)
+		return ctx.Err()
+	}
+}
+
+// announce notes a visit, so that no intake begins any more, and returns the end of the one
+// that is under way, nil when none is.
+func (r *Roll) announce(bank string) (in <-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.visited[bank] {
-		return false
+		return nil, ErrBusy
 	}
 	if r.visited == nil {
 		r.visited = make(map[string]bool)
 	}
 	r.visited[bank] = true
-	return true
+	return r.intakes[bank], nil
 }
 
 // Leave notes that the visit is over.
@@ -62,6 +86,27 @@ func (r *Roll) Leave(bank string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.visited, bank)
+}
+
+// TakeIn notes that what the office left for a bank is being taken in beside no visit; end
+// must be called after it. It is false when a visit or another intake is under way.
+func (r *Roll) TakeIn(bank string) (end func(), ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.visited[bank] || r.intakes[bank] != nil {
+		return nil, false
+	}
+	if r.intakes == nil {
+		r.intakes = make(map[string]chan struct{})
+	}
+	in := make(chan struct{})
+	r.intakes[bank] = in
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.intakes, bank)
+		close(in)
+	}, true
 }
 
 // Rest notes that nothing was left to do for a bank when the journal said touched.
