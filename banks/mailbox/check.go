@@ -161,10 +161,11 @@ func (c *checkup) exchange(ctx context.Context) {
 	var put time.Time
 	c.run("canary put", path.Base(c.canary)+" is written and reads back the same", advice.Rights(c.route.toBank, c.route.fromBank), act("written and read back", func() error {
 		put = c.dialer.Now()
-		return s.put("check", c.canary, body, false)
+		return s.put("check", c.canary, body, false, func() {})
 	}))
 	c.run("canary name", "the folder shows the file under the name that it was given", advice.Names(), act("shown as it was sent", func() error {
-		return s.named(ctx, "check", c.canary)
+		_, err := s.named(ctx, "check", c.canary)
+		return err
 	}))
 	c.run("canary rename", "the file gets its other name and the old one is gone", advice.Rename(), act("renamed", func() error {
 		if !renames {

@@ -5,16 +5,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
-
-	"github.com/pkg/sftp"
 
 	"bankconnector/banks/mailbox/line"
 	"bankconnector/banks/mailbox/sieve"
-	"bankconnector/banks/mailbox/wire"
 )
 
 // Upload puts a document at the bank so that the bank does not yet take it for finished: under the
@@ -39,43 +34,18 @@ func (s *Session) Upload(ctx context.Context, temp, final string, data []byte) e
 	}
 	name := s.route.sent(temp, final)
 	return s.work(ctx, op, name, int64(len(data)), func() error {
-		err := s.put(op, name, data, s.route.mode == modeMarker)
+		look := func() (bool, error) { return s.named(ctx, op, name) }
+		err := s.put(op, name, data, s.route.mode == modeMarker, func() { s.ask(look) })
 		if err == nil {
-			if err = s.asSent(ctx, op, name); err != nil && !s.lost(err) {
+			if err = s.asSent(look); err != nil && !s.lost(err) {
 				err = errors.Join(err, s.remove(name))
 			}
 		} else if errors.Is(err, fs.ErrNotExist) { // it was made, and is not to be found
-			err = errors.Join(s.named(ctx, op, name), err)
+			_, changed := look()
+			err = errors.Join(changed, err)
 		}
 		return err
 	})
-}
-
-// asSent asks once, until a new configuration is in force, whether a bank's server keeps names
-// as they are; uploads beside the first one wait for the answer.
-func (s *Session) asSent(ctx context.Context, op, name string) error {
-	if _, known := s.dialer.asSent.Load(s.route.bank.BIC); known {
-		return nil
-	}
-	s.asked.Do(func() {
-		if s.changed = s.named(ctx, op, name); s.changed == nil {
-			s.dialer.asSent.Store(s.route.bank.BIC, true)
-		}
-	})
-	return s.changed
-}
-
-// named holds what the folder shows against the name that a file was given. A server that
-// changes names (their case, length or signs) does so with every name, and a temporary one is
-// longer and more varied than the final one that it becomes; so it is found out before anything
-// is shown to the bank. What is not to be seen at all was taken, or is hidden.
-func (s *Session) named(ctx context.Context, op, name string) error {
-	items, _, err := s.readdir(ctx, path.Dir(name))
-	shown := sieve.Shown(items, path.Base(name))
-	if err != nil || shown == "" || shown == path.Base(name) {
-		return err
-	}
-	return &Error{Op: op, Path: name, Kind: Operator, Err: fmt.Errorf("the server shows it as %s: it changes names, and the bank would see another document", line.Quote(shown))}
 }
 
 // checkNames refuses names that the rest of this package could not recognise as ours.
@@ -89,20 +59,21 @@ func (s *Session) checkNames(op, temp, final string) error {
 	return nil
 }
 
-// put creates, writes and proves one file. With replace, a leftover of an interrupted upload under
-// the same name is removed first: in marker mode the name has no attempt in it, and as long as no
-// marker was ever made for it, nobody but us looks at it.
-func (s *Session) put(op, name string, data []byte, replace bool) error {
+// put creates, writes and proves one file; made is called when it has its name. With replace, a
+// leftover of an interrupted upload under the same name is removed first: in marker mode the name has
+// no attempt in it, and as long as no marker was ever made for it, nobody but us looks at it.
+func (s *Session) put(op, name string, data []byte, replace bool, made func()) error {
 	if replace {
 		if err := s.clear(op, name); err != nil {
 			return err
 		}
 	}
-	f, err := s.create(op, name)
+	handle, err := s.create(op, name)
 	if err != nil {
 		return err
 	}
-	err = s.fill(op, f, data)
+	made()
+	err = s.fill(op, name, handle, data)
 	if err == nil {
 		err = s.prove(op, name, data)
 	}
@@ -124,17 +95,18 @@ func (s *Session) clear(op, name string) error {
 	return s.remove(name)
 }
 
-// create opens a new file and nothing but a new one.
-func (s *Session) create(op, name string) (*sftp.File, error) {
-	f, err := s.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+// create makes a new file and nothing but a new one.
+func (s *Session) create(op, name string) (handle string, err error) {
+	handle, err = s.wire.Create(name)
 	if err == nil || s.lost(err) {
-		return f, err
+		return handle, err
 	}
+	s.crowded(err)
 	// Servers say no more than "failure" for a taken name, so look.
 	if info, lookErr := s.lstat(name); lookErr == nil && info != nil {
-		return nil, &Error{Op: op, Path: name, Kind: Exists, Err: errors.New("the name is taken at the bank")}
+		return "", &Error{Op: op, Path: name, Kind: Exists, Err: errors.New("the name is taken at the bank")}
 	}
-	return nil, s.absent(op, "to_bank or temp_folder", path.Dir(name), err)
+	return "", s.absent(op, "to_bank or temp_folder", path.Dir(name), err)
 }
 
 // absent makes "no such file" of an act on a folder what it is: a wrong profile, or a folder lost.
@@ -147,30 +119,12 @@ func (s *Session) absent(op, key, folder string, err error) error {
 
 // fill writes the bytes and closes the file. A server that takes the name and then not the bytes
 // (quota, disk) is tried again at a later visit.
-func (s *Session) fill(op string, f *sftp.File, data []byte) error {
-	n, err := f.Write(data)
-	if err == nil && n != len(data) {
-		err = io.ErrShortWrite
-	}
-	if err == nil && s.durable() {
-		err = f.Sync()
-	}
-	if s.lost(err) {
-		return err
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
+func (s *Session) fill(op, name, handle string, data []byte) error {
+	err := s.wire.Fill(handle, data, len(data) > 0 && s.has("fsync@openssh.com"))
 	if err == nil || s.lost(err) {
 		return err
 	}
-	return &Error{Op: op, Path: f.Name(), Kind: Transient, Err: fmt.Errorf("the bytes were not taken (disk or quota at the bank?): %w", s.judge(op, f.Name(), err).Err)}
-}
-
-// durable says whether the server can flush a file to its disk.
-func (s *Session) durable() bool {
-	version, ok := s.client.HasExtension("fsync@openssh.com")
-	return ok && version == "1"
+	return &Error{Op: op, Path: name, Kind: Transient, Err: fmt.Errorf("the bytes were not taken (disk or quota at the bank?): %w", s.judge(op, name, err).Err)}
 }
 
 // prove reads a file back and compares it: a server that acknowledges what it did not write is
@@ -271,8 +225,7 @@ func (s *Session) moved(move func(from, to string) error, from, to string) error
 
 // mover chooses the rename: the server's atomic one, which overwrites, where the profile allows it.
 func (s *Session) mover(op string) (func(from, to string) error, error) {
-	version, ok := s.client.HasExtension("posix-rename@openssh.com")
-	switch atomic := ok && version == "1"; {
+	switch atomic := s.has("posix-rename@openssh.com"); {
 	case atomic && s.route.mode != modeRename:
 		return s.client.PosixRename, nil
 	case s.route.mode == modePosix:
@@ -283,17 +236,11 @@ func (s *Session) mover(op string) (func(from, to string) error, error) {
 
 // write creates a file under a name that the bank watches; it is never removed again by us.
 func (s *Session) write(name string, data []byte) error {
-	f, err := s.client.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	handle, err := s.wire.Create(name)
 	if err != nil {
 		return err
 	}
-	if f == nil {
-		return wire.ErrEmpty
-	}
-	if len(data) == 0 {
-		return f.Close()
-	}
-	if err := s.fill("publish", f, data); err != nil {
+	if err := s.fill("publish", name, handle, data); err != nil || len(data) == 0 {
 		return err
 	}
 	s.mu.Lock()

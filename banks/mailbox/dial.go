@@ -16,11 +16,7 @@ import (
 	"bankconnector/banks/mailbox/wire"
 )
 
-const (
-	defaultHandshake = 20 * time.Second
-	chunk            = 32 << 10 // octets of one READ or WRITE: what every server must take
-	chunksInFlight   = 32       // of one file
-)
+const defaultHandshake = 20 * time.Second
 
 // Dialer opens sessions. It is safe for many goroutines and is kept as long as the program runs,
 // because it remembers which files of a bank were seen unchanged (pickup.stable_for).
@@ -91,11 +87,11 @@ func (s *Session) start() error {
 	s.wire = wire.New(channel, s.line.Heard, s.kill)
 	s.crew.Go(s.wire.Pump)
 	s.client, err = sftp.NewClientPipe(s.wire, s.wire,
-		sftp.MaxPacketChecked(chunk), sftp.UseConcurrentWrites(true), sftp.MaxConcurrentRequestsPerFile(chunksInFlight))
+		sftp.MaxPacketChecked(wire.Chunk), sftp.MaxConcurrentRequestsPerFile(wire.Window))
 	if err != nil {
 		return err
 	}
-	if version, ok := s.client.HasExtension(limitsExtension); ok && version == "1" {
+	if s.has("limits@openssh.com") {
 		s.crew.Go(s.askLimits)
 	}
 	s.crew.Go(s.watch)
@@ -103,7 +99,11 @@ func (s *Session) start() error {
 	return nil
 }
 
-const limitsExtension = "limits@openssh.com"
+// has says whether the server has an extension, in its first version.
+func (s *Session) has(extension string) bool {
+	version, ok := s.client.HasExtension(extension)
+	return ok && version == "1"
+}
 
 // askLimits keeps the session within what the server says it can hold. It leaves some for
 // listings and for files whose closing is still on its way.

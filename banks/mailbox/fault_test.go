@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bankconnector/banks"
+	"bankconnector/banks/mailbox/wire"
 	"bankconnector/internal/testkit"
 )
 
@@ -434,7 +435,7 @@ func TestCutAtEveryStretchTellsTheTruth(t *testing.T) {
 func TestOctetsOnTheWayAreBounded(t *testing.T) {
 	h, b := hostile(t)
 	b.SFTP.Timeout = time.Minute
-	const files, most = 8, inFlight / chunk
+	const files, most = 8, inFlight / wire.Chunk
 	full, release := make(chan struct{}), make(chan struct{})
 	var kept []*testkit.Request
 	h.On("write", func(r *testkit.Request) {

@@ -59,6 +59,32 @@ func TestServersThatChangeNames(t *testing.T) {
 		s := dialed(t, dialer(), b)
 		wantKind(t, s.Upload(t.Context(), temp, final, []byte("document")), Operator)
 	})
+	t.Run("a file that is shown only when it is whole", func(t *testing.T) {
+		h, b := hostile(t)
+		h.Rename(strings.ToUpper)
+		h.Extensions = nil // it closes the file when the WRITE was answered, not before
+		written := make(chan *testkit.Request, 1)
+		h.On("write", func(r *testkit.Request) { written <- r })
+		h.On("readdir", func(r *testkit.Request) {
+			h.On("readdir", nil)
+			r.Status(1, "") // the end of the listing
+			(<-written).Honest()
+		})
+		s := dialed(t, dialer(), b)
+		wantKind(t, s.Upload(t.Context(), temp, final, []byte("document")), Operator)
+	})
+	t.Run("asked while the first file is written", func(t *testing.T) {
+		h, b := hostile(t)
+		written := make(chan *testkit.Request, 1)
+		h.On("write", func(r *testkit.Request) { written <- r })
+		h.On("opendir", func(r *testkit.Request) {
+			(<-written).Honest()
+			h.On("opendir", nil)
+			r.Honest()
+		})
+		s := dialed(t, dialer(), b)
+		must(t, s.Upload(t.Context(), temp, final, []byte("document")))
+	})
 	t.Run("an honest server is asked once", func(t *testing.T) {
 		h, b := hostile(t)
 		d := dialer()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path"
 
 	"bankconnector/banks/mailbox/line"
@@ -159,7 +158,7 @@ func (s *Session) whole(op, name string, size, limit int64) ([]byte, error) {
 
 // read gives at most size octets of a file and whether there are more.
 func (s *Session) read(name string, size int64) ([]byte, bool, error) {
-	f, err := s.open(name, os.O_RDONLY)
+	f, err := s.open(name)
 	if err != nil {
 		return nil, false, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"bankconnector/banks/mailbox/gauge"
 	"bankconnector/banks/mailbox/line"
+	"bankconnector/banks/mailbox/naming"
 	"bankconnector/banks/mailbox/wire"
 )
 
@@ -21,7 +22,7 @@ const (
 	// What may be on the way at once: more only lengthens the queue in front of a slow line, until the
 	// oldest question looks unanswered. Twice the SSH window of most servers keeps any line busy.
 	inFlight       = 4 << 20
-	fileInFlight   = chunk * chunksInFlight
+	fileInFlight   = wire.Chunk * wire.Window
 	lostKeepalives = 3 // unanswered keepalives in a row that end it
 )
 
@@ -42,8 +43,7 @@ type Session struct {
 	done   chan struct{}       // closed when the session is dead
 	crew   sync.WaitGroup
 
-	asked   sync.Once // whether the server keeps names as they are
-	changed error     // or what it makes of them
+	names naming.Question // whether the server keeps names as they are
 
 	mu      sync.Mutex
 	cause   error             // why the session is dead
@@ -172,7 +172,7 @@ func (s *Session) judge(op, path string, err error) *Error {
 	case errors.Is(err, fs.ErrPermission):
 		e.Kind, e.Err = Refused, errors.New("the bank's server denies permission")
 	case errors.As(err, &own):
-		e.Kind, e.Err = Refused, fmt.Errorf("the bank's server said no: %w", own)
+		e.Kind, e.Err = Refused, fmt.Errorf("the bank's server said no: %s", line.Cut(own.Error()))
 	case errors.As(err, &status) && status.FxCode() != sftp.ErrSSHFxConnectionLost && status.FxCode() != sftp.ErrSSHFxNoConnection:
 		e.Kind, e.Err = Refused, fmt.Errorf("the bank's server said no: %s", line.Cut(status.Error()))
 	default:
@@ -239,18 +239,26 @@ func (s *Session) lstat(name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// open opens a file at the bank. A server that gives no reason for its refusal while other
-// files are open has perhaps no more handles: fewer are opened then, also in later sessions.
-func (s *Session) open(name string, flags int) (*sftp.File, error) {
-	f, err := s.client.OpenFile(name, flags)
-	var status *sftp.StatusError
-	if errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxFailure {
-		if most := s.files.Crowded(); most > 0 {
-			s.dialer.crowded.Store(s.route.bank.BIC, most)
-		}
-	}
+// open opens a file at the bank to be read.
+func (s *Session) open(name string) (*sftp.File, error) {
+	f, err := s.client.Open(name)
+	s.crowded(err)
 	if err == nil && f == nil {
 		err = wire.ErrEmpty
 	}
 	return f, err
+}
+
+// crowded learns from a refusal to open a file. A server that gives no reason while other files are
+// open has perhaps no more handles: fewer are opened then, also in later sessions.
+func (s *Session) crowded(err error) {
+	var status *sftp.StatusError
+	var own wire.Status
+	reasonless := errors.As(err, &own) && own.Code == wire.Failure || errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxFailure
+	if !reasonless {
+		return
+	}
+	if most := s.files.Crowded(); most > 0 {
+		s.dialer.crowded.Store(s.route.bank.BIC, most)
+	}
 }

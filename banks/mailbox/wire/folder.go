@@ -24,6 +24,9 @@ const (
 	codeEOF    = 1
 	codeAbsent = 2
 	codeDenied = 3
+
+	// Failure is the code of a refusal that tells no reason.
+	Failure = 4
 )
 
 // Item is one name as the server's listing gives it, uncut.
@@ -38,11 +41,14 @@ type Item struct {
 // Regular says whether the server calls it a plain file.
 func (i *Item) Regular() bool { return i.Typed && i.Mode&0o170000 == 0o100000 }
 
-// Status is a server's refusal by its code.
-type Status uint32
+// Status is a server's refusal: its code, and its own words as they came.
+type Status struct {
+	Code uint32
+	Text string
+}
 
-// Error tells the code.
-func (s Status) Error() string { return fmt.Sprintf("status %d", uint32(s)) }
+// Error tells both; the words are foreign, and as long as the server liked.
+func (s Status) Error() string { return fmt.Sprintf("status %d: %s", s.Code, s.Text) }
 
 // Readdir reads a folder page by page, without the names "." and "..", at most limit names, and a
 // bounded number of octets and pages;
@@ -50,23 +56,36 @@ func (s Status) Error() string { return fmt.Sprintf("status %d", uint32(s)) }
 // not asked for ahead: servers that work on several requests at once may skip or double names then.
 // Errors: fs.ErrNotExist, fs.ErrPermission, Status, or why the wire ended.
 func (w *Wire) Readdir(ctx context.Context, folder string, limit int) (items []Item, more bool, err error) {
-	got, err := w.ask(fxOpendir, str(folder))
+	handle, err := w.handle(fxOpendir, str(folder))
 	if err != nil {
 		return nil, false, err
 	}
+	items, more, err = w.pages(ctx, handle, limit)
+	// What closing a folder that was only read answers has no meaning, so nobody waits for it.
+	if _, broken := w.send(fxClose, str(handle)); broken != nil {
+		err = errors.Join(err, broken)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return items, more, nil
+}
+
+// handle asks for something to be opened.
+func (w *Wire) handle(kind byte, body []byte) (string, error) {
+	got, err := w.ask(kind, body)
+	if err != nil {
+		return "", err
+	}
 	if got.kind != fxHandle {
-		return nil, false, got.status()
+		return "", got.status()
 	}
 	r := reader{b: got.body}
 	handle := r.str()
 	if r.bad || len(handle) > longHandle {
-		return nil, false, errors.New("a handle that cannot be read")
+		return "", errors.New("a handle that cannot be read")
 	}
-	items, more, err = w.pages(ctx, handle, limit)
-	if err != nil {
-		return nil, false, errors.Join(err, w.plain(fxClose, handle))
-	}
-	return items, more, w.plain(fxClose, handle)
+	return handle, nil
 }
 
 func (w *Wire) pages(ctx context.Context, handle string, limit int) (items []Item, more bool, err error) {
@@ -113,7 +132,7 @@ func (w *Wire) Folder(ctx context.Context, name string, limit int) (f Folder) {
 	return f
 }
 
-// Folders reads two folders, each as of Readdir: both at once if the server may hold two open, for a folder is four
+// Folders reads two folders, each as of Readdir: both at once if the server may hold two open, for a folder is three
 // round trips; where it refuses one, they are read again, one after the other.
 func (w *Wire) Folders(ctx context.Context, one, other string, limit int, atOnce bool) (first, second Folder) {
 	if atOnce {
@@ -167,10 +186,15 @@ func (w *Wire) plain(kind byte, arg string) error {
 	if err != nil {
 		return err
 	}
-	if got.kind == fxStatus && got.code() == codeOK {
-		return nil
+	return got.done()
+}
+
+// done is nil for the status OK, and an error for every other packet.
+func (p packet) done() error {
+	if p.err != nil || p.kind == fxStatus && p.code() == codeOK {
+		return p.err
 	}
-	return got.status()
+	return p.status()
 }
 
 func (p packet) code() uint32 {
@@ -195,7 +219,9 @@ func (p packet) status() error {
 	case codeDenied:
 		return fs.ErrPermission
 	default:
-		return Status(code)
+		r := reader{b: p.body}
+		r.u32()
+		return Status{code, r.str()}
 	}
 }
 

@@ -126,15 +126,15 @@ func (w *Wire) Write(p []byte) (int, error) {
 	}
 	frame := w.frame
 	w.frame = w.frame[:0]
-	if err := w.enqueue(frame, kind != fxInit, nil); err != nil {
+	if err := w.enqueue(kind != fxInit, nil, frame); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// enqueue adds one whole packet, and notes that its answer is owed. It waits while too much is
-// waiting already.
-func (w *Wire) enqueue(p []byte, owed bool, own chan<- packet) error {
+// enqueue adds one whole packet, given in pieces, and notes that its answer is owed. It waits while
+// too much is waiting already.
+func (w *Wire) enqueue(owed bool, own chan<- packet, pieces ...[]byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.queue) > queueLimit && w.err == nil {
@@ -144,9 +144,11 @@ func (w *Wire) enqueue(p []byte, owed bool, own chan<- packet) error {
 		return w.err
 	}
 	if owed {
-		w.flights[binary.BigEndian.Uint32(p[5:])] = flight{sent: w.tick.Load(), own: own}
+		w.flights[binary.BigEndian.Uint32(pieces[0][5:])] = flight{sent: w.tick.Load(), own: own}
 	}
-	w.queue = append(w.queue, p...)
+	for _, p := range pieces {
+		w.queue = append(w.queue, p...)
+	}
 	w.wake.Broadcast()
 	return nil
 }
@@ -236,19 +238,29 @@ func (w *Wire) deliver(kind byte, id uint32) error {
 
 // ask sends a request of our own and waits for its answer.
 func (w *Wire) ask(kind byte, body []byte) (packet, error) {
+	answer, err := w.send(kind, body)
+	if err != nil {
+		return packet{}, err
+	}
+	got := <-answer
+	return got, got.err
+}
+
+// send sends a request of our own, given in pieces, and tells where its answer will come. Nobody
+// need wait for it.
+func (w *Wire) send(kind byte, pieces ...[]byte) (<-chan packet, error) {
 	answer := make(chan packet, 1)
 	w.mu.Lock()
 	id := w.nextID
 	w.nextID++
 	w.mu.Unlock()
-	p := binary.BigEndian.AppendUint32(nil, uint32(5+len(body))) //nolint:gosec // our own requests are short
-	p = append(p, kind)
-	p = binary.BigEndian.AppendUint32(p, id)
-	if err := w.enqueue(append(p, body...), true, answer); err != nil {
-		return packet{}, err
+	length := 5
+	for _, p := range pieces {
+		length += len(p)
 	}
-	got := <-answer
-	return got, got.err
+	head := binary.BigEndian.AppendUint32(make([]byte, 0, 9), uint32(length))
+	head = binary.BigEndian.AppendUint32(append(head, kind), id)
+	return answer, w.enqueue(true, answer, append([][]byte{head}, pieces...)...)
 }
 
 // End ends the wire for a reason; the first reason stays. Whoever waits to write, and our own askers,

@@ -137,7 +137,7 @@ func TestRemoveRemovesFilesOnly(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	h.On("remove", func(r *testkit.Request) { r.Status(4, "no") })
-	if err := w.Remove("/file"); !errors.Is(err, Status(4)) {
+	if err := w.Remove("/file"); !errors.Is(err, Status{Failure, "no"}) {
 		t.Fatalf("%v", err)
 	}
 }
