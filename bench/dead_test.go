@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +93,8 @@ func BenchmarkDead(b *testing.B) {
 	count, each := pick(3, 113), pick(5, 20)
 	list := ailments()
 	speed, ratio := make([][]float64, len(list)), make([][]float64, len(list))
-	for round := range 2*rounds() - 1 {
+	times := pick(1, 5) * rounds()
+	for round := range times {
 		for i := range list { // each round begins with another one
 			i = (i + round) % len(list)
 			speed[i] = append(speed[i], others(b, newPracticeIn(b, bin, count, memory()), each, list[i]))
@@ -101,17 +104,21 @@ func BenchmarkDead(b *testing.B) {
 		}
 	}
 	var t sheet
-	t.add("banks", "deliveries a second to the others", "change", "change in each round, %")
+	t.add("banks", "fastest round", "change", "median", "change, median of the rounds", "change in each round, %")
 	for i, a := range list {
 		var changes []string
 		for _, r := range ratio[i] {
 			changes = append(changes, fmt.Sprintf("%+.0f", 100*(r-1)))
 		}
-		t.add(a.name, number(median(speed[i])), fmt.Sprintf("%+.1f %%", 100*(median(ratio[i])-1)), strings.Join(changes, " "))
+		t.add(a.name, number(slices.Max(speed[i])), percent(slices.Max(speed[i])/slices.Max(speed[0])),
+			number(median(speed[i])), percent(median(ratio[i])), strings.Join(changes, " "))
 	}
 	publish(b, "dead", "One dead bank among others", fmt.Sprintf("%d banks, %d documents each, visits until all are answered. Counted by the other banks' ledgers, from the start of "+
-		"the process to the last of their documents; the change is the median of %d rounds, each beside the same round with all well. All folders lie in memory: what a disk is busy with differs more from run to run than what is looked for.\n\n%s", count, each, 2*rounds()-1, t.String()))
+		"the process to the last of their documents, in deliveries a second; %d rounds, each beside the same round with all well. What else the machine does only slows a round down, so the fastest are the best held against each other. "+
+		"All folders lie in memory: what a disk is busy with differs more from run to run than what is looked for.\n\n%s", count, each, times, t.String()))
 }
+
+func percent(ratio float64) string { return fmt.Sprintf("%+.1f %%", 100*(ratio-1)) }
 
 // others is how fast the banks but the first were served.
 func others(b *testing.B, p *practice, each int, ill ailment) float64 {
@@ -129,8 +136,12 @@ func others(b *testing.B, p *practice, each int, ill ailment) float64 {
 		b.Fatal(err)
 	}
 	want := (len(files) - 1) * each
-	n, last := 0, began
+	n, last, written := 0, began, int64(-1)
 	for ; n < want && time.Since(began) < 5*time.Minute; time.Sleep(300 * time.Millisecond) {
+		if size := p.written(b); size != written { // while they write, looking closer would only hold them up
+			written = size
+			continue
+		}
 		n, last = p.served(b, strings.TrimSuffix(filepath.Base(files[0]), ".yaml"))
 	}
 	_ = c.Process.Kill() // it would wait for the bank that is ill; what it leaves is thrown away
@@ -140,6 +151,23 @@ func others(b *testing.B, p *practice, each int, ill ailment) float64 {
 		b.Fatalf("with %s: the others got %d documents of %d", ill.name, n, want)
 	}
 	return float64(n) / last.Sub(began).Seconds()
+}
+
+// written is how long the banks' ledgers are together.
+func (p *practice) written(b *testing.B) (size int64) {
+	b.Helper()
+	files, err := filepath.Glob(filepath.Join(p.dir, "banks", "*", "received.jsonl"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size += info.Size()
+	}
+	return size
 }
 
 // served counts the documents of all banks but one, and tells when the last one came.
