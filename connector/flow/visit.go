@@ -127,7 +127,7 @@ func (o Outcome) record() journal.VisitOutcome {
 // run is the order of a visit. Local work comes first, so that the office hears of a bad
 // document even when the bank is down; inbound comes before outbound, so that a receipt
 // which lies there releases what waits for it. The bank is called while the local work goes
-// on: opening a connection is waiting, seventeen round trips of it.
+// on: opening a connection is waiting, a dozen round trips of it.
 func (v *visit) run(ctx context.Context) (err error) {
 	defer fate.Recover("visit", &err)
 	if v.bank.State == banks.StateSuspended {
