@@ -24,8 +24,16 @@ func BoundMemory() {
 	}
 }
 
-// Frugal is for a command that streams through very much: its garbage is collected when it is as much as what is in use.
+// mostStreaming is mostHeap for Frugal. What is in use is five megabytes at most; the collector, kept waiting by a busy
+// machine, takes what was made meanwhile for in use as well, and would let twice as much come together the next time.
+const mostStreaming = 20 << 20
+
+// Frugal is for a command that streams through very much: its garbage is collected when it is as much as what is in use,
+// and little of it in any case.
 func Frugal() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(mostStreaming)
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(100)
 	}

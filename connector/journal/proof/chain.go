@@ -183,7 +183,7 @@ func (s *span) event(f sqlite.Fields) {
 	switch {
 	case err != nil:
 		s.bad(seq, "%v", err)
-	case sum != hash:
+	case string(sum) != hash:
 		s.bad(seq, "content does not have the hash that stands beside it")
 	case at < s.lastAt:
 		s.bad(seq, "time %s is before the event before it", at)

@@ -231,13 +231,13 @@ func inspect(ctx context.Context, c *sqlite.Conn, a *record.Archived) error {
 			return fmt.Errorf("event %d is missing", next)
 		case f.Str(8) != prev:
 			return fmt.Errorf("event %d does not follow the one before it", seq)
-		case sum != f.Str(9):
+		case string(sum) != f.Str(9):
 			return fmt.Errorf("event %d does not have the hash that stands beside it", seq)
 		}
 		if seq == a.First {
 			a.FromAt = f.Str(1)
 		}
-		next, prev, a.ToAt = seq+1, sum, f.Str(1)
+		next, prev, a.ToAt = seq+1, f.Str(9), f.Str(1)
 		return ctx.Err()
 	})
 	switch {
