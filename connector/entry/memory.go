@@ -8,7 +8,7 @@ import (
 // mostHeap is how much the Go side of the program may take before it collects its garbage
 // more often, in octets: what one bank's largest archive becomes, and what the program needs
 // besides. SQLite's pages stand beside it. GOMEMLIMIT overrides it.
-const mostHeap = 88 << 20
+const mostHeap = 80 << 20
 
 // gcPercent lets garbage grow to several times what is in use before it is collected: what is in use is a few
 // megabytes, and mostHeap bounds the rest. GOGC overrides it.
