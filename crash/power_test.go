@@ -115,7 +115,7 @@ func (w *world) head() (head, error) {
 
 // cut strikes, and goes on with what the disk has.
 func (g *grid) cut(p point) (report, error) {
-	w, err := g.world(p.journey, strings.ReplaceAll(p.String(), "/", "-"))
+	w, err := g.copied(p.journey, strings.ReplaceAll(p.String(), "/", "-"))
 	if err != nil {
 		return report{}, err
 	}
@@ -129,7 +129,10 @@ func (g *grid) cut(p point) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	r, seen, err := g.strike(w, p, before, after)
+	r, seen, err := report{}, head{}, w.approve() // in the journal that lies on the disk
+	if err == nil {
+		r, seen, err = g.strike(w, p, before, after)
+	}
 	if err = errors.Join(err, unmount(disk)); err != nil {
 		return r, err
 	}

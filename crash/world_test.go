@@ -191,8 +191,17 @@ func rewrite(path string, change func(key, line string) string) error {
 	return os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o640)
 }
 
-// world copies a template. Its banks' folders lie elsewhere then, which a person approves.
+// world copies a template, ready for a visit.
 func (s *stage) world(j journey, name string) (*world, error) {
+	w, err := s.copied(j, name)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.approve()
+}
+
+// copied copies a template. Its banks' folders lie elsewhere then, which its journal does not know yet.
+func (s *stage) copied(j journey, name string) (*world, error) {
 	w := &world{stage: s, dir: filepath.Join(s.home, name)}
 	if err := copyTree(s.before[j], w.dir); err != nil {
 		return nil, err
@@ -208,13 +217,18 @@ func (s *stage) world(j journey, name string) (*world, error) {
 			return nil, err
 		}
 	}
+	return w, nil
+}
+
+// approve is a person's word that the banks' folders of a copy lie elsewhere.
+func (w *world) approve() error {
 	if _, err := os.Stat(w.journalPath()); err != nil {
-		return w, nil // the journal is yet to be made, and knows no folders
+		return nil // the journal is yet to be made, and knows no folders
 	}
 	if out, err := exec.Command(w.program, "config", "approve", "-c", w.config(), "--reason", "the world was copied").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("approve the copy: %w: %s", err, out)
+		return fmt.Errorf("approve the copy: %w: %s", err, out)
 	}
-	return w, nil
+	return nil
 }
 
 func copyTree(from, to string) error {
